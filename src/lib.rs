@@ -1,0 +1,9 @@
+//! Juror: a terminal explorer for LLM judges, and the engine beneath it.
+//!
+//! Imports run one way: `kernel ← model ← engine ← judge ← train ← run ← cli, tui`, with `data` and
+//! `stats` beside them.
+
+pub mod data;
+pub mod kernel;
+pub mod run;
+pub mod train;

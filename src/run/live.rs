@@ -1,0 +1,127 @@
+//! The live judge: what the explorer asks, and what comes back, as plain messages.
+//!
+//! Commands go in over a channel and are answered by events that carry the command's ticket.
+//! Nothing here blocks the caller.
+
+use std::path::PathBuf;
+
+use crate::data::ScoreCard;
+
+/// Names one command; chosen by whoever sends it, larger for later.
+pub type Ticket = u64;
+
+/// What is to be judged.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Subject {
+    /// The task as shown to the judge (instruction, blank line, input).
+    pub instruction: String,
+    /// Turns before the judged one.
+    pub context: Option<String>,
+    /// A good answer to compare with.
+    pub reference: Option<String>,
+    /// A scoring rubric.
+    pub rubric: Option<String>,
+    /// The answer to judge.
+    pub response: String,
+}
+
+/// Which work goes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// Under the cursor: the newest one replaces the one that waits, and goes before any batch.
+    Interactive,
+    /// First come, first served.
+    Batch,
+}
+
+/// How to write text.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sampling {
+    /// 0 takes the likeliest token.
+    pub temperature: f64,
+    /// Smallest set of tokens whose probabilities reach this is sampled from.
+    pub top_p: f64,
+    /// Same seed, same text.
+    pub seed: u64,
+    /// Longest text, in tokens.
+    pub max_tokens: usize,
+}
+
+impl Default for Sampling {
+    fn default() -> Self {
+        Sampling {
+            temperature: 0.8,
+            top_p: 0.95,
+            seed: 0,
+            max_tokens: 256,
+        }
+    }
+}
+
+/// What the explorer can ask for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// Score one response in every mode that applies. An interactive command supersedes an
+    /// unfinished earlier interactive one, which is then answered by `Cancelled`.
+    Score {
+        ticket: Ticket,
+        subject: Subject,
+        lane: Lane,
+    },
+    /// Write a response to an instruction.
+    Generate {
+        ticket: Ticket,
+        instruction: String,
+        sampling: Sampling,
+    },
+    /// Stop one command; answered by `Cancelled` if it had not ended.
+    Cancel(Ticket),
+    /// Stop all waiting scores of the batch lane.
+    CancelBatch,
+}
+
+/// What the live judge says of itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JudgeInfo {
+    /// As shown in the status line.
+    pub name: String,
+    /// First characters of the hash of its weights.
+    pub hash: String,
+    /// Number of weights.
+    pub parameters: u64,
+    /// Longest prompt in tokens.
+    pub context: usize,
+    /// Smallest and largest value of its scale.
+    pub scale: (f64, f64),
+    /// Where it was loaded from.
+    pub path: Option<PathBuf>,
+}
+
+/// What comes back.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// Loading goes on; `done` of `total` bytes where known.
+    Loading {
+        stage: String,
+        done: u64,
+        total: u64,
+    },
+    /// The judge can score.
+    Ready(JudgeInfo),
+    /// There is no judge; browsing goes on without.
+    LoadFailed { cause: String, cure: String },
+    /// A score is complete.
+    Scored {
+        ticket: Ticket,
+        card: ScoreCard,
+        seconds: f64,
+    },
+    /// More text of a response being written.
+    Token { ticket: Ticket, text: String },
+    /// The response is complete.
+    Generated { ticket: Ticket, text: String },
+    /// The command ended without a result, on request.
+    Cancelled { ticket: Ticket },
+    /// The command ended without a result.
+    Failed { ticket: Ticket, error: String },
+}

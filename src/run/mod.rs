@@ -1,0 +1,3 @@
+//! Work from plan to result, for the command line and the explorer alike.
+
+pub mod live;

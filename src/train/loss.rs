@@ -1,0 +1,227 @@
+//! Losses on the final hidden states: cross-entropy against soft targets, and a contrastive loss
+//! on mean-pooled embeddings.
+
+use std::ops::Range;
+
+use super::pack::{Ask, AskKind, Pack};
+use crate::kernel::{View, ViewMut, matmul, vector};
+
+/// Rows of logits held at a time.
+const CHUNK: usize = 64;
+
+/// Temperature of the contrastive loss.
+const TEMPERATURE: f32 = 0.05;
+
+/// Weighted sums of losses, and the weights they are to be divided by.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LossSums {
+    pub language: f64,
+    pub language_count: f64,
+    pub judgment: f64,
+    pub judgment_count: f64,
+    pub contrast: f64,
+    pub contrast_count: f64,
+}
+
+impl LossSums {
+    /// Adds another part of the batch.
+    pub fn add(&mut self, other: &LossSums) {
+        self.language += other.language;
+        self.language_count += other.language_count;
+        self.judgment += other.judgment;
+        self.judgment_count += other.judgment_count;
+        self.contrast += other.contrast;
+        self.contrast_count += other.contrast_count;
+    }
+}
+
+/// Probabilities over the vocabulary at each asked row, `visit`ed one row at a time with the ask's
+/// index. `hidden` is `[tokens, dim]` after the last norm.
+fn each_distribution(
+    asks: &[Ask],
+    hidden: &[f32],
+    embedding: &[f32],
+    dim: usize,
+    mut visit: impl FnMut(Range<usize>, &[f32], &mut [f32]),
+) {
+    let vocab = embedding.len() / dim;
+    let mut states = vec![0.0; CHUNK * dim];
+    let mut logits = vec![0.0; CHUNK * vocab];
+    for start in (0..asks.len()).step_by(CHUNK) {
+        let range = start..(start + CHUNK).min(asks.len());
+        let n = range.len();
+        for (state, ask) in states.chunks_mut(dim).zip(&asks[range.clone()]) {
+            state.copy_from_slice(&hidden[ask.row * dim..(ask.row + 1) * dim]);
+        }
+        matmul(
+            ViewMut::dense(&mut logits[..n * vocab], n, vocab),
+            0.0,
+            View::dense(&states[..n * dim], n, dim),
+            View::dense(embedding, vocab, dim).t(),
+            1.0,
+        );
+        for row in logits[..n * vocab].chunks_mut(vocab) {
+            let max = vector::max(row);
+            let sum = vector::exp_shifted(row, max);
+            let inverse = 1.0 / sum;
+            row.iter_mut().for_each(|p| *p *= inverse);
+        }
+        visit(range, &states[..n * dim], &mut logits[..n * vocab]);
+    }
+}
+
+/// The probabilities of `tokens` at each asked row, `[asks][tokens]`.
+pub fn probabilities(
+    asks: &[Ask],
+    hidden: &[f32],
+    embedding: &[f32],
+    dim: usize,
+    tokens: &[u32],
+) -> Vec<Vec<f32>> {
+    let vocab = embedding.len() / dim;
+    let mut all = Vec::with_capacity(asks.len());
+    each_distribution(asks, hidden, embedding, dim, |_, _, rows| {
+        for row in rows.chunks(vocab) {
+            all.push(tokens.iter().map(|t| row[*t as usize]).collect());
+        }
+    });
+    all
+}
+
+/// Cross-entropy `−Σ_t target_t · ln p_t` at the asked rows. Adds to `grad_hidden` and
+/// `grad_embedding`.
+pub fn cross_entropy(
+    asks: &[Ask],
+    hidden: &[f32],
+    embedding: &[f32],
+    dim: usize,
+    grad_hidden: &mut [f32],
+    grad_embedding: &mut [f32],
+    sums: &mut LossSums,
+) {
+    let vocab = embedding.len() / dim;
+    let mut grad_states = vec![0.0; CHUNK * dim];
+    each_distribution(asks, hidden, embedding, dim, |range, states, rows| {
+        let n = range.len();
+        for (row, ask) in rows.chunks_mut(vocab).zip(&asks[range.clone()]) {
+            let mut loss = 0.0;
+            for (token, p) in &ask.target {
+                loss -= f64::from(*p) * f64::from(row[*token as usize].max(1e-30)).ln();
+            }
+            match ask.kind {
+                AskKind::Language => {
+                    sums.language += loss;
+                    sums.language_count += 1.0;
+                }
+                AskKind::Judgment => {
+                    sums.judgment += loss;
+                    sums.judgment_count += 1.0;
+                }
+            }
+            for (token, p) in &ask.target {
+                row[*token as usize] -= p;
+            }
+            row.iter_mut().for_each(|p| *p *= ask.weight);
+        }
+        let grad_logits = View::dense(rows, n, vocab);
+        matmul(
+            ViewMut::dense(&mut grad_states[..n * dim], n, dim),
+            0.0,
+            grad_logits,
+            View::dense(embedding, vocab, dim),
+            1.0,
+        );
+        matmul(
+            ViewMut::dense(grad_embedding, vocab, dim),
+            1.0,
+            grad_logits.t(),
+            View::dense(states, n, dim),
+            1.0,
+        );
+        for (grad, ask) in grad_states.chunks(dim).zip(&asks[range]) {
+            vector::add_scaled(
+                &mut grad_hidden[ask.row * dim..(ask.row + 1) * dim],
+                grad,
+                1.0,
+            );
+        }
+    });
+}
+
+/// The mean of a segment's rows, normalised to length one, and the length before.
+pub fn pooled(hidden: &[f32], rows: &Range<usize>, dim: usize) -> (Vec<f32>, f32) {
+    let mut mean = vec![0.0; dim];
+    for row in hidden[rows.start * dim..rows.end * dim].chunks(dim) {
+        vector::add_scaled(&mut mean, row, 1.0 / rows.len() as f32);
+    }
+    let length = vector::dot(&mean, &mean).sqrt().max(1e-12);
+    mean.iter_mut().for_each(|x| *x /= length);
+    (mean, length)
+}
+
+/// InfoNCE in both directions over the pack's twins (van den Oord et al. 2018), cosine over a
+/// temperature of 0.05. Adds `weight` times its gradient to `grad_hidden`.
+pub fn contrast(
+    pack: &Pack,
+    hidden: &[f32],
+    dim: usize,
+    weight: f32,
+    grad_hidden: &mut [f32],
+    sums: &mut LossSums,
+) {
+    let n = pack.twins.len();
+    if n < 2 {
+        return;
+    }
+    let side = |of: fn(&(usize, usize)) -> usize| -> Vec<(Range<usize>, Vec<f32>, f32)> {
+        pack.twins
+            .iter()
+            .map(|t| {
+                let rows = pack.segments[of(t)].rows.clone();
+                let (unit, length) = pooled(hidden, &rows, dim);
+                (rows, unit, length)
+            })
+            .collect()
+    };
+    let (left, right) = (side(|t| t.0), side(|t| t.1));
+    let mut grad_scores = vec![0.0f32; n * n];
+    let mut scores = vec![0.0f32; n * n];
+    for i in 0..n {
+        for j in 0..n {
+            scores[i * n + j] = vector::dot(&left[i].1, &right[j].1) / TEMPERATURE;
+        }
+    }
+    for i in 0..n {
+        for by_row in [true, false] {
+            let at = |j: usize| if by_row { i * n + j } else { j * n + i };
+            let max = (0..n).map(|j| scores[at(j)]).fold(f32::MIN, f32::max);
+            let sum: f32 = (0..n).map(|j| (scores[at(j)] - max).exp()).sum();
+            sums.contrast -= f64::from(scores[at(i)] - max - sum.ln());
+            sums.contrast_count += 1.0;
+            for j in 0..n {
+                let p = (scores[at(j)] - max).exp() / sum;
+                let hit = if i == j { 1.0 } else { 0.0 };
+                grad_scores[at(j)] += weight * (p - hit) / TEMPERATURE;
+            }
+        }
+    }
+    let mut back = |one: &(Range<usize>, Vec<f32>, f32), grad_unit: Vec<f32>| {
+        let (rows, unit, length) = one;
+        let along = vector::dot(&grad_unit, unit);
+        let scale = 1.0 / (length * rows.len() as f32);
+        for row in grad_hidden[rows.start * dim..rows.end * dim].chunks_mut(dim) {
+            vector::add_scaled(row, &grad_unit, scale);
+            vector::add_scaled(row, unit, -along * scale);
+        }
+    };
+    for i in 0..n {
+        let mut grad = vec![0.0; dim];
+        let mut grad_right = vec![0.0; dim];
+        for j in 0..n {
+            vector::add_scaled(&mut grad, &right[j].1, grad_scores[i * n + j]);
+            vector::add_scaled(&mut grad_right, &left[j].1, grad_scores[j * n + i]);
+        }
+        back(&left[i], grad);
+        back(&right[i], grad_right);
+    }
+}
