@@ -6,4 +6,5 @@ pub mod decoder;
 pub mod loss;
 pub mod optimizer;
 pub mod pack;
+pub mod scratch;
 pub mod shape;

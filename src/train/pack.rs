@@ -14,6 +14,8 @@ pub struct Segment {
     pub sees: Vec<Range<usize>>,
     /// Position of its first token.
     pub first_position: usize,
+    /// Whether it is a whole text, so that the end marker follows.
+    pub ends: bool,
 }
 
 /// A row whose next-token distribution is asked for, with the soft target it is trained on.
@@ -85,6 +87,7 @@ impl Pack {
             rows,
             sees,
             first_position,
+            ends: false,
         });
         self.segments.len() - 1
     }

@@ -1,0 +1,510 @@
+//! Packs to train on, drawn from the corpus: each step's packs follow from the seed, the step and
+//! their index alone, so a run that resumes sees what it would have seen.
+
+use anyhow::Result;
+use rand::rngs::SmallRng;
+use rand::seq::IndexedRandom;
+use rand::{RngExt, SeedableRng};
+use tokenizers::Tokenizer;
+
+use super::config::Config;
+use super::corpus::{Corpus, Origin};
+use super::{spoil, targets, tokens};
+use crate::train::pack::{Ask, AskKind, Pack};
+
+const UNRELATED: f64 = 0.3;
+const REFUSAL: f64 = 0.8;
+
+/// An answer in tokens.
+#[derive(Debug)]
+struct Answer {
+    tokens: Vec<u32>,
+    quality: Option<f64>,
+    origin: Origin,
+}
+
+/// A group in tokens.
+#[derive(Debug)]
+struct Group {
+    task: Vec<u32>,
+    category: String,
+    references: Vec<Vec<u32>>,
+    answers: Vec<Answer>,
+    choices: Vec<(usize, usize, f64)>,
+    /// The answer's text, for instruction data.
+    plain: Option<String>,
+}
+
+/// Draws packs.
+#[derive(Debug)]
+pub struct Batches<'a> {
+    config: &'a Config,
+    tokenizer: &'a Tokenizer,
+    digits: Vec<u32>,
+    choose: [u32; 2],
+    groups: Vec<Group>,
+    /// (group, answer) of every rated answer: groups with more answers come more often.
+    rated: Vec<(usize, usize)>,
+    instruct: Vec<usize>,
+    chosen: Vec<usize>,
+    refusals: Vec<Vec<u32>>,
+}
+
+/// Keeps the two ends of a text that is too long.
+pub fn cut_middle(mut tokens: Vec<u32>, limit: usize) -> Vec<u32> {
+    if tokens.len() > limit {
+        let head = limit.div_ceil(2);
+        tokens.drain(head..tokens.len() - (limit - head));
+    }
+    tokens
+}
+
+fn refuses(text: &str) -> bool {
+    let start: String = text.chars().take(40).collect::<String>().to_lowercase();
+    let sorry = [
+        "i'm sorry",
+        "i am sorry",
+        "sorry, ",
+        "as an ai",
+        "i apologize",
+        "i cannot",
+    ];
+    text.len() < 700 && sorry.iter().any(|s| start.trim_start().starts_with(s))
+}
+
+/// A tree under construction in a pack.
+struct Tree<'p> {
+    pack: &'p mut Pack,
+    root: usize,
+}
+
+impl<'a> Batches<'a> {
+    /// Encodes the whole corpus.
+    ///
+    /// # Errors
+    /// When the tokenizer refuses a text or lacks the digits.
+    pub fn new(config: &'a Config, corpus: &Corpus, tokenizer: &'a Tokenizer) -> Result<Self> {
+        let limits = &config.limits;
+        let encode = |text: &str, limit| -> Result<Vec<u32>> {
+            Ok(cut_middle(tokens::encode(tokenizer, text)?, limit))
+        };
+        let (mut groups, mut refusals) = (Vec::new(), Vec::new());
+        for group in &corpus.groups {
+            let mut answers = Vec::new();
+            for answer in &group.answers {
+                let encoded = encode(&answer.text, limits.response)?;
+                if refuses(&answer.text) {
+                    refusals.push(encoded.clone());
+                }
+                answers.push(Answer {
+                    tokens: encoded,
+                    quality: answer.quality,
+                    origin: answer.origin,
+                });
+            }
+            let references = group
+                .references
+                .iter()
+                .map(|r| encode(r, limits.reference))
+                .collect::<Result<_>>()?;
+            let plain = match group.answers.as_slice() {
+                [one] if one.origin == Origin::Instruct => Some(one.text.clone()),
+                _ => None,
+            };
+            groups.push(Group {
+                task: encode(&group.task, limits.instruction)?,
+                category: group.category.clone(),
+                references,
+                answers,
+                choices: group.choices.clone(),
+                plain,
+            });
+        }
+        let rated = groups
+            .iter()
+            .enumerate()
+            .flat_map(|(g, group)| {
+                let rated = group.answers.iter().enumerate();
+                rated.filter_map(move |(a, x)| x.quality.map(|_| (g, a)))
+            })
+            .collect();
+        let which = |f: fn(&Group) -> bool| (0..groups.len()).filter(|g| f(&groups[*g])).collect();
+        Ok(Batches {
+            config,
+            tokenizer,
+            digits: tokens::digits(tokenizer)?,
+            choose: tokens::choices(tokenizer)?,
+            rated,
+            instruct: which(|g| g.plain.is_some()),
+            chosen: which(|g| !g.choices.is_empty()),
+            groups,
+            refusals,
+        })
+    }
+
+    /// Sizes, for the log.
+    pub fn summary(&self) -> String {
+        format!(
+            "{} groups, {} rated answers, {} instruction pairs, {} groups with choices, {} refusals",
+            self.groups.len(),
+            self.rated.len(),
+            self.instruct.len(),
+            self.chosen.len(),
+            self.refusals.len()
+        )
+    }
+
+    /// One pack of a step.
+    ///
+    /// # Errors
+    /// When the tokenizer refuses a made-up text.
+    pub fn pack(&self, step: u64, index: usize, language_only: bool) -> Result<Pack> {
+        let seed = self.config.seed ^ (step << 20) ^ ((index as u64) << 8);
+        let rng = &mut SmallRng::seed_from_u64(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let mix = &self.config.mix;
+        let mut pack = Pack::default();
+        if !language_only && rng.random_bool(mix.twins.clamp(0.0, 1.0)) {
+            self.twins(&mut pack, rng);
+            return Ok(pack);
+        }
+        let kinds = [mix.rated_ref, mix.rated_free, mix.instruct, mix.pair];
+        while pack.len() < self.config.training.pack_tokens {
+            let mut draw = rng.random_range(0.0..kinds.iter().sum::<f64>());
+            let kind = kinds.iter().position(|k| {
+                draw -= k;
+                draw < 0.0
+            });
+            match kind {
+                Some(0) => self.rated_tree(&mut pack, true, rng),
+                Some(1) => self.rated_tree(&mut pack, false, rng),
+                Some(2) => self.instruct_tree(&mut pack, rng)?,
+                _ => self.pair_tree(&mut pack, rng),
+            }
+        }
+        if language_only {
+            pack.asks.clear();
+        }
+        self.language(&mut pack, language_only, rng);
+        Ok(pack)
+    }
+
+    fn root<'p>(&self, pack: &'p mut Pack, task: &[u32], reference: Option<&[u32]>) -> Tree<'p> {
+        let mut prompt = vec![tokens::BOS, tokens::INSTRUCTION];
+        prompt.extend_from_slice(task);
+        if let Some(reference) = reference {
+            prompt.push(tokens::REFERENCE);
+            prompt.extend_from_slice(reference);
+        }
+        prompt.push(tokens::RESPONSE);
+        let root = pack.add(None, &prompt);
+        Tree { pack, root }
+    }
+
+    fn ask_quality(&self, tree: &mut Tree<'_>, segment: usize, quality: f64) {
+        let rate = tree.pack.add(Some(segment), &[tokens::RATE]);
+        let target = targets::digits(quality);
+        tree.pack.asks.push(Ask {
+            row: tree.pack.last_row(rate),
+            target: self
+                .digits
+                .iter()
+                .zip(target)
+                .filter(|(_, p)| *p > 0.0)
+                .map(|(d, p)| (*d, p))
+                .collect(),
+            weight: 1.0,
+            kind: AskKind::Judgment,
+        });
+    }
+
+    /// A response under a tree's root, rated; with `cut`, also rated where it breaks off halfway.
+    fn rate(
+        &self,
+        tree: &mut Tree<'_>,
+        tokens: &[u32],
+        quality: f64,
+        cut: bool,
+        rng: &mut SmallRng,
+    ) {
+        if tokens.is_empty() {
+            return;
+        }
+        let mut parent = tree.root;
+        let mut rest = tokens;
+        if cut && tokens.len() >= 16 {
+            let at = rng.random_range(tokens.len() / 4..tokens.len() * 3 / 4);
+            parent = tree.pack.add(Some(parent), &tokens[..at]);
+            self.ask_quality(tree, parent, 0.35 * quality);
+            rest = &tokens[at..];
+        }
+        let segment = tree.pack.add(Some(parent), rest);
+        tree.pack.segments[segment].ends = quality >= 4.0;
+        self.ask_quality(tree, segment, quality);
+    }
+
+    /// An answer to some other instruction, of the same category half of the time.
+    fn stranger(&self, group: usize, rng: &mut SmallRng) -> &[u32] {
+        let same_category = rng.random_bool(0.5);
+        let mut found: &[u32] = &[];
+        for _ in 0..20 {
+            let (g, a) = *self.rated.choose(rng).unwrap_or(&(group, 0));
+            if g != group {
+                found = &self.groups[g].answers[a].tokens;
+                if !same_category || self.groups[g].category == self.groups[group].category {
+                    break;
+                }
+            }
+        }
+        found
+    }
+
+    fn rated_tree(&self, pack: &mut Pack, with_reference: bool, rng: &mut SmallRng) {
+        let Some(&(g, first)) = self.rated.choose(rng) else {
+            return;
+        };
+        let group = &self.groups[g];
+        let reference = match group.references.len() {
+            _ if !with_reference => None,
+            0 => {
+                // No reference of its own: another good answer serves.
+                let good: Vec<&Answer> = group
+                    .answers
+                    .iter()
+                    .enumerate()
+                    .filter(|(a, x)| *a != first && x.quality.is_some_and(|q| q >= 6.0))
+                    .map(|(_, x)| x)
+                    .collect();
+                good.choose(rng).map(|a| a.tokens.as_slice())
+            }
+            n if rng.random_bool(0.75) || n == 1 => Some(group.references[0].as_slice()),
+            n => Some(group.references[rng.random_range(1..n)].as_slice()),
+        };
+        let mut tree = self.root(pack, &group.task, reference);
+        let others: Vec<usize> = (0..group.answers.len())
+            .filter(|a| *a != first && group.answers[*a].quality.is_some())
+            .collect();
+        let count = if with_reference { 6 } else { 4 };
+        let mut picked: Vec<usize> = others.sample(rng, count - 1).copied().collect();
+        picked.push(first);
+        for a in picked {
+            let answer = &group.answers[a];
+            let cut = rng.random_bool(0.1);
+            self.rate(
+                &mut tree,
+                &answer.tokens,
+                answer.quality.unwrap_or(0.0),
+                cut,
+                rng,
+            );
+        }
+        if rng.random_bool(0.35) {
+            let stranger = self.stranger(g, rng);
+            self.rate(&mut tree, stranger, UNRELATED, false, rng);
+        }
+        if rng.random_bool(0.08) {
+            if let Some(refusal) = self.refusals.choose(rng) {
+                self.rate(&mut tree, refusal, REFUSAL, false, rng);
+            }
+        }
+    }
+
+    fn instruct_tree(&self, pack: &mut Pack, rng: &mut SmallRng) -> Result<()> {
+        let Some(&g) = self.instruct.choose(rng) else {
+            return Ok(());
+        };
+        let group = &self.groups[g];
+        let (Some(plain), Some(good)) = (&group.plain, group.answers.first()) else {
+            return Ok(());
+        };
+        let strangers: Vec<&str> = (0..6)
+            .filter_map(|_| self.instruct.choose(rng))
+            .filter(|s| **s != g)
+            .filter_map(|s| self.groups[*s].plain.as_deref())
+            .collect();
+        let with_reference = rng.random_bool(0.7);
+        let reference = with_reference.then_some(good.tokens.as_slice());
+        let best = if with_reference { 8.4 } else { 6.5 };
+        let mut rated: Vec<(Vec<u32>, f64)> = Vec::new();
+        let limit = self.config.limits.response;
+        let mut add = |text: &str, quality: f64| -> Result<()> {
+            let tokens = tokens::encode(self.tokenizer, text)?;
+            rated.push((cut_middle(tokens, limit), quality));
+            Ok(())
+        };
+        if with_reference && rng.random_bool(0.65) {
+            add(&spoil::reworded(plain, rng), best)?;
+        }
+        if rng.random_bool(if with_reference { 0.25 } else { 0.9 }) {
+            add(plain, best + if with_reference { 0.5 } else { 0.0 })?;
+        }
+        if let Some(stranger) = strangers.first().filter(|_| rng.random_bool(0.7)) {
+            add(stranger, UNRELATED)?;
+        }
+        if rng.random_bool(0.2) {
+            add(&spoil::patchwork(&strangers, rng), 0.4)?;
+        }
+        if rng.random_bool(0.2) {
+            add(&spoil::salad(plain, rng), 0.5)?;
+        }
+        if with_reference && rng.random_bool(0.45) {
+            if let Some(text) = spoil::wrong(plain, &strangers.join(" "), rng) {
+                add(&text, 2.0)?;
+            }
+        }
+        if let Some(first) = spoil::terse(plain).filter(|_| rng.random_bool(0.3)) {
+            add(first, 5.5)?;
+        }
+        if let Some(stranger) = strangers.last().filter(|_| rng.random_bool(0.15)) {
+            add(&format!("{plain}\n\n{stranger}"), 4.0)?;
+        }
+        if rng.random_bool(0.25) {
+            if let Some(refusal) = self.refusals.choose(rng) {
+                rated.push((refusal.clone(), REFUSAL));
+            }
+        }
+        let mut tree = self.root(pack, &group.task, reference);
+        for (tokens, quality) in rated {
+            let cut = quality > 6.0 && rng.random_bool(0.3);
+            self.rate(&mut tree, &tokens, quality, cut, rng);
+        }
+        Ok(())
+    }
+
+    fn pair_tree(&self, pack: &mut Pack, rng: &mut SmallRng) {
+        let drawn = if rng.random_bool(0.5) {
+            self.chosen.choose(rng).and_then(|g| {
+                let choice = self.groups[*g].choices.choose(rng)?;
+                Some((*g, *choice))
+            })
+        } else {
+            self.rated.choose(rng).and_then(|(g, a)| {
+                let answers = &self.groups[*g].answers;
+                let quality = |i: usize| answers[i].quality.unwrap_or(0.0);
+                let others: Vec<usize> = (0..answers.len())
+                    .filter(|b| answers[*b].origin == answers[*a].origin)
+                    .filter(|b| (quality(*b) - quality(*a)).abs() > 1.0)
+                    .collect();
+                let b = *others.choose(rng)?;
+                let better = 1.0 / (1.0 + (quality(b) - quality(*a)).exp());
+                Some((*g, (*a, b, better)))
+            })
+        };
+        let Some((g, (a, b, better))) = drawn else {
+            return;
+        };
+        let group = &self.groups[g];
+        let Tree { pack, root } = self.root(pack, &group.task, None);
+        for (first, second, p) in [(a, b, better), (b, a, 1.0 - better)] {
+            let mut tokens = group.answers[first].tokens.clone();
+            tokens.push(tokens::RESPONSE);
+            let segment = pack.add(Some(root), &tokens);
+            let mut tokens = group.answers[second].tokens.clone();
+            tokens.push(tokens::CHOOSE);
+            let segment = pack.add(Some(segment), &tokens);
+            pack.asks.push(Ask {
+                row: pack.last_row(segment),
+                target: vec![(self.choose[0], p as f32), (self.choose[1], 1.0 - p as f32)],
+                weight: 1.0,
+                kind: AskKind::Judgment,
+            });
+        }
+    }
+
+    /// Texts about the same instruction, of one category half of the time so that the subject
+    /// matter alone does not tell the pairs apart.
+    fn twins(&self, pack: &mut Pack, rng: &mut SmallRng) {
+        let one_category = rng.random_bool(0.5);
+        let mut category: Option<&str> = None;
+        let mut used = Vec::new();
+        for _ in 0..200 {
+            if used.len() == 12 {
+                break;
+            }
+            let g = if rng.random_bool(0.7) {
+                self.rated.choose(rng).map(|r| r.0)
+            } else {
+                self.instruct.choose(rng).copied()
+            };
+            let Some(g) = g.filter(|g| !used.contains(g)) else {
+                continue;
+            };
+            let group = &self.groups[g];
+            if one_category && category.is_some_and(|c| c != group.category) {
+                continue;
+            }
+            category = Some(&group.category);
+            let answers: Vec<&[u32]> = group.answers.iter().map(|a| a.tokens.as_slice()).collect();
+            let Some(left) = answers.choose(rng) else {
+                continue;
+            };
+            let right = match group.references.first() {
+                Some(reference) if rng.random_bool(0.7) => reference.as_slice(),
+                _ => match answers.iter().filter(|a| *a != left).count() {
+                    0 => group.task.as_slice(),
+                    _ => answers.choose(rng).copied().unwrap_or(left),
+                },
+            };
+            if left == &right || left.is_empty() || right.is_empty() {
+                continue;
+            }
+            used.push(g);
+            let mut side = |tokens: &[u32]| {
+                let most = rng.random_range(24..=160);
+                let mut text = vec![tokens::BOS];
+                text.extend(&tokens[..tokens.len().min(most)]);
+                pack.add(None, &text)
+            };
+            let twin = (side(left), side(right));
+            pack.twins.push(twin);
+        }
+    }
+
+    /// Next-token losses at a share of positions; a response's last token is followed by the end
+    /// marker.
+    fn language(&self, pack: &mut Pack, language_only: bool, rng: &mut SmallRng) {
+        let training = &self.config.training;
+        let share = f64::from(training.language_share);
+        let weight = if language_only {
+            1.0
+        } else {
+            training.language_weight
+        };
+        for segment in &pack.segments {
+            for row in segment.rows.clone() {
+                let next = match pack.ids.get(row + 1) {
+                    Some(id) if row + 1 < segment.rows.end => *id,
+                    _ if segment.ends => tokens::END,
+                    _ => continue,
+                };
+                let is_end = next == tokens::END;
+                // A marker tells little about language.
+                if (next <= tokens::CHOOSE && !is_end) || !(is_end || rng.random_bool(share)) {
+                    continue;
+                }
+                pack.asks.push(Ask {
+                    row,
+                    target: vec![(next, 1.0)],
+                    weight,
+                    kind: AskKind::Language,
+                });
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_middle_goes_first() {
+        assert_eq!(cut_middle((0..10).collect(), 5), [0, 1, 2, 8, 9]);
+        assert_eq!(cut_middle(vec![1, 2], 5), [1, 2]);
+    }
+
+    #[test]
+    fn refusals_are_recognised() {
+        assert!(refuses("I'm sorry, but I can't help with that."));
+        assert!(!refuses("Sorrel is a herb."));
+    }
+}

@@ -1,0 +1,128 @@
+//! `juror train scratch --config F.toml`: what the file says.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::train::optimizer::Rule;
+
+/// The whole file.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Folder for checkpoints, the log and the finished model.
+    pub output: PathBuf,
+    /// Folder with the judge data.
+    pub data: PathBuf,
+    /// Same seed and thread count, same weights.
+    #[serde(default)]
+    pub seed: u64,
+    /// Threads that compute.
+    #[serde(default = "two")]
+    pub threads: usize,
+    pub model: Model,
+    pub training: Training,
+    #[serde(default)]
+    pub limits: Limits,
+    #[serde(default)]
+    pub mix: Mix,
+}
+
+fn two() -> usize {
+    2
+}
+
+/// Sizes of the tokenizer and the decoder.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Model {
+    pub vocab: usize,
+    pub dim: usize,
+    pub layers: usize,
+    pub heads: usize,
+    pub ffn: usize,
+    pub context: usize,
+}
+
+/// How long and how fast.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Training {
+    /// Tokens in all.
+    pub tokens: u64,
+    /// The first of them teach language alone.
+    #[serde(default)]
+    pub language_tokens: u64,
+    /// Over the last of them the learning rate falls to zero.
+    pub decay_tokens: u64,
+    /// Tokens of one optimiser step.
+    pub step_tokens: usize,
+    /// Tokens of one forward and backward pass.
+    pub pack_tokens: usize,
+    pub learning_rate: f32,
+    #[serde(default)]
+    pub warmup_steps: u64,
+    #[serde(default)]
+    pub rule: Rule,
+    #[serde(default)]
+    pub weight_decay: f32,
+    /// Longest gradient.
+    pub clip: f32,
+    /// Weight of a language-model position beside a judgment's 1, after the language-only start.
+    pub language_weight: f32,
+    /// Share of positions with a language-model loss.
+    pub language_share: f32,
+    /// Weight of one term of the contrastive loss.
+    pub contrast_weight: f32,
+    /// Minutes between checkpoints.
+    pub checkpoint_minutes: f64,
+    /// Steps between evaluations on tuning rows.
+    pub evaluate_steps: u64,
+}
+
+/// Longest texts, in tokens; longer ones lose their middle.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    pub instruction: usize,
+    pub reference: usize,
+    pub response: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            instruction: 300,
+            reference: 800,
+            response: 800,
+        }
+    }
+}
+
+/// Relative frequency of each kind of tree among the judgment trees.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Mix {
+    /// Ratings with the reference shown, rows labelled beside a reference.
+    pub rated_ref: f64,
+    /// Ratings without it.
+    pub rated_free: f64,
+    /// Plain instruction data with made-up failures.
+    pub instruct: f64,
+    /// Choices between two responses.
+    pub pair: f64,
+    /// Embedding twins.
+    pub twins: f64,
+}
+
+impl Default for Mix {
+    fn default() -> Self {
+        Mix {
+            rated_ref: 0.45,
+            rated_free: 0.2,
+            instruct: 0.2,
+            pair: 0.07,
+            twins: 0.08,
+        }
+    }
+}
