@@ -4,6 +4,9 @@
 //! `stats` beside them.
 
 pub mod data;
+pub mod engine;
+pub mod judge;
 pub mod kernel;
+pub mod model;
 pub mod run;
 pub mod train;

@@ -2,6 +2,8 @@
 
 pub mod record;
 pub mod score;
+pub mod subject;
 
 pub use record::{Record, Response};
 pub use score::{LabelDistribution, ScoreCard, Verdict};
+pub use subject::Subject;

@@ -6,57 +6,12 @@
 use std::path::PathBuf;
 
 use crate::data::ScoreCard;
+pub use crate::data::Subject;
+pub use crate::engine::Lane;
+pub use crate::model::sampling::Sampling;
 
 /// Names one command; chosen by whoever sends it, larger for later.
 pub type Ticket = u64;
-
-/// What is to be judged.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Subject {
-    /// The task as shown to the judge (instruction, blank line, input).
-    pub instruction: String,
-    /// Turns before the judged one.
-    pub context: Option<String>,
-    /// A good answer to compare with.
-    pub reference: Option<String>,
-    /// A scoring rubric.
-    pub rubric: Option<String>,
-    /// The answer to judge.
-    pub response: String,
-}
-
-/// Which work goes first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lane {
-    /// Under the cursor: the newest one replaces the one that waits, and goes before any batch.
-    Interactive,
-    /// First come, first served.
-    Batch,
-}
-
-/// How to write text.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Sampling {
-    /// 0 takes the likeliest token.
-    pub temperature: f64,
-    /// Smallest set of tokens whose probabilities reach this is sampled from.
-    pub top_p: f64,
-    /// Same seed, same text.
-    pub seed: u64,
-    /// Longest text, in tokens.
-    pub max_tokens: usize,
-}
-
-impl Default for Sampling {
-    fn default() -> Self {
-        Sampling {
-            temperature: 0.8,
-            top_p: 0.95,
-            seed: 0,
-            max_tokens: 256,
-        }
-    }
-}
 
 /// What the explorer can ask for.
 #[derive(Clone, Debug, PartialEq)]
@@ -124,4 +79,11 @@ pub enum Event {
     Cancelled { ticket: Ticket },
     /// The command ended without a result.
     Failed { ticket: Ticket, error: String },
+}
+
+/// What the live judge is made of.
+#[derive(Clone, Debug, Default)]
+pub struct LiveOptions {
+    pub engine: crate::engine::Options,
+    pub setup: crate::judge::Setup,
 }

@@ -1,3 +1,4 @@
 //! Work from plan to result, for the command line and the explorer alike.
 
 pub mod live;
+pub mod service;

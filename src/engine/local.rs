@@ -1,0 +1,202 @@
+//! The thread that owns the models, and the handle to it.
+
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::thread::JoinHandle;
+
+use candle_core::Device;
+
+use super::cache::PrefixCache;
+use super::compute::Computer;
+use super::queue::Queue;
+use super::request::{Job, Role};
+use crate::model::ModelError;
+use crate::model::facts::{Facts, Model};
+
+/// What to load and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Names a judge model.
+    pub judge: String,
+    /// Names an embedder; `None` takes the judge's own hidden states.
+    pub embedder: Option<String>,
+    /// Names the model that writes; `None` takes the judge.
+    pub policy: Option<String>,
+    /// Bytes for keys and values of known prefixes.
+    pub cache_bytes: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            judge: "starter".into(),
+            embedder: None,
+            policy: None,
+            cache_bytes: 512 << 20,
+        }
+    }
+}
+
+/// Facts of the loaded models; the same one may fill several roles.
+#[derive(Clone)]
+pub struct Cast {
+    pub judge: Arc<Facts>,
+    pub embedder: Arc<Facts>,
+    pub policy: Arc<Facts>,
+}
+
+/// What is said while models load.
+pub enum LoadEvent {
+    /// `done` of `total` bytes, where known.
+    Stage {
+        model: String,
+        stage: String,
+        done: u64,
+        total: u64,
+    },
+    /// Jobs are computed from now on.
+    Ready(Cast),
+    /// Jobs will never be computed.
+    Failed(ModelError),
+}
+
+/// The loaded models.
+pub struct Models {
+    judge: Model,
+    embedder: Option<Model>,
+    policy: Option<Model>,
+}
+
+impl Models {
+    fn load(
+        options: &Options,
+        device: &Device,
+        events: &Sender<LoadEvent>,
+    ) -> Result<Self, ModelError> {
+        let load = |name: &String| {
+            Model::load(name, device, |stage, done, total| {
+                let _ = events.send(LoadEvent::Stage {
+                    model: name.clone(),
+                    stage: stage.to_owned(),
+                    done,
+                    total,
+                });
+            })
+        };
+        // A role that names the judge shares it.
+        let other = |name: &Option<String>| match name {
+            Some(name) if *name != options.judge => load(name).map(Some),
+            _ => Ok(None),
+        };
+        let models = Models {
+            judge: load(&options.judge)?,
+            embedder: other(&options.embedder)?,
+            policy: other(&options.policy)?,
+        };
+        for (role, name) in [
+            (Role::Judge, &options.judge),
+            (Role::Policy, &options.judge),
+        ] {
+            let facts = &models.of(role).facts;
+            if !facts.is_decoder {
+                return Err(ModelError::Spec {
+                    spec: name.clone(),
+                    cause: "an encoder can embed, but neither judge nor write".into(),
+                    cure: "name it with --embedder, and a decoder as judge".into(),
+                });
+            }
+        }
+        Ok(models)
+    }
+
+    /// The model that fills a role.
+    pub fn of(&self, role: Role) -> &Model {
+        let own = match role {
+            Role::Judge => None,
+            Role::Embedder => self.embedder.as_ref(),
+            Role::Policy => self.policy.as_ref(),
+        };
+        own.unwrap_or(&self.judge)
+    }
+
+    fn cast(&self) -> Cast {
+        let facts = |role| Arc::clone(&self.of(role).facts);
+        Cast {
+            judge: facts(Role::Judge),
+            embedder: facts(Role::Embedder),
+            policy: facts(Role::Policy),
+        }
+    }
+}
+
+/// A cheap handle; the thread ends when the last one is dropped.
+#[derive(Clone)]
+pub struct Engine {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    queue: Arc<Queue>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.queue.close();
+        if let Some(thread) = self.thread.take() {
+            // It stops within one forward pass; a thread that died has nothing left to say.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Engine {
+    /// Starts the thread, which loads the models (telling `events`) and then computes.
+    ///
+    /// # Errors
+    /// When the operating system grants no thread.
+    pub fn start(options: Options, events: Sender<LoadEvent>) -> std::io::Result<Engine> {
+        let queue = Arc::new(Queue::default());
+        let theirs = Arc::clone(&queue);
+        let thread = std::thread::Builder::new()
+            .name("juror-engine".into())
+            .spawn(move || work(&options, &theirs, &events))?;
+        Ok(Engine {
+            shared: Arc::new(Shared {
+                queue,
+                thread: Some(thread),
+            }),
+        })
+    }
+
+    /// Hands in a job; waits only if the batch lane is full.
+    pub fn submit(&self, job: Job) {
+        self.shared.queue.push(job);
+    }
+
+    /// Stops a job; it answers `Cancelled` unless it has ended.
+    pub fn cancel(&self, id: u64) {
+        self.shared.queue.cancel(id);
+    }
+}
+
+fn work(options: &Options, queue: &Queue, events: &Sender<LoadEvent>) {
+    let device = Device::Cpu;
+    match Models::load(options, &device, events) {
+        Ok(models) => {
+            let _ = events.send(LoadEvent::Ready(models.cast()));
+            let mut computer = Computer {
+                models: &models,
+                cache: PrefixCache::new(options.cache_bytes),
+                queue,
+            };
+            while let Some(job) = queue.next() {
+                computer.run(&job);
+            }
+        }
+        Err(error) => {
+            queue.close();
+            let _ = events.send(LoadEvent::Failed(error));
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! Who may compute when: one thread owns the models, everyone else holds a cheap handle.
+
+mod cache;
+mod compute;
+pub mod local;
+mod queue;
+pub mod request;
+
+pub use local::{Engine, LoadEvent, Options};
+pub use request::{Answer, Ask, Job, Lane, Outcome, Role, Task};

@@ -1,0 +1,238 @@
+//! From pieces to token ids that fit the model, and the token ids of the labels after them.
+
+use super::template::Wrap;
+use super::{JudgeError, Result};
+use crate::model::chat::Turn;
+use crate::model::facts::Facts;
+use crate::model::tokenizer::{Encoded, Piece};
+
+/// What to do where a prompt does not fit: cut the response, then the reference.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Truncate {
+    /// Keep both ends.
+    #[default]
+    Middle,
+    /// Keep the beginning.
+    Tail,
+    /// Refuse the row.
+    Error,
+}
+
+/// A prompt ready for a model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prompt {
+    /// Joined pieces.
+    pub text: String,
+    pub ids: Vec<u32>,
+    /// Byte range in `text` of each id.
+    pub offsets: Vec<(usize, usize)>,
+    /// Byte ranges of the slots in `text`.
+    pub spans: Vec<(&'static str, std::ops::Range<usize>)>,
+    /// Whether something was cut.
+    pub truncated: bool,
+}
+
+/// The pieces with what the wrap puts around them, and whether the tokenizer adds its own
+/// special tokens: exactly one BOS comes out either way.
+fn wrapped(pieces: Vec<Piece>, wrap: &Wrap, facts: &Facts) -> Result<(Vec<Piece>, bool)> {
+    match wrap {
+        Wrap::None => Ok((pieces, true)),
+        Wrap::Around(before, after) => {
+            let mut all = vec![Piece::template(before)];
+            all.extend(pieces);
+            all.push(Piece::template(after));
+            Ok((all, true))
+        }
+        Wrap::Chat => {
+            let chat = facts.chat.as_ref().ok_or_else(|| {
+                JudgeError::Prompt(format!(
+                    "{} has no chat template: use --wrap none, or a text with {{prompt}}",
+                    facts.name
+                ))
+            })?;
+            let turn = Turn {
+                role: "user",
+                content: pieces,
+            };
+            Ok((chat.render(&[turn], true)?, false))
+        }
+    }
+}
+
+/// Makes a prompt of at most `limit` tokens.
+///
+/// # Errors
+/// A prompt that does not fit even with response and reference cut to nothing (or at all, with
+/// [`Truncate::Error`]); what tokenizer and chat template say.
+pub fn make(
+    mut pieces: Vec<Piece>,
+    wrap: &Wrap,
+    facts: &Facts,
+    truncate: Truncate,
+    limit: usize,
+) -> Result<Prompt> {
+    let mut truncated = false;
+    // Each round cuts by what was measured; joining cut ends may cost a token or two more.
+    for _ in 0..8 {
+        let (all, special) = wrapped(pieces.clone(), wrap, facts)?;
+        let encoded = facts.tokenizer.encode(&all, special)?;
+        let over = encoded.ids.len().saturating_sub(limit);
+        if over == 0 {
+            return Ok(finished(&all, encoded, truncated));
+        }
+        if truncate == Truncate::Error {
+            return Err(JudgeError::Prompt(format!(
+                "the prompt has {} tokens, {limit} fit: allow cutting with --truncate middle",
+                encoded.ids.len()
+            )));
+        }
+        truncated = true;
+        cut(&mut pieces, &all, &encoded, over, truncate)?;
+    }
+    Err(JudgeError::Prompt(format!(
+        "the prompt does not fit into {limit} tokens even with its response cut"
+    )))
+}
+
+fn finished(all: &[Piece], encoded: Encoded, truncated: bool) -> Prompt {
+    let mut text = String::new();
+    let mut spans = Vec::new();
+    for piece in all {
+        let start = text.len();
+        text.push_str(&piece.text);
+        if let Some(slot) = piece.slot {
+            spans.push((slot, start..text.len()));
+        }
+    }
+    Prompt {
+        text,
+        ids: encoded.ids,
+        offsets: encoded.offsets,
+        spans,
+        truncated,
+    }
+}
+
+/// Shortens the response, then the reference, by `over` tokens in all.
+fn cut(
+    pieces: &mut [Piece],
+    all: &[Piece],
+    encoded: &Encoded,
+    mut over: usize,
+    truncate: Truncate,
+) -> Result<()> {
+    let mut any = false;
+    for slot in ["response", "reference"] {
+        let mut start = 0;
+        for piece in all {
+            let span = start..start + piece.text.len();
+            start = span.end;
+            if piece.slot != Some(slot) || over == 0 || piece.text.is_empty() {
+                continue;
+            }
+            let tokens: Vec<(usize, usize)> = encoded
+                .offsets
+                .iter()
+                .copied()
+                .filter(|(a, b)| a < b && *a >= span.start && *b <= span.end)
+                .collect();
+            let keep = tokens.len().saturating_sub(over);
+            over -= (tokens.len() - keep).min(over);
+            let text = shortened(&piece.text, span.start, &tokens, keep, truncate);
+            for own in pieces.iter_mut().filter(|p| p.slot == Some(slot)) {
+                any |= own.text != text;
+                own.text.clone_from(&text);
+            }
+        }
+    }
+    match any {
+        true => Ok(()),
+        false => Err(JudgeError::Prompt(
+            "the prompt does not fit into the model's context, and its response and reference are \
+             not what takes the room"
+                .into(),
+        )),
+    }
+}
+
+/// The text with `keep` of its tokens (byte ranges shifted by `start`).
+fn shortened(
+    text: &str,
+    start: usize,
+    tokens: &[(usize, usize)],
+    keep: usize,
+    truncate: Truncate,
+) -> String {
+    let head = match truncate {
+        Truncate::Middle => keep.div_ceil(2),
+        _ => keep,
+    };
+    let at = |byte: usize| {
+        let mut byte = (byte - start).min(text.len());
+        while !text.is_char_boundary(byte) {
+            byte -= 1;
+        }
+        byte
+    };
+    let begin = tokens.get(head).map_or(text.len(), |t| at(t.0));
+    let tail = keep - head;
+    let end = match tail {
+        0 => text.len(),
+        _ => tokens
+            .get(tokens.len() - tail)
+            .map_or(text.len(), |t| at(t.0)),
+    };
+    let ending = if tail == 0 {
+        ""
+    } else {
+        &text[end.max(begin)..]
+    };
+    format!("{}{ending}", &text[..begin])
+}
+
+/// The token ids of each label after this prompt: those by which the encoding of prompt and label
+/// together extends the prompt's.
+///
+/// # Errors
+/// A label whose encoding changes the prompt's last tokens, named.
+pub fn label_tokens(
+    pieces: &[Piece],
+    wrap: &Wrap,
+    facts: &Facts,
+    prefix: &str,
+    labels: &[String],
+) -> Result<Vec<Vec<u32>>> {
+    let (all, special) = wrapped(pieces.to_vec(), wrap, facts)?;
+    let prompt = facts.tokenizer.encode(&all, special)?.ids;
+    labels
+        .iter()
+        .map(|label| {
+            let mut with = all.clone();
+            with.push(Piece::template(format!("{prefix}{label}")));
+            let ids = facts.tokenizer.encode(&with, special)?.ids;
+            match ids.strip_prefix(prompt.as_slice()) {
+                Some(tokens) if !tokens.is_empty() => Ok(tokens.to_vec()),
+                _ => Err(JudgeError::Prompt(format!(
+                    "label `{label}` does not follow the prompt as tokens of its own: end the \
+                     template otherwise, or set --label-prefix"
+                ))),
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shortened_text_keeps_its_ends_or_its_beginning() {
+        let text = "aa bb cc dd ee";
+        let tokens: Vec<(usize, usize)> = (0..5).map(|i| (10 + 3 * i, 12 + 3 * i)).collect();
+        let of = |keep, how| shortened(text, 10, &tokens, keep, how);
+        assert_eq!(of(3, Truncate::Middle), "aa bb ee");
+        assert_eq!(of(3, Truncate::Tail), "aa bb cc ");
+        assert_eq!(of(0, Truncate::Middle), "");
+        assert_eq!(of(5, Truncate::Middle), text);
+    }
+}

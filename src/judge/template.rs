@@ -1,0 +1,365 @@
+//! Prompt templates with slots, filled in one pass: slot-like text inside data stays data.
+
+use std::path::Path;
+
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use super::scale::Scale;
+use super::{JudgeError, Result};
+pub use crate::data::Subject;
+use crate::model::tokenizer::Piece;
+
+/// Slots and what their names may be in a file.
+const SLOTS: [(&str, &str); 6] = [
+    ("instruction", "instruction"),
+    ("reference", "reference"),
+    ("response", "response"),
+    // As the published Self-J text has it.
+    ("input", "response"),
+    ("context", "context"),
+    ("rubric", "rubric"),
+];
+
+/// A parsed template.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template {
+    parts: Vec<Part>,
+    source: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    Words(String),
+    Slot(&'static str),
+}
+
+impl Template {
+    /// Parses a text. With `python_format`, `{{` and `}}` stand for braces.
+    pub fn parse(source: &str, python_format: bool) -> Self {
+        let mut parts = Vec::new();
+        let (mut words, mut rest) = (String::new(), source);
+        while let Some(c) = rest.chars().next() {
+            let slot = SLOTS.iter().find_map(|(name, slot)| {
+                let after = rest.strip_prefix('{')?.strip_prefix(name)?;
+                Some((*slot, after.strip_prefix('}')?))
+            });
+            let doubled = rest.starts_with("{{") || rest.starts_with("}}");
+            if python_format && doubled {
+                words.push(c);
+                rest = &rest[2..];
+            } else if let Some((slot, after)) = slot {
+                if !words.is_empty() {
+                    parts.push(Part::Words(std::mem::take(&mut words)));
+                }
+                parts.push(Part::Slot(slot));
+                rest = after;
+            } else {
+                words.push(c);
+                rest = &rest[c.len_utf8()..];
+            }
+        }
+        if !words.is_empty() {
+            parts.push(Part::Words(words));
+        }
+        Template {
+            parts,
+            source: source.to_owned(),
+        }
+    }
+
+    /// Whether it has a slot.
+    pub fn has(&self, slot: &str) -> bool {
+        self.parts
+            .iter()
+            .any(|p| matches!(p, Part::Slot(s) if *s == slot))
+    }
+
+    /// Fills all slots.
+    pub fn fill(&self, subject: &Subject) -> Vec<Piece> {
+        let of = |text: &Option<String>| text.clone().unwrap_or_default();
+        self.parts
+            .iter()
+            .map(|part| match part {
+                Part::Words(words) => Piece::template(words),
+                Part::Slot(slot) => Piece::data(
+                    slot,
+                    match *slot {
+                        "instruction" => subject.instruction.clone(),
+                        "reference" => of(&subject.reference),
+                        "context" => of(&subject.context),
+                        "rubric" => of(&subject.rubric),
+                        _ => subject.response.clone(),
+                    },
+                ),
+            })
+            .collect()
+    }
+}
+
+/// What goes around the filled template.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wrap {
+    /// The model's chat template, with a generation prompt.
+    Chat,
+    /// Nothing but what the tokenizer adds.
+    None,
+    /// A text before and one after.
+    Around(String, String),
+}
+
+impl Wrap {
+    /// `chat`, `none`, or a text with `{prompt}`.
+    ///
+    /// # Errors
+    /// Any other text.
+    pub fn parse(text: &str) -> std::result::Result<Self, String> {
+        match (text, text.split_once("{prompt}")) {
+            ("chat", _) => Ok(Wrap::Chat),
+            ("none", _) => Ok(Wrap::None),
+            (_, Some((before, after))) => Ok(Wrap::Around(before.into(), after.into())),
+            _ => Err(format!(
+                "wrap `{text}`: `chat`, `none` or a text with {{prompt}} expected"
+            )),
+        }
+    }
+}
+
+/// How a judge is asked: one template a mode, with the scale they share.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TemplateSet {
+    pub name: String,
+    /// With the reference shown.
+    pub reference: Option<Template>,
+    /// Without it.
+    pub free: Option<Template>,
+    pub scale: Scale,
+    /// `None`: chat where the model has a chat template, nothing otherwise.
+    pub wrap: Option<Wrap>,
+    /// Put before each label.
+    pub label_prefix: String,
+    /// Longest chunk in tokens when the model embeds; `None`: its context.
+    pub embed_tokens: Option<usize>,
+}
+
+/// A template file in TOML, and the `juror.toml` of a model's folder.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    name: Option<String>,
+    reference: Option<String>,
+    free: Option<String>,
+    labels: Option<Vec<String>>,
+    wrap: Option<String>,
+    #[serde(default)]
+    label_prefix: String,
+    embed_tokens: Option<usize>,
+}
+
+impl TemplateSet {
+    /// Our own wording for instruction-tuned models.
+    ///
+    /// # Errors
+    /// Never in a build whose tests pass; the text is parsed like any other.
+    pub fn standard() -> Result<Self> {
+        Self::from_toml("standard", include_str!("templates/standard.toml"))
+    }
+
+    /// The templates of a model's own folder (`juror.toml`), or the standard ones.
+    ///
+    /// # Errors
+    /// A malformed file, named.
+    pub fn of_model(folder: &Path) -> Result<Self> {
+        let path = folder.join("juror.toml");
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Self::from_toml(&path.display().to_string(), &text),
+            Err(_) => Self::standard(),
+        }
+    }
+
+    fn from_toml(name: &str, text: &str) -> Result<Self> {
+        let wrong = |cause: String| JudgeError::Template {
+            name: name.to_owned(),
+            cause,
+        };
+        let file: File = toml::from_str(text).map_err(|e| wrong(e.to_string()))?;
+        let parse = |t: Option<String>| t.map(|t| Template::parse(&t, false));
+        let set = TemplateSet {
+            name: file.name.unwrap_or_else(|| stem(name)),
+            reference: parse(file.reference),
+            free: parse(file.free),
+            scale: match file.labels {
+                Some(labels) => Scale::from_labels(labels).map_err(wrong)?,
+                None => Scale::digits(),
+            },
+            wrap: file
+                .wrap
+                .map(|w| Wrap::parse(&w))
+                .transpose()
+                .map_err(wrong)?,
+            label_prefix: file.label_prefix,
+            embed_tokens: file.embed_tokens,
+        };
+        set.checked().map_err(wrong)
+    }
+
+    /// Reads template files: TOML, or plain text whose slots tell the mode (a `{reference}` makes
+    /// it the one with reference).
+    ///
+    /// # Errors
+    /// Unreadable, malformed, without a `{response}`, or two for one mode; named.
+    pub fn read(paths: &[std::path::PathBuf], python_format: bool) -> Result<Self> {
+        let mut set: Option<TemplateSet> = None;
+        for path in paths {
+            let name = path.display().to_string();
+            let wrong = |cause: String| JudgeError::Template {
+                name: name.clone(),
+                cause,
+            };
+            let text = std::fs::read_to_string(path).map_err(|e| wrong(e.to_string()))?;
+            let next = if path.extension().is_some_and(|e| e == "toml") {
+                Self::from_toml(&name, &text)?
+            } else {
+                let template = Template::parse(&text, python_format);
+                let with_reference = template.has("reference");
+                let set = TemplateSet {
+                    name: stem(&name),
+                    reference: with_reference.then(|| template.clone()),
+                    free: (!with_reference).then_some(template),
+                    scale: Scale::digits(),
+                    wrap: None,
+                    label_prefix: String::new(),
+                    embed_tokens: None,
+                };
+                set.checked().map_err(wrong)?
+            };
+            set = Some(match set {
+                None => next,
+                Some(first) => {
+                    let twice =
+                        |a: &Option<Template>, b: &Option<Template>| a.is_some() && b.is_some();
+                    if twice(&first.reference, &next.reference) || twice(&first.free, &next.free) {
+                        return Err(wrong("a second template for the same mode".into()));
+                    }
+                    TemplateSet {
+                        reference: first.reference.or(next.reference),
+                        free: first.free.or(next.free),
+                        ..first
+                    }
+                }
+            });
+        }
+        set.map_or_else(Self::standard, Ok)
+    }
+
+    fn checked(self) -> std::result::Result<Self, String> {
+        let all = [("reference", &self.reference), ("free", &self.free)];
+        for (mode, template) in all {
+            let Some(template) = template else { continue };
+            if !template.has("response") {
+                return Err(format!("the template `{mode}` has no slot {{response}}"));
+            }
+            if mode == "free" && template.has("reference") {
+                return Err("the template `free` shows the {reference}".into());
+            }
+            if mode == "reference" && !template.has("reference") {
+                return Err("the template `reference` has no slot {reference}".into());
+            }
+        }
+        match all.iter().any(|(_, t)| t.is_some()) {
+            true => Ok(self),
+            false => Err("neither a template `reference` nor one `free`".into()),
+        }
+    }
+
+    /// SHA-256 over everything that shapes a prompt, in hexadecimal.
+    pub fn hash(&self) -> String {
+        let mut hasher = Sha256::new();
+        let source = |t: &Option<Template>| t.as_ref().map(|t| t.source.clone());
+        let parts = (
+            source(&self.reference),
+            source(&self.free),
+            &self.scale,
+            &self.wrap,
+            &self.label_prefix,
+        );
+        hasher.update(format!("{parts:?}"));
+        hasher
+            .finalize()
+            .iter()
+            .map(|b| format!("{b:02x}"))
+            .collect()
+    }
+}
+
+fn stem(name: &str) -> String {
+    let stem = Path::new(name).file_stem().and_then(|s| s.to_str());
+    stem.unwrap_or(name).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn subject(response: &str) -> Subject {
+        Subject {
+            instruction: "Add.".into(),
+            reference: Some("4".into()),
+            response: response.into(),
+            ..Subject::default()
+        }
+    }
+
+    fn text(pieces: &[Piece]) -> String {
+        pieces.iter().map(|p| p.text.as_str()).collect()
+    }
+
+    #[test]
+    fn slots_are_filled_in_one_pass() {
+        let t = Template::parse("Q {instruction} A {input} {other} {{x}}", false);
+        let filled = t.fill(&subject("{reference}"));
+        assert_eq!(text(&filled), "Q Add. A {reference} {other} {{x}}");
+        assert_eq!(filled[3].slot, Some("response"));
+        let t = Template::parse("{{\"r\": \"{response}\"}}", true);
+        assert_eq!(text(&t.fill(&subject("x"))), "{\"r\": \"x\"}");
+    }
+
+    #[test]
+    fn the_standard_templates_are_whole() {
+        let set = TemplateSet::standard().unwrap();
+        assert!(set.reference.is_some() && set.free.is_some());
+        assert_eq!(set.scale, Scale::digits());
+        assert_eq!(set.hash().len(), 64);
+    }
+
+    #[test]
+    fn a_text_file_serves_the_mode_that_its_slots_tell() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        let with = write("with.txt", "{instruction} {reference} {input}\nRating: ");
+        let without = write("without.txt", "{instruction} {input}\nRating: ");
+        let set = TemplateSet::read(&[with.clone(), without], false).unwrap();
+        assert!(set.reference.is_some() && set.free.is_some());
+        assert!(TemplateSet::read(&[with.clone(), with], false).is_err());
+        let blind = write("blind.txt", "{instruction}");
+        let error = TemplateSet::read(&[blind], false).unwrap_err().to_string();
+        assert!(error.contains("no slot {response}"), "{error}");
+        let toml = write("t.toml", "free = '{response}'\nlabels = ['1', '5']");
+        assert_eq!(
+            TemplateSet::read(&[toml], false).unwrap().scale.values,
+            [1.0, 5.0]
+        );
+    }
+
+    #[test]
+    fn wraps_are_parsed() {
+        assert_eq!(Wrap::parse("chat"), Ok(Wrap::Chat));
+        let around = Wrap::Around("<s>[INST] ".into(), " [/INST]".into());
+        assert_eq!(Wrap::parse("<s>[INST] {prompt} [/INST]"), Ok(around));
+        assert!(Wrap::parse("nothing").is_err());
+    }
+}

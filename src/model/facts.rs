@@ -1,0 +1,146 @@
+//! A loaded model: what computes, and what others need to know to write its prompts.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use candle_core::{Device, Tensor};
+
+use super::bert::Bert;
+use super::chat::ChatTemplate;
+use super::config::DecoderConfig;
+use super::decoder::Decoder;
+use super::tokenizer::Tokenizer;
+use super::{Result, files, pooling, spec};
+
+/// What computes.
+pub enum Network {
+    /// Writes, judges and embeds.
+    Decoder(Box<Decoder>),
+    /// Embeds.
+    Bert(Box<Bert>),
+}
+
+/// Everything about a model but its weights; shared with those who make prompts.
+pub struct Facts {
+    /// As shown.
+    pub name: String,
+    /// Its folder.
+    pub path: PathBuf,
+    /// SHA-256 over configuration, tokenizer and weights, in hexadecimal.
+    pub hash: String,
+    pub tokenizer: Tokenizer,
+    pub chat: Option<ChatTemplate>,
+    /// Longest sequence in tokens.
+    pub context: usize,
+    /// Number of weights.
+    pub parameters: u64,
+    /// Ids that end a text.
+    pub end_tokens: Vec<u32>,
+    /// Whether it can judge and write.
+    pub is_decoder: bool,
+}
+
+/// A model ready to compute.
+pub struct Model {
+    pub network: Network,
+    pub facts: Arc<Facts>,
+}
+
+/// Tensors of a decoder saved as a bare `LlamaModel` lack the prefix.
+fn with_prefix(
+    tensors: std::collections::HashMap<String, Tensor>,
+) -> std::collections::HashMap<String, Tensor> {
+    if tensors.contains_key("model.embed_tokens.weight") {
+        return tensors;
+    }
+    let named = |(name, t): (String, Tensor)| match name.as_str() {
+        "lm_head.weight" => (name, t),
+        _ => (format!("model.{name}"), t),
+    };
+    tensors.into_iter().map(named).collect()
+}
+
+impl Model {
+    /// Loads the model that a string names. `progress(stage, done, total)` is called with bytes.
+    ///
+    /// # Errors
+    /// Everything that can be wrong with a name, a folder, its files or their contents.
+    pub fn load(
+        name: &str,
+        device: &Device,
+        mut progress: impl FnMut(&str, u64, u64),
+    ) -> Result<Model> {
+        let folder = spec::resolve(name)?;
+        Self::load_folder(&folder, &spec::short_name(name), device, &mut progress)
+    }
+
+    fn load_folder(
+        folder: &Path,
+        name: &str,
+        device: &Device,
+        progress: &mut dyn FnMut(&str, u64, u64),
+    ) -> Result<Model> {
+        let config_path = folder.join("config.json");
+        let tokenizer_path = folder.join("tokenizer.json");
+        let kind = files::read_json(&config_path)?["model_type"].clone();
+        progress("tokenizer", 0, 0);
+        let tokenizer = Tokenizer::read(&tokenizer_path)?;
+        let chat = ChatTemplate::read(folder)?;
+        let weights = files::weight_files(folder)?;
+        let extra = [config_path.clone(), tokenizer_path];
+        let loaded = files::load(&weights, &extra, device, |done, total| {
+            progress("weights", done, total);
+        })?;
+        progress("preparing", 0, 0);
+        let (network, context, parameters, end_tokens) = if kind == "bert" {
+            let bert = Bert::new(folder, loaded.tensors, device)?;
+            let (context, parameters) = (bert.max_tokens, bert.parameters);
+            (
+                Network::Bert(Box::new(bert)),
+                context,
+                parameters,
+                Vec::new(),
+            )
+        } else {
+            let config = DecoderConfig::read(&config_path)?;
+            let (context, ends) = (config.context, config.end_tokens.clone());
+            let decoder = Decoder::new(config, &with_prefix(loaded.tensors), device)?;
+            let parameters = decoder.parameters();
+            (
+                Network::Decoder(Box::new(decoder)),
+                context,
+                parameters,
+                ends,
+            )
+        };
+        let is_decoder = matches!(network, Network::Decoder(_));
+        Ok(Model {
+            network,
+            facts: Arc::new(Facts {
+                name: name.to_owned(),
+                path: folder.to_owned(),
+                hash: loaded.hash,
+                tokenizer,
+                chat,
+                context,
+                parameters,
+                end_tokens,
+                is_decoder,
+            }),
+        })
+    }
+
+    /// The unit embedding of one chunk: mean over all its tokens' hidden states.
+    ///
+    /// # Errors
+    /// A chunk longer than the context, or what the tensor library says.
+    pub fn embed(&self, ids: &[u32]) -> Result<Vec<f32>> {
+        let hidden = match &self.network {
+            Network::Decoder(decoder) => decoder.forward(ids, &Default::default())?.0,
+            Network::Bert(bert) => bert.forward(ids)?,
+        };
+        let mut sum = Decoder::sum_rows(&hidden)?;
+        pooling::normalize(&mut sum);
+        Ok(sum)
+    }
+}

@@ -1,0 +1,283 @@
+//! Text to token ids, such that special tokens count only where a template wrote them.
+
+use std::path::Path;
+use std::str::FromStr;
+
+use serde_json::Value;
+use tokenizers::Tokenizer as Encoder;
+
+use super::{ModelError, Result, files};
+
+/// A stretch of a prompt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Piece {
+    /// Its text.
+    pub text: String,
+    /// The slot that a person's data filled, or `None` for the template's own words.
+    pub slot: Option<&'static str>,
+}
+
+impl Piece {
+    /// The template's own words.
+    pub fn template(text: impl Into<String>) -> Self {
+        Piece {
+            text: text.into(),
+            slot: None,
+        }
+    }
+
+    /// Data in a slot.
+    pub fn data(slot: &'static str, text: impl Into<String>) -> Self {
+        Piece {
+            text: text.into(),
+            slot: Some(slot),
+        }
+    }
+}
+
+/// Token ids with the bytes of the text that each stands for (empty for tokens that stand for
+/// none, like a BOS).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Encoded {
+    /// Token ids.
+    pub ids: Vec<u32>,
+    /// Byte ranges in the joined text of the pieces.
+    pub offsets: Vec<(usize, usize)>,
+}
+
+/// A model's tokenizer.
+pub struct Tokenizer {
+    /// As published.
+    full: Encoder,
+    /// The same without added tokens: what data is encoded with where it imitates one.
+    plain: Encoder,
+    /// Added tokens and their ids.
+    added: Vec<(String, u32)>,
+}
+
+fn text_error(error: impl std::fmt::Display) -> ModelError {
+    ModelError::Text(format!("tokenizer: {error}"))
+}
+
+impl Tokenizer {
+    /// Reads `tokenizer.json`.
+    ///
+    /// # Errors
+    /// Unreadable or malformed, named.
+    pub fn read(path: &Path) -> Result<Self> {
+        let json = files::read_json(path)?;
+        Self::from_json(&json).map_err(|e| ModelError::file(path, e))
+    }
+
+    fn from_json(json: &Value) -> Result<Self> {
+        let build = |json: &Value| Encoder::from_str(&json.to_string()).map_err(text_error);
+        let mut full = build(json)?;
+        // Padding and truncation belong to the caller.
+        full.with_padding(None);
+        full.with_truncation(None).map_err(text_error)?;
+        let mut bare = json.clone();
+        bare["added_tokens"] = Value::Array(Vec::new());
+        bare["post_processor"] = Value::Null;
+        bare["padding"] = Value::Null;
+        bare["truncation"] = Value::Null;
+        let added = json["added_tokens"].as_array().map(Vec::as_slice);
+        let added = added
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|t| Some((t["content"].as_str()?.to_owned(), t["id"].as_u64()? as u32)))
+            .filter(|(content, _)| !content.is_empty())
+            .collect();
+        Ok(Tokenizer {
+            full,
+            plain: build(&bare)?,
+            added,
+        })
+    }
+
+    /// Encodes joined pieces. With `special`, the tokenizer's post-processor adds what it adds
+    /// (such as BOS). An added token inside data is encoded as the plain text it is.
+    ///
+    /// # Errors
+    /// What the tokenizer says.
+    pub fn encode(&self, pieces: &[Piece], special: bool) -> Result<Encoded> {
+        let text: String = pieces.iter().map(|p| p.text.as_str()).collect();
+        let all = self.added_in(&text, 0);
+        let mut owned = Vec::new();
+        let (mut start, mut run) = (0, String::new());
+        // Template pieces that touch are one text, as they are for the tokenizer.
+        for piece in pieces {
+            if piece.slot.is_none() {
+                run.push_str(&piece.text);
+                continue;
+            }
+            owned.extend(self.added_in(&run, start));
+            start += run.len() + piece.text.len();
+            run.clear();
+        }
+        owned.extend(self.added_in(&run, start));
+        if owned == all {
+            let encoded = self
+                .full
+                .encode(text.as_str(), special)
+                .map_err(text_error)?;
+            return Ok(Encoded {
+                ids: encoded.get_ids().to_vec(),
+                offsets: encoded.get_offsets().to_vec(),
+            });
+        }
+        let (before, after) = if special {
+            self.frame()?
+        } else {
+            Default::default()
+        };
+        let mut encoded = Encoded::default();
+        let mut add = |id: u32, offset: (usize, usize)| {
+            encoded.ids.push(id);
+            encoded.offsets.push(offset);
+        };
+        before.iter().for_each(|id| add(*id, (0, 0)));
+        let mut end = 0;
+        for (from, to, id) in owned.iter().copied().chain([(text.len(), text.len(), 0)]) {
+            let part = self
+                .plain
+                .encode(&text[end..from], false)
+                .map_err(text_error)?;
+            for (id, (a, b)) in part.get_ids().iter().zip(part.get_offsets()) {
+                add(*id, (a + end, b + end));
+            }
+            if to > from {
+                add(id, (from, to));
+            }
+            end = to;
+        }
+        after
+            .iter()
+            .for_each(|id| add(*id, (text.len(), text.len())));
+        Ok(encoded)
+    }
+
+    /// Encodes a text of a person's: nothing in it is special.
+    ///
+    /// # Errors
+    /// What the tokenizer says.
+    pub fn encode_data(&self, text: &str, special: bool) -> Result<Encoded> {
+        self.encode(&[Piece::data("text", text)], special)
+    }
+
+    /// Added tokens in a text, leftmost and longest first, without overlap.
+    fn added_in(&self, text: &str, shift: usize) -> Vec<(usize, usize, u32)> {
+        let mut found: Vec<(usize, usize, u32)> = self
+            .added
+            .iter()
+            .flat_map(|(content, id)| {
+                text.match_indices(content.as_str())
+                    .map(|(at, hit)| (at + shift, at + shift + hit.len(), *id))
+            })
+            .collect();
+        found.sort_by_key(|(from, to, _)| (*from, usize::MAX - to));
+        let mut end = 0;
+        found.retain(|(from, to, _)| {
+            let keep = *from >= end;
+            if keep {
+                end = *to;
+            }
+            keep
+        });
+        found
+    }
+
+    /// What the post-processor puts before and after a text.
+    fn frame(&self) -> Result<(Vec<u32>, Vec<u32>)> {
+        let probe = self.full.encode("a", true).map_err(text_error)?;
+        let mask = probe.get_special_tokens_mask();
+        let first = mask.iter().position(|m| *m == 0).unwrap_or(mask.len());
+        let last = mask.iter().rposition(|m| *m == 0).map_or(first, |p| p + 1);
+        let ids = probe.get_ids();
+        Ok((ids[..first].to_vec(), ids[last..].to_vec()))
+    }
+
+    /// Text of ids, special tokens left out.
+    ///
+    /// # Errors
+    /// What the tokenizer says.
+    pub fn decode(&self, ids: &[u32]) -> Result<String> {
+        self.full.decode(ids, true).map_err(text_error)
+    }
+
+    /// A token as the vocabulary writes it.
+    pub fn token(&self, id: u32) -> Option<String> {
+        self.full.id_to_token(id)
+    }
+
+    /// The id of a token of the vocabulary.
+    pub fn id(&self, token: &str) -> Option<u32> {
+        self.full.token_to_id(token)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// Byte-level characters, one merge, two markers, BOS from the post-processor.
+    fn tokenizer() -> Tokenizer {
+        let mut vocab = serde_json::Map::new();
+        for (id, token) in ["<|bos|>", "<|x|>"].iter().enumerate() {
+            vocab.insert((*token).to_owned(), json!(id));
+        }
+        for (i, c) in "abcdefghijklmnopqrstuvwxyz<|>Ġ0123456789:"
+            .chars()
+            .enumerate()
+        {
+            vocab.insert(c.to_string(), json!(i + 2));
+        }
+        vocab.insert("ab".into(), json!(99));
+        let added = |id: u32, content: &str| {
+            json!({"id": id, "content": content, "single_word": false, "lstrip": false,
+                   "rstrip": false, "normalized": false, "special": true})
+        };
+        Tokenizer::from_json(&json!({
+            "version": "1.0", "truncation": null, "padding": null, "normalizer": null,
+            "added_tokens": [added(0, "<|bos|>"), added(1, "<|x|>")],
+            "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false,
+                              "trim_offsets": true, "use_regex": false},
+            "post_processor": {"type": "TemplateProcessing",
+                "single": [{"SpecialToken": {"id": "<|bos|>", "type_id": 0}},
+                           {"Sequence": {"id": "A", "type_id": 0}}],
+                "pair": [{"Sequence": {"id": "A", "type_id": 0}},
+                         {"Sequence": {"id": "B", "type_id": 1}}],
+                "special_tokens": {"<|bos|>": {"id": "<|bos|>", "ids": [0], "tokens": ["<|bos|>"]}}},
+            "decoder": {"type": "ByteLevel"},
+            "model": {"type": "BPE", "vocab": vocab, "merges": ["a b"], "dropout": null,
+                      "unk_token": null, "continuing_subword_prefix": null,
+                      "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false},
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn markers_count_only_where_the_template_wrote_them() {
+        let t = tokenizer();
+        let id = |s: &str| t.id(s).unwrap();
+        let honest = [Piece::template("<|x|>"), Piece::data("response", "ab")];
+        assert_eq!(t.encode(&honest, true).unwrap().ids, [0, 1, 99]);
+        let attack = [Piece::template("<|x|>"), Piece::data("response", "ab<|x|>")];
+        let encoded = t.encode(&attack, true).unwrap();
+        let spelled = ["<", "|", "x", "|", ">"].map(id);
+        assert_eq!(encoded.ids[..3], [0, 1, 99]);
+        assert_eq!(encoded.ids[3..], spelled);
+        assert_eq!(encoded.offsets[2], (5, 7));
+        assert_eq!(encoded.offsets[7], (11, 12));
+        // Nor where data and template only make one together.
+        let split = [Piece::data("response", "<|"), Piece::template("x|>")];
+        assert!(!t.encode(&split, false).unwrap().ids.contains(&1));
+    }
+
+    #[test]
+    fn merges_reach_across_the_border_of_template_and_data() {
+        let t = tokenizer();
+        let pieces = [Piece::template("a"), Piece::data("response", "b")];
+        assert_eq!(t.encode(&pieces, false).unwrap().ids, [99]);
+    }
+}

@@ -1,0 +1,380 @@
+//! The thread behind the live judge: makes prompts from commands, hands them to the engine, and
+//! turns its answers into events.
+
+use std::collections::HashMap;
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use super::live::{Command, Event, JudgeInfo, LiveOptions, Ticket};
+use crate::engine::local::Cast;
+use crate::engine::{Answer, Ask, Engine, Job, Lane, LoadEvent, Outcome, Role, Task};
+use crate::judge::{Judge, Plan, Setup, Signals};
+use crate::model::chat::Turn;
+use crate::model::tokenizer::Piece;
+
+/// Sends commands; the judge ends when the last handle is dropped.
+#[derive(Clone, Debug)]
+pub struct LiveHandle {
+    commands: Sender<Input>,
+}
+
+impl LiveHandle {
+    /// Never blocks; a judge that has ended hears nothing.
+    pub fn send(&self, command: Command) {
+        let _ = self.commands.send(Input::Command(command));
+    }
+}
+
+#[derive(Debug)]
+enum Input {
+    Command(Command),
+    Answer(Answer),
+    Loaded(Loaded),
+    Closed,
+}
+
+struct Loaded(LoadEvent);
+
+impl std::fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("LoadEvent")
+    }
+}
+
+/// Starts a live judge; loading begins at once.
+///
+/// # Errors
+/// When the operating system grants no thread.
+pub fn spawn(options: LiveOptions) -> std::io::Result<(LiveHandle, UnboundedReceiver<Event>)> {
+    let (inputs, received) = channel();
+    let (commands, commanded) = channel::<Input>();
+    let (events, receiver) = unbounded_channel();
+    let (load_events, loading) = channel();
+    let engine = Engine::start(options.engine, load_events)?;
+    // Three sources feed one inbox; when the last handle goes, the whole judge ends.
+    let forward = inputs.clone();
+    std::thread::Builder::new()
+        .name("juror-commands".into())
+        .spawn(move || {
+            for command in commanded {
+                if forward.send(command).is_err() {
+                    return;
+                }
+            }
+            let _ = forward.send(Input::Closed);
+        })?;
+    let forward = inputs.clone();
+    std::thread::Builder::new()
+        .name("juror-loading".into())
+        .spawn(move || {
+            for event in loading {
+                if forward.send(Input::Loaded(Loaded(event))).is_err() {
+                    return;
+                }
+            }
+        })?;
+    let (replies, answers) = channel();
+    std::thread::Builder::new()
+        .name("juror-answers".into())
+        .spawn(move || {
+            for answer in answers {
+                if inputs.send(Input::Answer(answer)).is_err() {
+                    return;
+                }
+            }
+        })?;
+    let service = Service {
+        setup: options.setup,
+        engine,
+        replies,
+        events,
+        judge: None,
+        waiting: HashMap::new(),
+        early: Vec::new(),
+        failed: false,
+    };
+    std::thread::Builder::new()
+        .name("juror-live".into())
+        .spawn(move || service.run(&received))?;
+    Ok((LiveHandle { commands }, receiver))
+}
+
+enum Waiting {
+    Score(Box<Plan>, Lane),
+    Text { ids: Vec<u32>, shown: usize },
+}
+
+struct Service {
+    setup: Setup,
+    engine: Engine,
+    replies: Sender<Answer>,
+    events: UnboundedSender<Event>,
+    judge: Option<Judge>,
+    waiting: HashMap<Ticket, Waiting>,
+    /// Commands that came before the judge was there.
+    early: Vec<Command>,
+    failed: bool,
+}
+
+impl Service {
+    fn run(mut self, inputs: &Receiver<Input>) {
+        for input in inputs {
+            match input {
+                Input::Closed => return,
+                Input::Loaded(Loaded(event)) => self.loaded(event),
+                Input::Command(command) => self.command(command),
+                Input::Answer(answer) => self.answer(answer),
+            }
+        }
+    }
+
+    fn tell(&self, event: Event) {
+        // An explorer that has gone hears nothing.
+        let _ = self.events.send(event);
+    }
+
+    fn loaded(&mut self, event: LoadEvent) {
+        match event {
+            LoadEvent::Stage {
+                model,
+                stage,
+                done,
+                total,
+            } => self.tell(Event::Loading {
+                stage: format!("{model}: {stage}"),
+                done,
+                total,
+            }),
+            LoadEvent::Ready(cast) => match Judge::new(cast, self.setup.clone()) {
+                Ok(judge) => {
+                    self.tell(Event::Ready(info(&judge)));
+                    self.judge = Some(judge);
+                    for command in std::mem::take(&mut self.early) {
+                        self.command(command);
+                    }
+                }
+                Err(error) => self.no_judge(&error.to_string(), "mend or remove the template file"),
+            },
+            LoadEvent::Failed(error) => {
+                let text = error.to_string();
+                let (cause, cure) = text
+                    .split_once('\n')
+                    .unwrap_or((&text, "name another model with --judge"));
+                self.no_judge(cause, cure.trim());
+            }
+        }
+    }
+
+    fn no_judge(&mut self, cause: &str, cure: &str) {
+        self.failed = true;
+        self.tell(Event::LoadFailed {
+            cause: cause.to_owned(),
+            cure: cure.to_owned(),
+        });
+        for command in std::mem::take(&mut self.early) {
+            self.command(command);
+        }
+    }
+
+    fn command(&mut self, command: Command) {
+        match command {
+            Command::Cancel(ticket) => {
+                let was_early = self.early.len();
+                self.early.retain(|c| ticket_of(c) != Some(ticket));
+                match self.early.len() < was_early {
+                    true => self.tell(Event::Cancelled { ticket }),
+                    false => self.engine.cancel(ticket),
+                }
+            }
+            Command::CancelBatch => {
+                let batch = |w: &Waiting| matches!(w, Waiting::Score(_, Lane::Batch));
+                for (ticket, _) in self.waiting.iter().filter(|(_, w)| batch(w)) {
+                    self.engine.cancel(*ticket);
+                }
+            }
+            Command::Score { ticket, .. } | Command::Generate { ticket, .. } if self.failed => {
+                self.tell(Event::Failed {
+                    ticket,
+                    error: "there is no judge".into(),
+                });
+            }
+            command => match self.tasks(&command) {
+                None => self.early.push(command),
+                Some((ticket, Ok((tasks, waiting, lane)))) => {
+                    self.waiting.insert(ticket, waiting);
+                    self.engine.submit(Job {
+                        id: ticket,
+                        lane,
+                        tasks,
+                        reply: self.replies.clone(),
+                    });
+                }
+                Some((ticket, Err(error))) => self.tell(Event::Failed { ticket, error }),
+            },
+        }
+    }
+
+    /// The work a command means; nothing while there is no judge.
+    #[allow(clippy::type_complexity)]
+    fn tasks(
+        &self,
+        command: &Command,
+    ) -> Option<(Ticket, Result<(Vec<Task>, Waiting, Lane), String>)> {
+        let judge = self.judge.as_ref()?;
+        match command {
+            Command::Score {
+                ticket,
+                subject,
+                lane,
+            } => {
+                let plan = judge.plan(subject, Signals::default());
+                let work = plan.map_err(|e| e.to_string()).map(|mut plan| {
+                    let tasks = std::mem::take(&mut plan.tasks);
+                    (tasks, Waiting::Score(Box::new(plan), *lane), *lane)
+                });
+                Some((*ticket, work))
+            }
+            Command::Generate {
+                ticket,
+                instruction,
+                sampling,
+            } => {
+                let work = generation_ids(judge.cast(), instruction).map(|ids| {
+                    let task = Task {
+                        role: Role::Policy,
+                        ids,
+                        ask: Ask::Generate {
+                            sampling: *sampling,
+                            end: judge.cast().policy.end_tokens.clone(),
+                        },
+                    };
+                    let waiting = Waiting::Text {
+                        ids: Vec::new(),
+                        shown: 0,
+                    };
+                    // Scores of what is being written go before the next token.
+                    (vec![task], waiting, Lane::Batch)
+                });
+                Some((*ticket, work))
+            }
+            Command::Cancel(_) | Command::CancelBatch => None,
+        }
+    }
+
+    fn answer(&mut self, answer: Answer) {
+        match answer {
+            Answer::Token { id, token } => self.token(id, token),
+            Answer::Cancelled { id } => {
+                self.waiting.remove(&id);
+                self.tell(Event::Cancelled { ticket: id });
+            }
+            Answer::Failed { id, cause } => {
+                self.waiting.remove(&id);
+                self.tell(Event::Failed {
+                    ticket: id,
+                    error: cause,
+                });
+            }
+            Answer::Done {
+                id,
+                outcomes,
+                seconds,
+            } => self.done(id, &outcomes, seconds),
+        }
+    }
+
+    fn done(&mut self, ticket: Ticket, outcomes: &[Outcome], seconds: f64) {
+        let (Some(judge), Some(waiting)) = (&self.judge, self.waiting.remove(&ticket)) else {
+            return;
+        };
+        let failed = |error: String| Event::Failed { ticket, error };
+        let event = match (waiting, outcomes) {
+            (Waiting::Score(plan, _), outcomes) => match judge.read(&plan, outcomes) {
+                Ok(scored) => Event::Scored {
+                    ticket,
+                    card: scored.card,
+                    seconds,
+                },
+                Err(error) => failed(error.to_string()),
+            },
+            (Waiting::Text { .. }, [Outcome::Generated { ids, .. }]) => {
+                match judge.cast().policy.tokenizer.decode(ids) {
+                    Ok(text) => Event::Generated {
+                        ticket,
+                        text: text.trim().to_owned(),
+                    },
+                    Err(error) => failed(error.to_string()),
+                }
+            }
+            _ => failed("an outcome of another kind".into()),
+        };
+        self.tell(event);
+    }
+
+    /// Shows the text that a token completes; a character may take several tokens.
+    fn token(&mut self, ticket: Ticket, token: u32) {
+        let Some(judge) = &self.judge else { return };
+        let Some(Waiting::Text { ids, shown }) = self.waiting.get_mut(&ticket) else {
+            return;
+        };
+        ids.push(token);
+        let Ok(text) = judge.cast().policy.tokenizer.decode(ids) else {
+            return;
+        };
+        let new = text.get(*shown..).unwrap_or_default().to_owned();
+        if new.is_empty() || new.ends_with('\u{FFFD}') {
+            return;
+        }
+        *shown = text.len();
+        self.tell(Event::Token { ticket, text: new });
+    }
+}
+
+fn ticket_of(command: &Command) -> Option<Ticket> {
+    match command {
+        Command::Score { ticket, .. } | Command::Generate { ticket, .. } => Some(*ticket),
+        Command::Cancel(_) | Command::CancelBatch => None,
+    }
+}
+
+/// The policy's prompt: its chat template, or the bare instruction.
+fn generation_ids(cast: &Cast, instruction: &str) -> Result<Vec<u32>, String> {
+    let policy = &cast.policy;
+    let data = vec![Piece::data("instruction", instruction)];
+    let (pieces, special) = match &policy.chat {
+        Some(chat) => {
+            let turn = Turn {
+                role: "user",
+                content: data,
+            };
+            (
+                chat.render(&[turn], true).map_err(|e| e.to_string())?,
+                false,
+            )
+        }
+        None => (data, true),
+    };
+    let encoded = policy.tokenizer.encode(&pieces, special);
+    let ids = encoded.map_err(|e| e.to_string())?.ids;
+    match ids.len() < policy.context {
+        true => Ok(ids),
+        false => Err(format!(
+            "the instruction has {} tokens, the model's context {}",
+            ids.len(),
+            policy.context
+        )),
+    }
+}
+
+fn info(judge: &Judge) -> JudgeInfo {
+    let facts = &judge.cast().judge;
+    JudgeInfo {
+        name: facts.name.clone(),
+        hash: facts.hash.chars().take(12).collect(),
+        parameters: facts.parameters,
+        context: facts.context,
+        scale: judge.templates().scale.ends(),
+        path: Some(facts.path.clone()),
+    }
+}
