@@ -1,9 +1,32 @@
 //! Instructions, responses and labels: plain types, and the readers that fill them.
+//!
+//! [`discover`](discover::discover) turns DATA arguments into files, [`read`](read::read) turns files
+//! into records, [`records`](read::records) does so one at a time. Formats are told by the shape of
+//! their rows, never by the name of the file.
 
+pub mod alpaca;
+pub mod container;
+pub mod conversation;
+pub mod detect;
+pub mod discover;
+pub mod error;
+pub mod fields;
+pub mod options;
+pub mod own;
+pub mod pairs;
+pub mod read;
 pub mod record;
+pub mod rows;
 pub mod score;
+pub mod source;
 pub mod subject;
+pub mod write;
 
+pub use detect::Shape;
+pub use discover::discover;
+pub use error::{DataError, RowError};
+pub use options::{FieldMap, ReadOptions};
+pub use read::{DataSet, Records, read, records};
 pub use record::{Record, Response};
 pub use score::{LabelDistribution, ScoreCard, Verdict};
 pub use subject::Subject;

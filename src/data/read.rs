@@ -1,0 +1,295 @@
+//! Reading record files: rows by shape, gathered into records.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use super::container::{RawRow, RawRows};
+use super::detect::{self, Shape};
+use super::discover::stem;
+use super::error::{DataError, RowError};
+use super::fields::{FieldError, Fields};
+use super::options::ReadOptions;
+use super::record::Record;
+use super::{alpaca, conversation, own, pairs, rows, source};
+
+/// A file of which the first rows, this many, are all bad is given up.
+const GIVE_UP_AFTER: u64 = 100;
+
+/// Records in memory, and the rows that could not be read.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DataSet {
+    /// In input order, with ids that are unique.
+    pub records: Vec<Record>,
+    /// The rows that were skipped.
+    pub errors: Vec<RowError>,
+    /// Records whose id was taken already and got a `#2`, `#3`, … behind it.
+    pub renamed: usize,
+}
+
+impl DataSet {
+    /// How many responses there are in all.
+    pub fn response_count(&self) -> usize {
+        self.records
+            .iter()
+            .map(|record| record.responses.len())
+            .sum()
+    }
+}
+
+/// Reads files (see [`super::discover`] for folders) into memory. AlpacaEval outputs of several files
+/// become one record an instruction, with a response from each file.
+pub fn read(paths: &[PathBuf], options: &ReadOptions) -> Result<DataSet, DataError> {
+    let mut data = DataSet::default();
+    let mut merger = Merger::default();
+    for path in paths {
+        let mut stream = records(path, options)?;
+        let empty = stream.is_empty();
+        // An empty part on a pipe is usual; an empty file is not.
+        if empty && path != Path::new("-") {
+            return Err(DataError::Empty { path: path.clone() });
+        }
+        merger.next_file();
+        while let Some(next) = stream.next_shaped() {
+            match next {
+                Ok((record, Shape::Outputs)) => merger.add(record, &mut data.records),
+                Ok((record, _)) => data.records.push(record),
+                Err(error) if options.strict => return Err(error.into()),
+                Err(error) => data.errors.push(error),
+            }
+        }
+    }
+    if data.records.is_empty()
+        && let Some(first) = data.errors.first()
+    {
+        return Err(DataError::NothingRead {
+            first: Box::new(first.clone()),
+            errors: data.errors.len(),
+        });
+    }
+    let mut ids = Ids::default();
+    for record in &mut data.records {
+        data.renamed += usize::from(ids.make_unique(&mut record.id));
+    }
+    Ok(data)
+}
+
+/// The records of one file, streaming; memory is that of one record. Ids are as in the file, and need
+/// not be unique.
+pub fn records(path: &Path, options: &ReadOptions) -> Result<Records, DataError> {
+    Ok(Records {
+        file: path.to_path_buf(),
+        stem: stem(path),
+        rows: RawRows::new(path, source::open(path)?),
+        options: options.clone(),
+        shape: None,
+        pending: None,
+        seen: 0,
+        bad: 0,
+    })
+}
+
+/// The records of one file; see [`records`].
+pub struct Records {
+    file: PathBuf,
+    stem: String,
+    rows: RawRows,
+    options: ReadOptions,
+    /// The shape of the first good row.
+    shape: Option<Shape>,
+    /// The record that the next row may belong to.
+    pending: Option<(Record, Shape)>,
+    seen: u64,
+    bad: u64,
+}
+
+impl Records {
+    /// Whether the file has nothing but blanks. Only before the first record.
+    pub fn is_empty(&mut self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The next record and the shape it was read from.
+    pub fn next_shaped(&mut self) -> Option<Result<(Record, Shape), RowError>> {
+        loop {
+            let Some(row) = self.rows.next() else {
+                return self
+                    .pending
+                    .take()
+                    .map(|(record, shape)| Ok((finish(record), shape)));
+            };
+            self.seen += 1;
+            let row = match row.and_then(|row| self.build(row)) {
+                Ok(row) => row,
+                Err(error) => return Some(Err(self.bad_row(error))),
+            };
+            let (record, shape) = row;
+            if let Some((open, open_shape)) = &mut self.pending
+                && *open_shape == shape
+                && shape.gathers()
+                && rows::same_task(open, &record)
+            {
+                open.responses.extend(record.responses);
+                continue;
+            }
+            if let Some((done, done_shape)) = self.pending.replace((record, shape)) {
+                return Some(Ok((finish(done), done_shape)));
+            }
+        }
+    }
+
+    fn bad_row(&mut self, mut error: RowError) -> RowError {
+        self.bad += 1;
+        if self.shape.is_none() && self.bad == GIVE_UP_AFTER {
+            self.rows.stop();
+            error.message.push_str(&format!(
+                " (the first {GIVE_UP_AFTER} rows are all bad: the rest of the file is not read)"
+            ));
+        }
+        error
+    }
+
+    fn build(&mut self, raw: RawRow) -> Result<(Record, Shape), RowError> {
+        let RawRow {
+            mut object,
+            line,
+            element,
+        } = raw;
+        self.options.fields.apply(&mut object);
+        let wrong = |message: String| RowError {
+            file: self.file.clone(),
+            line,
+            element,
+            message,
+        };
+        let shape = match (Shape::of(&object), self.shape) {
+            // A row that lacks the answer that the rows before it have.
+            (Some(Shape::Instruction), Some(usual)) => usual,
+            (Some(shape), _) => shape,
+            (None, Some(usual)) => usual,
+            (None, None) => return Err(wrong(detect::unknown(&object))),
+        };
+        let mut record = read_as(shape, Fields::new(object), &self.options.labels)
+            .map_err(|error| wrong(error.to_string()))?;
+        if record.id.is_empty() {
+            record.id = format!("{}-{}", self.stem, self.seen);
+        }
+        // An instruction without an answer first, answers later: the answers tell the shape.
+        if self.shape.is_none_or(|usual| usual == Shape::Instruction) {
+            self.shape = Some(shape);
+        }
+        Ok((record, shape))
+    }
+}
+
+impl Iterator for Records {
+    type Item = Result<Record, RowError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        Some(self.next_shaped()?.map(|(record, _)| record))
+    }
+}
+
+fn read_as(shape: Shape, row: Fields, labels: &[String]) -> Result<Record, FieldError> {
+    match shape {
+        Shape::Responses => own::read(row, labels),
+        Shape::Pair => pairs::read(row),
+        Shape::Row => rows::read(row, "response", labels),
+        Shape::Conversation => conversation::read(row, labels),
+        Shape::Outputs => rows::read(row, "output", labels),
+        Shape::Alpaca => alpaca::read(row, labels),
+        Shape::Instruction => alpaca::read_instruction(row),
+    }
+}
+
+/// Gives every response an id that is unique in its record: its own, or its generator, or its place.
+fn finish(mut record: Record) -> Record {
+    let mut ids = Ids::default();
+    for (place, response) in record.responses.iter_mut().enumerate() {
+        if response.id.is_empty() {
+            response.id = match &response.generator {
+                Some(generator) => generator.clone(),
+                None => (place + 1).to_string(),
+            };
+        }
+        ids.make_unique(&mut response.id);
+    }
+    record
+}
+
+/// Joins the outputs of several files by instruction.
+#[derive(Default)]
+struct Merger {
+    /// Records by the hash of their task, in order.
+    places: HashMap<u64, Vec<usize>>,
+    /// How often this file has had a task already.
+    in_file: HashMap<u64, usize>,
+}
+
+impl Merger {
+    fn next_file(&mut self) {
+        self.in_file.clear();
+    }
+
+    /// The k-th time that a file asks the same, it is the same record as the k-th time in another.
+    fn add(&mut self, record: Record, records: &mut Vec<Record>) {
+        let hash = rows::task_hash(&record);
+        let time = self.in_file.entry(hash).or_default();
+        let places = self.places.entry(hash).or_default();
+        let place = places
+            .iter()
+            .filter(|place| rows::same_task(&records[**place], &record))
+            .nth(*time)
+            .copied();
+        *time += 1;
+        match place {
+            Some(place) => {
+                let mut joined = std::mem::take(&mut records[place]);
+                joined.responses.extend(record.responses);
+                records[place] = finish(joined);
+            }
+            None => {
+                places.push(records.len());
+                records.push(record);
+            }
+        }
+    }
+}
+
+/// Keeps ids apart.
+#[derive(Default)]
+struct Ids {
+    taken: HashSet<String>,
+    next: HashMap<String, usize>,
+}
+
+impl Ids {
+    /// Appends `#2`, `#3`, … where the id is taken; whether it was.
+    fn make_unique(&mut self, id: &mut String) -> bool {
+        if self.taken.insert(id.clone()) {
+            return false;
+        }
+        let next = self.next.entry(id.clone()).or_insert(2);
+        loop {
+            let other = format!("{id}#{next}");
+            *next += 1;
+            if self.taken.insert(other.clone()) {
+                *id = other;
+                return true;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_kept_apart() {
+        let mut ids = Ids::default();
+        let mut given = ["a", "a", "a#2", "a", "b"].map(String::from);
+        let renamed: Vec<_> = given.iter_mut().map(|id| ids.make_unique(id)).collect();
+        assert_eq!(given, ["a", "a#2", "a#2#2", "a#3", "b"]);
+        assert_eq!(renamed, [false, true, true, true, false]);
+    }
+}
