@@ -3,6 +3,7 @@
 //! Imports run one way: `kernel ← model ← engine ← judge ← train ← run ← cli, tui`, with `data` and
 //! `stats` beside them.
 
+pub mod cli;
 pub mod data;
 pub mod engine;
 pub mod judge;

@@ -1,7 +1,10 @@
-#[global_allocator]
-static GLOBAL: mimalloc::MiMalloc = mimalloc::MiMalloc;
+//! `juror`: parse, run, exit code.
 
-fn main() -> anyhow::Result<()> {
-    let path = std::env::args().nth(1).unwrap_or_default();
-    juror::train::scratch::run(std::path::Path::new(&path))
+/// Training and inference allocate and free large buffers all the time; this allocator keeps its
+/// pages.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> std::process::ExitCode {
+    juror::cli::main(std::env::args_os())
 }

@@ -1,1 +1,6 @@
-fn main() {}
+//! Integration tests, one binary.
+
+#[path = "data/mod.rs"]
+mod data;
+mod golden;
+mod score;

@@ -4,14 +4,12 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::thread::JoinHandle;
 
-use candle_core::Device;
-
 use super::cache::PrefixCache;
 use super::compute::Computer;
 use super::queue::Queue;
 use super::request::{Job, Role};
 use crate::model::ModelError;
-use crate::model::facts::{Facts, Model};
+use crate::model::facts::{Facts, Model, device};
 
 /// What to load and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +20,8 @@ pub struct Options {
     pub embedder: Option<String>,
     /// Names the model that writes; `None` takes the judge.
     pub policy: Option<String>,
+    /// `auto`, `cpu`, `cuda[:N]` or `metal`.
+    pub device: String,
     /// Bytes for keys and values of known prefixes.
     pub cache_bytes: usize,
 }
@@ -32,6 +32,7 @@ impl Default for Options {
             judge: "starter".into(),
             embedder: None,
             policy: None,
+            device: "auto".into(),
             cache_bytes: 512 << 20,
         }
     }
@@ -68,13 +69,10 @@ pub struct Models {
 }
 
 impl Models {
-    fn load(
-        options: &Options,
-        device: &Device,
-        events: &Sender<LoadEvent>,
-    ) -> Result<Self, ModelError> {
+    fn load(options: &Options, events: &Sender<LoadEvent>) -> Result<Self, ModelError> {
+        let device = device(&options.device)?;
         let load = |name: &String| {
-            Model::load(name, device, |stage, done, total| {
+            Model::load(name, &device, |stage, done, total| {
                 let _ = events.send(LoadEvent::Stage {
                     model: name.clone(),
                     stage: stage.to_owned(),
@@ -181,8 +179,7 @@ impl Engine {
 }
 
 fn work(options: &Options, queue: &Queue, events: &Sender<LoadEvent>) {
-    let device = Device::Cpu;
-    match Models::load(options, &device, events) {
+    match Models::load(options, events) {
         Ok(models) => {
             let _ = events.send(LoadEvent::Ready(models.cast()));
             let mut computer = Computer {

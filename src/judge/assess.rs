@@ -19,6 +19,8 @@ pub struct Signals {
     pub self_eval_ref: bool,
     pub self_eval_free: bool,
     pub cosine: bool,
+    /// Fuse the cosine with the self-evaluation without reference, even where the other is there.
+    pub fuse_free: bool,
 }
 
 impl Default for Signals {
@@ -27,6 +29,7 @@ impl Default for Signals {
             self_eval_ref: true,
             self_eval_free: true,
             cosine: true,
+            fuse_free: false,
         }
     }
 }
@@ -85,6 +88,7 @@ pub struct Plan {
     parts: Vec<Part>,
     reference: Option<String>,
     known_reference: Option<Arc<Vec<f32>>>,
+    fuse_free: bool,
     /// Tokens of the judge's prompts.
     pub prompt_tokens: usize,
     /// Whether a prompt was cut.
@@ -155,6 +159,7 @@ impl Judge {
             parts: Vec::new(),
             reference: subject.reference.clone(),
             known_reference: None,
+            fuse_free: want.fuse_free,
             prompt_tokens: 0,
             truncated: false,
         };
@@ -345,7 +350,8 @@ impl Judge {
             let cosine = pooling::cosine(&pooling::average(&response), &reference);
             scored.card.cosine = Some(cosine);
             let card = &mut scored.card;
-            let shown = card.self_eval_ref.as_ref().or(card.self_eval_free.as_ref());
+            let with = card.self_eval_ref.as_ref().filter(|_| !plan.fuse_free);
+            let shown = with.or(card.self_eval_free.as_ref());
             let ends = self.templates.scale.ends();
             card.fused = shown.map(|d| fusion::range(d.mean(), ends, cosine, self.weight));
         }

@@ -116,7 +116,7 @@ mod tests {
             (21, 23),
             (24, 26),
         ];
-        assert_eq!(chunks(&words, &ends, 5), [0..3, 3..6, 6..9, 9..10]);
+        assert_eq!(chunks(&words, &ends, 5), [0..3, 3..6, 6..10]);
         assert_eq!(chunks(&words, &ends, 100), [0..10]);
         assert_eq!(chunks(&words, &[], 4), [0..4, 4..8, 8..10]);
     }

@@ -10,7 +10,7 @@ use super::chat::ChatTemplate;
 use super::config::DecoderConfig;
 use super::decoder::Decoder;
 use super::tokenizer::Tokenizer;
-use super::{Result, files, pooling, spec};
+use super::{ModelError, Result, files, pooling, spec};
 
 /// What computes.
 pub enum Network {
@@ -44,6 +44,28 @@ pub struct Facts {
 pub struct Model {
     pub network: Network,
     pub facts: Arc<Facts>,
+}
+
+/// The device that a name means: `auto` (the best there is), `cpu`, `cuda[:N]`, `metal`.
+///
+/// # Errors
+/// A device that this machine, or this build of Juror, does not have.
+pub fn device(name: &str) -> Result<Device> {
+    let (kind, number) = name.split_once(':').unwrap_or((name, "0"));
+    let wrong = |cause: &str| ModelError::Text(format!("device `{name}`: {cause}"));
+    let number: usize = number
+        .parse()
+        .map_err(|_| wrong("a number expected after the colon"))?;
+    let device = match kind {
+        "cpu" => Ok(Device::Cpu),
+        "cuda" => Device::new_cuda(number),
+        "metal" => Device::new_metal(number),
+        "auto" if candle_core::utils::cuda_is_available() => Device::new_cuda(0),
+        "auto" if candle_core::utils::metal_is_available() => Device::new_metal(0),
+        "auto" => Ok(Device::Cpu),
+        _ => return Err(wrong("auto, cpu, cuda, cuda:N or metal expected")),
+    };
+    device.map_err(|e| wrong(&e.to_string()))
 }
 
 /// Tensors of a decoder saved as a bare `LlamaModel` lack the prefix.

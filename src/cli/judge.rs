@@ -1,0 +1,119 @@
+//! The flags that make a judge, on every command that has one.
+
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, channel};
+
+use anyhow::{Result, anyhow};
+use clap::Args;
+
+use crate::engine::local::Cast;
+use crate::engine::{Engine, LoadEvent, Options};
+use crate::judge::prompt::Truncate;
+use crate::judge::similarity::Long;
+use crate::judge::template::Wrap;
+use crate::judge::{Setup, TemplateSet};
+
+/// Models, templates, device.
+#[derive(Args, Clone, Debug)]
+pub struct JudgeArguments {
+    /// The judge: `starter`, or a model folder in Hugging Face layout
+    #[arg(long, default_value = "starter")]
+    judge: String,
+    /// The embedder; without it, the judge's own mean-pooled hidden states
+    #[arg(long)]
+    embedder: Option<String>,
+    /// The model that writes responses; without it, the judge
+    #[arg(long)]
+    policy: Option<String>,
+    /// A template file: text with {instruction}, {reference}, {response}, or TOML; once for each mode
+    #[arg(long)]
+    template: Vec<PathBuf>,
+    /// In text templates, {{ and }} stand for braces
+    #[arg(long)]
+    python_format: bool,
+    /// Around the filled template: chat, none, or a text with {prompt}
+    #[arg(long)]
+    wrap: Option<String>,
+    /// Put before each label when its tokens are looked up
+    #[arg(long)]
+    label_prefix: Option<String>,
+    /// Weight of the cosine in the fused score
+    #[arg(long, default_value_t = 0.5)]
+    weight: f64,
+    /// Where a prompt exceeds the context: what to keep of the response, then of the reference
+    #[arg(long, value_enum, default_value_t)]
+    truncate: Truncate,
+    /// Where a text exceeds the embedder
+    #[arg(long, value_enum, default_value_t)]
+    long: Long,
+    /// auto, cpu, cuda[:N] or metal
+    #[arg(long, default_value = "auto")]
+    device: String,
+    /// Memory for keys and values of known prefixes, in MiB
+    #[arg(long, default_value_t = 512)]
+    cache_mb: usize,
+    /// Threads that compute; without it, one a core
+    #[arg(long)]
+    pub threads: Option<usize>,
+}
+
+impl JudgeArguments {
+    /// What the engine needs.
+    pub fn engine(&self) -> Options {
+        Options {
+            judge: self.judge.clone(),
+            embedder: self.embedder.clone(),
+            policy: self.policy.clone(),
+            device: self.device.clone(),
+            cache_bytes: self.cache_mb << 20,
+        }
+    }
+
+    /// What the judge needs.
+    pub fn setup(&self) -> Result<Setup> {
+        if !(0.0..=1.0).contains(&self.weight) {
+            return Err(anyhow!(
+                "--weight {}: a number from 0 to 1 expected",
+                self.weight
+            ));
+        }
+        let templates = match self.template.is_empty() {
+            true => None,
+            false => Some(TemplateSet::read(&self.template, self.python_format)?),
+        };
+        let wrap = self.wrap.as_deref().map(Wrap::parse).transpose();
+        Ok(Setup {
+            templates,
+            wrap: wrap.map_err(|e| anyhow!("--{e}"))?,
+            truncate: self.truncate,
+            long: self.long,
+            weight: Some(self.weight),
+            label_prefix: self.label_prefix.clone(),
+        })
+    }
+
+    /// Starts an engine and waits until its models are there.
+    pub fn start(&self, stage: impl Fn(&str, u64, u64)) -> Result<(Engine, Cast)> {
+        super::use_threads(self.threads)?;
+        let (events, loading) = channel();
+        let engine = Engine::start(self.engine(), events)?;
+        let cast = wait(&loading, stage)?;
+        Ok((engine, cast))
+    }
+}
+
+fn wait(loading: &Receiver<LoadEvent>, stage: impl Fn(&str, u64, u64)) -> Result<Cast> {
+    for event in loading {
+        match event {
+            LoadEvent::Stage {
+                model,
+                stage: name,
+                done,
+                total,
+            } => stage(&format!("{model}: {name}"), done, total),
+            LoadEvent::Ready(cast) => return Ok(cast),
+            LoadEvent::Failed(error) => return Err(error.into()),
+        }
+    }
+    Err(anyhow!("the engine stopped while loading"))
+}

@@ -1,0 +1,109 @@
+//! The command line: arguments, one file a command, output as lines of JSON or a sentence.
+
+mod explore;
+mod judge;
+mod score;
+mod train;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::{Args, Parser, Subcommand};
+
+use crate::data::options::DEFAULT_LABELS;
+use crate::data::{FieldMap, ReadOptions};
+
+/// A terminal explorer for LLM judges.
+#[derive(Parser)]
+#[command(name = "juror", version, args_conflicts_with_subcommands = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    explore: explore::Arguments,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Look at data and what a judge thinks of it (the default)
+    Explore(explore::Arguments),
+    /// Score every response of a data set
+    Score(score::Arguments),
+    /// Train a model
+    #[command(subcommand)]
+    Train(train::Command),
+}
+
+/// Which data, and how to read them.
+#[derive(Args, Clone, Debug)]
+struct DataArguments {
+    /// Files or folders (JSON, JSONL; gzip or zstd of these); `-` is standard input
+    data: Vec<PathBuf>,
+    /// Fields that have other names in the data, as in instruction=prompt
+    #[arg(long = "field", value_name = "NAME=SOURCE", value_delimiter = ',')]
+    fields: Vec<String>,
+    /// Numeric fields that are labels
+    #[arg(long, value_delimiter = ',', default_values = DEFAULT_LABELS)]
+    labels: Vec<String>,
+    /// Stop at the first row that cannot be read or scored
+    #[arg(long)]
+    strict: bool,
+}
+
+impl DataArguments {
+    fn options(&self) -> Result<ReadOptions> {
+        Ok(ReadOptions {
+            strict: self.strict,
+            fields: FieldMap::parse(&self.fields)?,
+            labels: self.labels.clone(),
+        })
+    }
+}
+
+/// Runs the command line; the exit code says how it went (0 done, 2 an error).
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version come this way too; a closed pipe is nobody's problem.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    let result = match arguments.command {
+        None => explore::run(&arguments.explore),
+        Some(Command::Explore(explore)) => explore::run(&explore),
+        Some(Command::Score(score)) => score::run(&score),
+        Some(Command::Train(command)) => train::run(&command),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("juror: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Whoever read our output has had enough.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+    })
+}
+
+/// Sizes the pool that tensor operations share.
+fn use_threads(threads: Option<usize>) -> Result<()> {
+    if let Some(threads) = threads {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(threads.max(1))
+            .build_global()
+            .context("--threads")?;
+    }
+    Ok(())
+}

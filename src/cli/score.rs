@@ -1,0 +1,141 @@
+//! `juror score DATA… -o OUT.jsonl`
+
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::DataArguments;
+use super::judge::JudgeArguments;
+use crate::data::{self, Record};
+use crate::judge::Judge;
+use crate::run::atomic::AtomicFile;
+use crate::run::score::{Mode, ScoreRun, Scorer, Signal, Summary};
+
+/// Score every response of a data set.
+#[derive(Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    data: DataArguments,
+    #[command(flatten)]
+    judge: JudgeArguments,
+    /// Where the rows go; `-` is standard output
+    #[arg(short, long)]
+    output: PathBuf,
+    /// What the judge sees
+    #[arg(long, value_enum, default_value_t)]
+    mode: Mode,
+    /// Which numbers
+    #[arg(long, value_enum, value_delimiter = ',', default_values = ["self_eval", "cosine", "fused"])]
+    signals: Vec<Signal>,
+    /// End with one JSON object of figures on standard output
+    #[arg(long)]
+    json: bool,
+    /// No progress and no closing sentence
+    #[arg(long)]
+    quiet: bool,
+}
+
+pub fn run(arguments: &Arguments) -> Result<()> {
+    let to_stdout = arguments.output == Path::new("-");
+    if to_stdout && arguments.json {
+        bail!("-o - and --json both want standard output: name a file with -o");
+    }
+    let files = data::discover(&arguments.data.data)?;
+    let set = data::read(&files, &arguments.data.options()?)?;
+    for error in set.errors.iter().take(20) {
+        eprintln!("juror: {error}");
+    }
+    if set.errors.len() > 20 {
+        eprintln!(
+            "juror: … and {} more rows that cannot be read",
+            set.errors.len() - 20
+        );
+    }
+    let rows = set.response_count();
+    let bar = bar(arguments.quiet, rows);
+    let loading = Instant::now();
+    let (engine, cast) = arguments.judge.start(|stage, done, total| match total {
+        0 => bar.set_message(stage.to_owned()),
+        _ => bar.set_message(format!("{stage} {} of {} MB", done >> 20, total >> 20)),
+    })?;
+    let judge = Judge::new(cast, arguments.judge.setup()?)?;
+    let load_s = loading.elapsed().as_secs_f64();
+    let run = ScoreRun {
+        mode: arguments.mode,
+        signals: in_order(&arguments.signals),
+        strict: arguments.data.strict,
+    };
+    let scorer = Scorer::new(&judge, &engine, &run);
+    let summary = if to_stdout {
+        scored(scorer, &set.records, &mut io::stdout().lock(), &bar)
+    } else {
+        let place = || format!("cannot write {}", arguments.output.display());
+        let mut file = AtomicFile::create(&arguments.output).with_context(place)?;
+        let summary = scored(scorer, &set.records, &mut file, &bar)?;
+        file.finish().with_context(place)?;
+        Ok(summary)
+    };
+    bar.finish_and_clear();
+    let summary = Summary {
+        load_s,
+        errors: summary.as_ref().map_or(0, |s| s.errors) + set.errors.len(),
+        ..summary?
+    };
+    if arguments.json {
+        println!("{}", serde_json::to_string(&summary)?);
+    } else if !arguments.quiet {
+        eprintln!("{}", sentence(&summary));
+    }
+    Ok(())
+}
+
+/// `self_eval` is followed by the mode's own name in the rows that have it.
+fn in_order(signals: &[Signal]) -> Vec<Signal> {
+    let mut all = signals.to_vec();
+    let mut seen = std::collections::HashSet::new();
+    all.retain(|s| seen.insert(*s));
+    all
+}
+
+fn scored(
+    scorer: Scorer<'_>,
+    records: &[Record],
+    out: &mut dyn Write,
+    bar: &ProgressBar,
+) -> Result<Summary> {
+    let started = Instant::now();
+    let summary = scorer.run(records, out, &mut |rows, tokens| {
+        bar.set_position(rows as u64);
+        let rate = tokens as f64 / started.elapsed().as_secs_f64().max(1e-3);
+        bar.set_message(format!("{rate:.0} tok/s"));
+    })?;
+    Ok(summary)
+}
+
+fn bar(quiet: bool, rows: usize) -> ProgressBar {
+    if quiet || !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(rows as u64);
+    let style = "{spinner} {pos}/{len} {wide_bar} {msg}  ETA {eta}";
+    if let Ok(style) = ProgressStyle::with_template(style) {
+        bar.set_style(style);
+    }
+    bar.enable_steady_tick(Duration::from_millis(120));
+    bar
+}
+
+fn sentence(s: &Summary) -> String {
+    let cut = match s.truncated {
+        0 => String::new(),
+        n => format!(", {n} cut to fit"),
+    };
+    format!(
+        "{} responses scored, {} errors{cut}; {} prompt tokens ({} computed) in {:.1} s, {:.0} tok/s; loading took {:.2} s",
+        s.rows, s.errors, s.prompt_tokens, s.computed_tokens, s.score_s, s.tokens_per_s, s.load_s
+    )
+}

@@ -1,0 +1,380 @@
+//! Scoring a data set: plans go in, rows come out in input order.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::{self, Write};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Instant;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::data::{LabelDistribution, Record, Response, Subject};
+use crate::engine::{Answer, Engine, Job, Lane};
+use crate::judge::{Judge, Plan, Scored, Signals};
+
+/// What the judge sees.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Mode {
+    /// The reference; a record without one is an error.
+    Reference,
+    /// Never the reference.
+    Free,
+    /// The reference where there is one.
+    #[default]
+    Auto,
+}
+
+/// A number about a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, clap::ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum Signal {
+    /// Self-evaluation in the run's mode.
+    SelfEval,
+    /// With the reference shown.
+    SelfEvalRef,
+    /// Without it.
+    SelfEvalFree,
+    /// Of response and reference.
+    Cosine,
+    /// Self-evaluation and cosine as one.
+    Fused,
+}
+
+impl Signal {
+    /// Its name in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Signal::SelfEval => "self_eval",
+            Signal::SelfEvalRef => "self_eval_ref",
+            Signal::SelfEvalFree => "self_eval_free",
+            Signal::Cosine => "cosine",
+            Signal::Fused => "fused",
+        }
+    }
+}
+
+/// What to score and how.
+#[derive(Clone, Debug)]
+pub struct ScoreRun {
+    pub mode: Mode,
+    pub signals: Vec<Signal>,
+    /// Stop at the first response that cannot be scored.
+    pub strict: bool,
+}
+
+/// Name and hash of what determined a score.
+#[derive(Clone, Debug, Serialize)]
+pub struct Named {
+    pub name: String,
+    pub hash: String,
+}
+
+/// The distribution in a row.
+#[derive(Debug, Serialize)]
+struct Distribution<'a> {
+    labels: &'a [String],
+    probs: &'a [f64],
+    mass: f64,
+    std: f64,
+    entropy: f64,
+}
+
+/// One line of output.
+#[derive(Debug, Serialize)]
+struct Row<'a> {
+    id: &'a str,
+    response_id: &'a str,
+    generator: Option<&'a str>,
+    mode: &'static str,
+    signals: Map<String, Value>,
+    self_eval: Option<Distribution<'a>>,
+    judge: &'a Named,
+    template: &'a Named,
+    prompt_tokens: usize,
+    labels: &'a BTreeMap<String, f64>,
+    meta: Map<String, Value>,
+    error: Option<String>,
+}
+
+/// Figures of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Summary {
+    pub rows: usize,
+    pub errors: usize,
+    pub truncated: usize,
+    pub prompt_tokens: usize,
+    pub computed_tokens: usize,
+    pub load_s: f64,
+    pub score_s: f64,
+    pub tokens_per_s: f64,
+}
+
+/// Why a run ended early.
+#[derive(Debug, thiserror::Error)]
+pub enum ScoreError {
+    /// A row could not be scored and `strict` is set.
+    #[error("{id} / {response_id}: {cause}")]
+    Row {
+        id: String,
+        response_id: String,
+        cause: String,
+    },
+    /// The output could not be written.
+    #[error("cannot write the results: {0}")]
+    Write(#[from] io::Error),
+    /// The engine went away.
+    #[error("the engine stopped before the run was complete")]
+    Engine,
+}
+
+/// Plans that may be with the engine at a time.
+const AHEAD: usize = 256;
+
+/// One response in line.
+struct Item<'a> {
+    record: &'a Record,
+    response: &'a Response,
+    with_reference: bool,
+    /// Computed by the engine, or not to be had.
+    state: State,
+}
+
+enum State {
+    Planned(Box<Plan>),
+    Ready(Result<Box<Scored>, String>),
+}
+
+/// Scores every response of the records and writes a line for each.
+pub struct Scorer<'a> {
+    judge: &'a Judge,
+    engine: &'a Engine,
+    run: &'a ScoreRun,
+    judge_name: Named,
+    template_name: Named,
+    replies: Sender<Answer>,
+    answers: Receiver<Answer>,
+    summary: Summary,
+}
+
+impl<'a> Scorer<'a> {
+    /// A run on a loaded judge.
+    pub fn new(judge: &'a Judge, engine: &'a Engine, run: &'a ScoreRun) -> Self {
+        let (replies, answers) = channel();
+        let facts = &judge.cast().judge;
+        Scorer {
+            judge_name: Named {
+                name: facts.name.clone(),
+                hash: facts.hash.clone(),
+            },
+            template_name: Named {
+                name: judge.templates().name.clone(),
+                hash: judge.templates().hash(),
+            },
+            judge,
+            engine,
+            run,
+            replies,
+            answers,
+            summary: Summary::default(),
+        }
+    }
+
+    /// Runs to the end; `progress(rows, prompt_tokens)` is called after each row.
+    ///
+    /// # Errors
+    /// See [`ScoreError`].
+    pub fn run(
+        mut self,
+        records: &[Record],
+        out: &mut dyn Write,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<Summary, ScoreError> {
+        let started = Instant::now();
+        let mut pairs = records
+            .iter()
+            .flat_map(|record| record.responses.iter().map(move |r| (record, r)))
+            .enumerate();
+        let mut line: HashMap<usize, Item<'_>> = HashMap::new();
+        let (mut next, mut exhausted) = (0, false);
+        loop {
+            while line.len() < AHEAD && !exhausted {
+                match pairs.next() {
+                    Some((index, (record, response))) => {
+                        line.insert(index, self.hand_in(index, record, response));
+                    }
+                    None => exhausted = true,
+                }
+            }
+            while let Some(item) = line.remove(&next) {
+                if matches!(item.state, State::Planned(_)) {
+                    line.insert(next, item);
+                    break;
+                }
+                self.write(item, out)?;
+                next += 1;
+                progress(self.summary.rows, self.summary.prompt_tokens);
+            }
+            if line.is_empty() && exhausted {
+                break;
+            }
+            if line
+                .get(&next)
+                .is_some_and(|i| matches!(i.state, State::Planned(_)))
+            {
+                let answer = self.answers.recv().map_err(|_| ScoreError::Engine)?;
+                self.take(answer, &mut line)?;
+            }
+        }
+        out.flush()?;
+        self.summary.score_s = started.elapsed().as_secs_f64();
+        self.summary.tokens_per_s = self.summary.prompt_tokens as f64 / self.summary.score_s;
+        Ok(self.summary)
+    }
+
+    /// Makes the prompts of a response and hands them to the engine.
+    fn hand_in<'r>(&self, index: usize, record: &'r Record, response: &'r Response) -> Item<'r> {
+        let with_reference = match self.run.mode {
+            Mode::Reference => true,
+            Mode::Free => false,
+            Mode::Auto => record.reference.is_some(),
+        };
+        let item = |state| Item {
+            record,
+            response,
+            with_reference,
+            state,
+        };
+        if with_reference && record.reference.is_none() {
+            let cause = "there is no reference: use --mode free or auto";
+            return item(State::Ready(Err(cause.into())));
+        }
+        let wants = |s: Signal| self.run.signals.contains(&s);
+        let fused = wants(Signal::Fused);
+        let in_mode = wants(Signal::SelfEval) || fused;
+        let want = Signals {
+            self_eval_ref: wants(Signal::SelfEvalRef) || (in_mode && with_reference),
+            self_eval_free: wants(Signal::SelfEvalFree) || (in_mode && !with_reference),
+            cosine: wants(Signal::Cosine) || fused,
+            fuse_free: !with_reference,
+        };
+        let subject = Subject::of(record, &response.text);
+        match self.judge.plan(&subject, want) {
+            Err(error) => item(State::Ready(Err(error.to_string()))),
+            Ok(mut plan) => {
+                self.engine.submit(Job {
+                    id: index as u64,
+                    lane: Lane::Batch,
+                    tasks: std::mem::take(&mut plan.tasks),
+                    reply: self.replies.clone(),
+                });
+                item(State::Planned(Box::new(plan)))
+            }
+        }
+    }
+
+    fn take(
+        &mut self,
+        answer: Answer,
+        line: &mut HashMap<usize, Item<'_>>,
+    ) -> Result<(), ScoreError> {
+        let (id, result) = match answer {
+            Answer::Done { id, outcomes, .. } => (id, Ok(outcomes)),
+            Answer::Failed { id, cause } => (id, Err(cause)),
+            Answer::Cancelled { .. } => return Err(ScoreError::Engine),
+            Answer::Token { .. } => return Ok(()),
+        };
+        let Some(item) = line.get_mut(&(id as usize)) else {
+            return Ok(());
+        };
+        let scored = match (&item.state, result) {
+            (State::Planned(plan), Ok(outcomes)) => {
+                let scored = self.judge.read(plan, &outcomes);
+                scored.map(Box::new).map_err(|e| e.to_string())
+            }
+            (_, Err(cause)) => Err(cause),
+            (State::Ready(_), Ok(_)) => return Ok(()),
+        };
+        item.state = State::Ready(scored);
+        Ok(())
+    }
+
+    fn write(&mut self, item: Item<'_>, out: &mut dyn Write) -> Result<(), ScoreError> {
+        let State::Ready(result) = item.state else {
+            return Ok(());
+        };
+        let (scored, error) = match result {
+            Ok(scored) => (Some(scored), None),
+            Err(cause) => (None, Some(cause)),
+        };
+        let card = scored.as_ref().map(|s| &s.card);
+        let in_mode = card.and_then(|c| match item.with_reference {
+            true => c.self_eval_ref.as_ref(),
+            false => c.self_eval_free.as_ref(),
+        });
+        let mut signals = Map::new();
+        for signal in &self.run.signals {
+            let mean = |d: Option<&LabelDistribution>| d.map(LabelDistribution::mean);
+            let value = match signal {
+                Signal::SelfEval => mean(in_mode),
+                Signal::SelfEvalRef => mean(card.and_then(|c| c.self_eval_ref.as_ref())),
+                Signal::SelfEvalFree => mean(card.and_then(|c| c.self_eval_free.as_ref())),
+                Signal::Cosine => card.and_then(|c| c.cosine),
+                Signal::Fused => card.and_then(|c| c.fused),
+            };
+            signals.insert(signal.name().into(), value.into());
+        }
+        let (record, response) = (item.record, item.response);
+        let mut meta = record.meta.clone();
+        meta.extend(response.meta.clone());
+        if let Some(category) = &record.category {
+            meta.entry("category")
+                .or_insert_with(|| category.clone().into());
+        }
+        if let Some(reason) = &response.reason {
+            meta.entry("reason")
+                .or_insert_with(|| reason.clone().into());
+        }
+        let row = Row {
+            id: &record.id,
+            response_id: &response.id,
+            generator: response.generator.as_deref(),
+            mode: if item.with_reference {
+                "reference"
+            } else {
+                "free"
+            },
+            signals,
+            self_eval: in_mode.map(|d| Distribution {
+                labels: &d.labels,
+                probs: &d.probs,
+                mass: d.mass,
+                std: d.std(),
+                entropy: d.entropy(),
+            }),
+            judge: &self.judge_name,
+            template: &self.template_name,
+            prompt_tokens: card.map_or(0, |c| c.prompt_tokens),
+            labels: &response.labels,
+            meta,
+            error: error.clone(),
+        };
+        serde_json::to_writer(&mut *out, &row).map_err(io::Error::from)?;
+        out.write_all(b"\n")?;
+        let summary = &mut self.summary;
+        summary.rows += 1;
+        summary.errors += usize::from(error.is_some());
+        summary.prompt_tokens += row.prompt_tokens;
+        if let Some(scored) = &scored {
+            summary.truncated += usize::from(scored.truncated);
+            summary.computed_tokens += scored.computed_tokens;
+        }
+        match error {
+            Some(cause) if self.run.strict => Err(ScoreError::Row {
+                id: record.id.clone(),
+                response_id: response.id.clone(),
+                cause,
+            }),
+            _ => Ok(()),
+        }
+    }
+}

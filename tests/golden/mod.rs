@@ -1,0 +1,211 @@
+//! The engine against independent implementations (see make.py beside this file).
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::channel;
+
+use candle_core::Device;
+use juror::data::Subject;
+use juror::engine::{Answer, Ask, Engine, Job, Lane, LoadEvent, Options, Outcome, Role, Task};
+use juror::judge::similarity::{self, Long};
+use juror::judge::{Judge, Setup, Signals};
+use juror::model::config::DecoderConfig;
+use juror::model::decoder::{Decoder, State};
+use juror::model::facts::Model;
+use juror::model::pooling;
+use serde_json::Value;
+
+fn here(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(name)
+}
+
+fn json(path: PathBuf) -> Value {
+    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+fn numbers(value: &Value) -> Vec<f64> {
+    value
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|v| v.as_f64().unwrap())
+        .collect()
+}
+
+fn ids(value: &Value) -> Vec<u32> {
+    numbers(value).iter().map(|v| *v as u32).collect()
+}
+
+fn close(got: &[f64], want: &[f64], tolerance: f64) {
+    assert_eq!(got.len(), want.len());
+    for (got, want) in got.iter().zip(want) {
+        assert!((got - want).abs() < tolerance, "{got} is not {want}");
+    }
+}
+
+fn llama() -> Decoder {
+    let config = DecoderConfig::read(&here("llama/config.json")).unwrap();
+    let weights = here("llama/model.safetensors");
+    let tensors: HashMap<_, _> = candle_core::safetensors::load(weights, &Device::Cpu).unwrap();
+    Decoder::new(config, &tensors, &Device::Cpu).unwrap()
+}
+
+#[test]
+fn a_grouped_head_llama_equals_transformers() {
+    let decoder = llama();
+    for case in json(here("llama/golden.json")).as_array().unwrap() {
+        let (hidden, _) = decoder
+            .forward(&ids(&case["ids"]), &State::default())
+            .unwrap();
+        let got = decoder.next_log_probs(&hidden).unwrap();
+        close(&got, &numbers(&case["log_probs"]), 2e-5);
+    }
+}
+
+#[test]
+fn a_prefix_computed_before_changes_nothing() {
+    let decoder = llama();
+    let golden = json(here("llama/golden.json"));
+    let case = &golden.as_array().unwrap()[3];
+    let ids = ids(&case["ids"]);
+    let (_, state) = decoder.forward(&ids[..40], &State::default()).unwrap();
+    let (hidden, _) = decoder
+        .forward(&ids[25..], &state.prefix(25).unwrap())
+        .unwrap();
+    let got = decoder.next_log_probs(&hidden).unwrap();
+    close(&got, &numbers(&case["log_probs"]), 2e-5);
+}
+
+#[test]
+fn the_context_and_the_vocabulary_are_kept() {
+    let decoder = llama();
+    let long = decoder.forward(&[1; 65], &State::default()).unwrap_err();
+    assert!(long.to_string().contains("context of 64"), "{long}");
+    let strange = decoder.forward(&[96], &State::default()).unwrap_err();
+    assert!(
+        strange.to_string().contains("vocabulary of 96"),
+        "{strange}"
+    );
+}
+
+#[test]
+fn a_bert_embedder_equals_sentence_transformers() {
+    let folder = here("bert");
+    let model = Model::load(folder.to_str().unwrap(), &Device::Cpu, |_, _, _| ()).unwrap();
+    for case in json(here("bert/golden.json")).as_array().unwrap() {
+        let text = case["text"].as_str().unwrap();
+        let chunks = similarity::encode(&model.facts, text, None, Long::Truncate).unwrap();
+        let vectors: Vec<_> = chunks
+            .iter()
+            .map(|(ids, tokens)| (model.embed(ids).unwrap(), *tokens))
+            .collect();
+        let got: Vec<f64> = pooling::average(&vectors)
+            .iter()
+            .map(|x| f64::from(*x))
+            .collect();
+        close(&got, &numbers(&case["embedding"]), 1e-5);
+    }
+}
+
+fn starter() -> (Engine, Judge) {
+    let (events, loading) = channel();
+    let options = Options {
+        judge: sample_data().join("starter").display().to_string(),
+        device: "cpu".into(),
+        ..Options::default()
+    };
+    let engine = Engine::start(options, events).unwrap();
+    let cast = loading.iter().find_map(|event| match event {
+        LoadEvent::Ready(cast) => Some(cast),
+        LoadEvent::Failed(error) => panic!("{error}"),
+        LoadEvent::Stage { .. } => None,
+    });
+    (engine, Judge::new(cast.unwrap(), Setup::default()).unwrap())
+}
+
+fn sample_data() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("sample_data")
+}
+
+fn compute(engine: &Engine, tasks: Vec<Task>) -> Vec<Outcome> {
+    let (reply, answers) = channel();
+    engine.submit(Job {
+        id: 1,
+        lane: Lane::Batch,
+        tasks,
+        reply,
+    });
+    match answers.recv().unwrap() {
+        Answer::Done { outcomes, .. } => outcomes,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_starter_equals_transformers_from_text_to_probabilities() {
+    let (engine, judge) = starter();
+    let files: Vec<PathBuf> = ["common", "coding", "academic"]
+        .iter()
+        .map(|name| sample_data().join(format!("{name}.jsonl")))
+        .collect();
+    let set = juror::data::read(&files, &Default::default()).unwrap();
+    for case in json(here("starter.json")).as_array().unwrap() {
+        let record = set
+            .records
+            .iter()
+            .find(|r| Value::from(r.id.as_str()) == case["id"]);
+        let record = record.unwrap();
+        let response = record
+            .responses
+            .iter()
+            .find(|r| Value::from(r.id.as_str()) == case["response"]);
+        let with_reference = case["with_reference"].as_bool().unwrap();
+        let want = Signals {
+            self_eval_ref: with_reference,
+            self_eval_free: !with_reference,
+            cosine: false,
+            fuse_free: false,
+        };
+        let subject = Subject::of(record, &response.unwrap().text);
+        let plan = judge.plan(&subject, want).unwrap();
+        assert_eq!(plan.tasks[0].ids, ids(&case["ids"]), "{}", case["id"]);
+        let outcomes = compute(&engine, plan.tasks.clone());
+        let Outcome::Labels { probabilities, .. } = &outcomes[0] else {
+            panic!("labels expected");
+        };
+        close(probabilities, &numbers(&case["digits"]), 1e-4);
+    }
+}
+
+#[test]
+fn labels_of_several_tokens_multiply_and_do_not_swallow_each_other() {
+    let (engine, judge) = starter();
+    let id = |t: &str| judge.cast().judge.tokenizer.id(t).unwrap();
+    let prompt = judge
+        .cast()
+        .judge
+        .tokenizer
+        .encode_data("How many? ", true)
+        .unwrap()
+        .ids;
+    let ask = |labels: Vec<Vec<u32>>, extra: &[u32]| {
+        let mut ids = prompt.clone();
+        ids.extend(extra);
+        let task = Task {
+            role: Role::Judge,
+            ids,
+            ask: Ask::Labels(labels),
+        };
+        match compute(&engine, vec![task]).remove(0) {
+            Outcome::Labels { probabilities, .. } => probabilities,
+            other => panic!("{other:?}"),
+        }
+    };
+    let (one, zero) = (id("1"), id("0"));
+    let first = ask(vec![vec![one]], &[])[0];
+    let then = ask(vec![vec![zero]], &[one])[0];
+    let both = ask(vec![vec![one], vec![one, zero]], &[]);
+    close(&both, &[first * (1.0 - then), first * then], 1e-7);
+}
