@@ -7,3 +7,4 @@ pub mod data;
 pub mod kernel;
 pub mod run;
 pub mod train;
+pub mod tui;
