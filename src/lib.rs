@@ -11,3 +11,4 @@ pub mod kernel;
 pub mod model;
 pub mod run;
 pub mod train;
+pub mod tui;

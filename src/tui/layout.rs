@@ -1,0 +1,259 @@
+//! Where the panes are, from the size of the terminal alone; drawing and scrolling agree through it.
+
+use std::ops::Range;
+
+use ratatui::layout::Rect;
+
+/// The least the explorer can be drawn in.
+pub const MIN_SIZE: (u16, u16) = (40, 10);
+
+/// A screen of the explorer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Screen {
+    /// Look through records.
+    #[default]
+    Explore,
+    /// Type or generate a response and watch its scores.
+    Judge,
+}
+
+impl Screen {
+    /// Those that exist, in the order of their tabs.
+    pub const ALL: [Screen; 2] = [Screen::Explore, Screen::Judge];
+
+    /// The panes of the screen, in the order Tab goes through them.
+    pub fn panes(self) -> [Pane; 3] {
+        match self {
+            Screen::Explore => [Pane::List, Pane::Text, Pane::Card],
+            Screen::Judge => [Pane::Editor, Pane::Text, Pane::Card],
+        }
+    }
+
+    /// As its tab says.
+    pub fn title(self) -> &'static str {
+        match self {
+            Screen::Explore => "Explore",
+            Screen::Judge => "Judge",
+        }
+    }
+}
+
+/// A part of a screen that can have the focus.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pane {
+    /// The records.
+    #[default]
+    List,
+    /// Instruction, response, reference.
+    Text,
+    /// The response being written.
+    Editor,
+    /// The score.
+    Card,
+}
+
+/// How many panes fit beside each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    One,
+    Two,
+    Three,
+}
+
+/// Where everything is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Areas {
+    pub shape: Shape,
+    pub tabs: Rect,
+    pub list: Option<Rect>,
+    pub text: Option<Rect>,
+    pub editor: Option<Rect>,
+    pub card: Option<Rect>,
+    /// The score in two lines, where the card is not on screen.
+    pub brief: Option<Rect>,
+    pub status: Rect,
+    pub footer: Rect,
+}
+
+/// Lays a screen out; `None` where the terminal is too small.
+pub fn areas(width: u16, height: u16, screen: Screen, focus: Pane) -> Option<Areas> {
+    if width < MIN_SIZE.0 || height < MIN_SIZE.1 {
+        return None;
+    }
+    let row = |y: u16| Rect::new(0, y, width, 1);
+    let body = Rect::new(0, 1, width, height - 3);
+    let shape = match width {
+        120.. => Shape::Three,
+        80.. => Shape::Two,
+        _ => Shape::One,
+    };
+    let mut areas = Areas {
+        shape,
+        tabs: row(0),
+        list: None,
+        text: None,
+        editor: None,
+        card: None,
+        brief: None,
+        status: row(height - 2),
+        footer: row(height - 1),
+    };
+    match (screen, shape) {
+        (Screen::Explore, Shape::Three) => {
+            let (list, rest) = cut_left(body, share(width, 34, 40, 60));
+            let (text, card) = cut_right(rest, share(width, 30, 36, 48));
+            areas.list = Some(list);
+            areas.text = Some(text);
+            areas.card = Some(card);
+        }
+        (Screen::Judge, Shape::Three) => {
+            let (text, rest) = cut_left(body, share(width, 32, 38, 64));
+            let (editor, card) = cut_right(rest, share(width, 30, 36, 48));
+            areas.text = Some(text);
+            areas.editor = Some(editor);
+            areas.card = Some(card);
+        }
+        (Screen::Explore, Shape::Two) => {
+            let (list, rest) = cut_left(body, share(width, 43, 34, 46));
+            let (text, card) = cut_top(rest, (body.height / 2).saturating_sub(1));
+            areas.list = Some(list);
+            areas.text = Some(text);
+            areas.card = Some(card);
+        }
+        (Screen::Judge, Shape::Two) => {
+            let (left, card) = cut_right(body, share(width, 45, 36, 46));
+            let (text, editor) = cut_top(left, body.height * 2 / 5);
+            areas.text = Some(text);
+            areas.editor = Some(editor);
+            areas.card = Some(card);
+        }
+        (_, Shape::One) => {
+            let (pane, brief) = match focus {
+                Pane::Text | Pane::Editor if body.height >= 8 => {
+                    let (pane, brief) = cut_top(body, body.height - 2);
+                    (pane, Some(brief))
+                }
+                _ => (body, None),
+            };
+            areas.brief = brief;
+            match focus {
+                Pane::List => areas.list = Some(pane),
+                Pane::Text => areas.text = Some(pane),
+                Pane::Editor => areas.editor = Some(pane),
+                Pane::Card => areas.card = Some(pane),
+            }
+        }
+    }
+    Some(areas)
+}
+
+/// A tab and where it stands in the first row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tab {
+    pub screen: Screen,
+    pub label: String,
+    pub columns: Range<u16>,
+}
+
+/// What stands before the tabs.
+pub const BRAND: &str = " juror ";
+
+/// The tabs, from the left.
+pub fn tabs() -> Vec<Tab> {
+    let mut at = BRAND.len() as u16 + 1;
+    let numbered = Screen::ALL.into_iter().zip(1..);
+    numbered
+        .map(|(screen, number)| {
+            let label = format!(" F{number} {} ", screen.title());
+            let columns = at..at + label.len() as u16;
+            at = columns.end + 1;
+            Tab {
+                screen,
+                label,
+                columns,
+            }
+        })
+        .collect()
+}
+
+/// A pane without its border.
+pub fn inner(area: Rect) -> Rect {
+    Rect::new(
+        area.x + 1,
+        area.y + 1,
+        area.width.saturating_sub(2),
+        area.height.saturating_sub(2),
+    )
+}
+
+fn share(width: u16, percent: u32, least: u16, most: u16) -> u16 {
+    let part = (u32::from(width) * percent / 100) as u16;
+    part.clamp(least, most)
+}
+
+fn cut_left(area: Rect, width: u16) -> (Rect, Rect) {
+    let width = width.min(area.width);
+    (
+        Rect { width, ..area },
+        Rect::new(area.x + width, area.y, area.width - width, area.height),
+    )
+}
+
+fn cut_right(area: Rect, width: u16) -> (Rect, Rect) {
+    cut_left(area, area.width.saturating_sub(width))
+}
+
+fn cut_top(area: Rect, height: u16) -> (Rect, Rect) {
+    let height = height.min(area.height);
+    (
+        Rect { height, ..area },
+        Rect::new(area.x, area.y + height, area.width, area.height - height),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn panes_fill_the_body_without_overlap() {
+        for (width, height) in [
+            (40, 10),
+            (60, 16),
+            (79, 24),
+            (80, 24),
+            (119, 40),
+            (300, 100),
+        ] {
+            for screen in Screen::ALL {
+                for pane in screen.panes() {
+                    let areas = areas(width, height, screen, pane).unwrap();
+                    let parts: Vec<Rect> = [
+                        Some(areas.tabs),
+                        areas.list,
+                        areas.text,
+                        areas.editor,
+                        areas.card,
+                        areas.brief,
+                        Some(areas.status),
+                        Some(areas.footer),
+                    ]
+                    .into_iter()
+                    .flatten()
+                    .collect();
+                    let cells: u32 = parts.iter().map(|part| part.area()).sum();
+                    assert_eq!(cells, u32::from(width) * u32::from(height));
+                    for (i, part) in parts.iter().enumerate() {
+                        assert!(parts[..i].iter().all(|other| !other.intersects(*part)));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn too_small_is_nothing() {
+        assert_eq!(areas(39, 10, Screen::Explore, Pane::List), None);
+        assert_eq!(areas(40, 9, Screen::Explore, Pane::List), None);
+    }
+}

@@ -1,0 +1,291 @@
+//! The loop: messages in, effects out, at most one frame for all that came together.
+
+use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::time::{Instant, sleep_until};
+
+use super::effect::Effect;
+use super::input;
+use super::keymap::Keymap;
+use super::message::Message;
+use super::state::{DataFailure, JudgeStatus, Loaded, State, Tone};
+use super::terminal::Session;
+use super::theme::ThemeSet;
+use super::update::update;
+use crate::run::live::{Command, Event};
+
+/// The shortest time between two frames.
+const FRAME: Duration = Duration::from_millis(16);
+/// The time between two frames of things that move.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Reads the data; called on a thread of its own.
+pub type DataLoader = Box<dyn FnOnce() -> Result<Loaded, DataFailure> + Send>;
+
+/// The judge as the explorer sees it.
+pub struct JudgeLink {
+    /// Hands a command over without waiting.
+    pub send: Box<dyn Fn(Command) + Send>,
+    /// What it says; closed when it is gone.
+    pub events: UnboundedReceiver<Event>,
+}
+
+/// Starts the judge without waiting for it.
+pub type JudgeConnector = Box<dyn FnOnce() -> JudgeLink>;
+
+/// What the explorer starts with.
+pub struct ExploreOptions {
+    /// What the tabs call the data.
+    pub title: String,
+    /// Reads the data.
+    pub load: DataLoader,
+    /// Starts the judge; without one, texts and labels are shown.
+    pub judge: Option<JudgeConnector>,
+    /// A theme by name.
+    pub theme: Option<String>,
+    /// A folder of themes that add to those inside the program or replace them.
+    pub themes: Option<PathBuf>,
+    /// A keymap whose rows win over those inside the program.
+    pub keymap: Option<PathBuf>,
+    /// Draw with ASCII only; so does `JUROR_ASCII=1`.
+    pub ascii: bool,
+    /// The threshold to start with.
+    pub threshold: Option<f64>,
+}
+
+/// What reaches the loop besides the judge's events.
+enum Incoming {
+    Message(Message),
+    /// Asked to end by this signal.
+    Signal(i32),
+    /// The terminal can no longer be read.
+    Closed,
+}
+
+/// Runs the explorer until it is left.
+pub fn run(options: ExploreOptions) -> anyhow::Result<()> {
+    let mut state = prepare(&options)?;
+    let mut session = Session::enter().context("cannot take over the terminal")?;
+    state.size = session.size()?;
+    // Something is on screen before anything is loaded.
+    session.draw(&state)?;
+    let (sender, inbox) = unbounded_channel();
+    read_terminal(sender.clone());
+    watch_signals(sender.clone())?;
+    read_data(options.load, sender);
+    let link = options.judge.map(|connect| connect());
+    if link.is_some() {
+        state.judge = JudgeStatus::Loading {
+            stage: "starting".into(),
+            done: 0,
+            total: 0,
+        };
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()?;
+    let ended = runtime.block_on(serve(&mut state, &mut session, inbox, link));
+    drop(session);
+    match ended? {
+        Some(signal) => end_by(signal),
+        None => Ok(()),
+    }
+}
+
+/// The state before the first frame.
+fn prepare(options: &ExploreOptions) -> anyhow::Result<State> {
+    let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let extra = match &options.themes {
+        Some(folder) => theme_files(folder)
+            .with_context(|| format!("cannot read themes in {}", folder.display()))?,
+        None => Vec::new(),
+    };
+    let (themes, errors) = ThemeSet::new(&extra, !set("NO_COLOR"));
+    let true_colour = std::env::var("COLORTERM")
+        .is_ok_and(|value| value.contains("truecolor") || value.contains("24bit"));
+    let usual = if true_colour { "dark" } else { "terminal" };
+    let name = options.theme.as_deref().unwrap_or(usual);
+    if themes.get(name).is_none() {
+        let known: Vec<&str> = themes.names().collect();
+        anyhow::bail!("theme {name} is not known; there are {}", known.join(", "));
+    }
+    let ascii = options.ascii || set("JUROR_ASCII");
+    let mut state = State::new((0, 0), themes, name, ascii);
+    state.title.clone_from(&options.title);
+    if let Some(threshold) = options.threshold {
+        state.threshold = threshold.clamp(0.0, 1.0);
+    }
+    if let Some(path) = &options.keymap {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read the keymap {}", path.display()))?;
+        let own = Keymap::parse(&text).with_context(|| path.display().to_string())?;
+        state.keymap = Keymap::standard().over(own);
+    }
+    if let Some(error) = errors.first() {
+        state.say(Tone::Warning, error.to_string());
+    }
+    Ok(state)
+}
+
+fn theme_files(folder: &std::path::Path) -> std::io::Result<Vec<(String, String)>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let is_theme = path
+            .extension()
+            .is_some_and(|extension| extension == "toml");
+        if let (true, Some(name)) = (is_theme, path.file_stem().and_then(|name| name.to_str())) {
+            files.push((name.to_string(), std::fs::read_to_string(&path)?));
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Serves messages until the end; answers the signal that ended it, if one did.
+async fn serve(
+    state: &mut State,
+    session: &mut Session,
+    mut inbox: UnboundedReceiver<Incoming>,
+    link: Option<JudgeLink>,
+) -> anyhow::Result<Option<i32>> {
+    let (send, mut events) = match link {
+        Some(link) => (Some(link.send), Some(link.events)),
+        None => (None, None),
+    };
+    let mut dirty = true;
+    let mut next_frame = Instant::now();
+    let mut next_tick = Instant::now() + TICK;
+    loop {
+        if dirty && Instant::now() >= next_frame {
+            session.draw(state)?;
+            next_frame = Instant::now() + FRAME;
+            dirty = false;
+        }
+        let mut messages = Vec::new();
+        tokio::select! {
+            incoming = inbox.recv() => match incoming {
+                Some(Incoming::Message(message)) => messages.push(message),
+                Some(Incoming::Signal(signal)) => return Ok(Some(signal)),
+                Some(Incoming::Closed) | None => return Ok(None),
+            },
+            event = next_event(&mut events) => match event {
+                Some(event) => messages.push(Message::Judge(event)),
+                None => {
+                    events = None;
+                    messages.push(Message::JudgeGone);
+                }
+            },
+            () = sleep_until(next_frame), if dirty => {}
+            () = sleep_until(next_tick), if state.is_moving() => {
+                next_tick = Instant::now() + TICK;
+                messages.push(Message::Tick);
+            }
+        }
+        // Everything that came meanwhile shares the next frame.
+        while let Ok(incoming) = inbox.try_recv() {
+            match incoming {
+                Incoming::Message(message) => messages.push(message),
+                Incoming::Signal(signal) => return Ok(Some(signal)),
+                Incoming::Closed => return Ok(None),
+            }
+        }
+        if let Some(events) = &mut events {
+            while let Ok(event) = events.try_recv() {
+                messages.push(Message::Judge(event));
+            }
+        }
+        for message in messages {
+            dirty = true;
+            for effect in update(state, message) {
+                match effect {
+                    Effect::Judge(command) => {
+                        if let Some(send) = &send {
+                            send(command);
+                        }
+                    }
+                    Effect::Copy(text) => session.copy(&text)?,
+                    // Nothing remembers a theme between runs yet.
+                    Effect::ThemeChosen(_) => {}
+                    Effect::Quit => return Ok(None),
+                }
+            }
+        }
+    }
+}
+
+/// The judge's next event; without a judge, never.
+async fn next_event(events: &mut Option<UnboundedReceiver<Event>>) -> Option<Event> {
+    match events {
+        Some(events) => events.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn read_terminal(sender: UnboundedSender<Incoming>) {
+    thread::spawn(move || {
+        loop {
+            let incoming = match crossterm::event::read() {
+                Ok(event) => match input::message(event) {
+                    Some(message) => Incoming::Message(message),
+                    None => continue,
+                },
+                Err(_) => Incoming::Closed,
+            };
+            let closed = matches!(incoming, Incoming::Closed);
+            if sender.send(incoming).is_err() || closed {
+                return;
+            }
+        }
+    });
+}
+
+fn read_data(load: DataLoader, sender: UnboundedSender<Incoming>) {
+    thread::spawn(move || {
+        // A reader that panics must not leave the screen waiting.
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(load));
+        let result = result.unwrap_or_else(|_| {
+            Err(DataFailure {
+                cause: "The reader stopped unexpectedly.".into(),
+            })
+        });
+        let _ = sender.send(Incoming::Message(Message::Data(Box::new(result))));
+    });
+}
+
+/// Ends in good order when asked to, and by force where the loop does not come round.
+#[cfg(unix)]
+fn watch_signals(sender: UnboundedSender<Incoming>) -> anyhow::Result<()> {
+    use signal_hook::consts::{SIGHUP, SIGTERM};
+    let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGHUP])?;
+    thread::spawn(move || {
+        if let Some(signal) = signals.forever().next() {
+            let _ = sender.send(Incoming::Signal(signal));
+            thread::sleep(Duration::from_secs(1));
+            super::terminal::restore();
+            let _ = signal_hook::low_level::emulate_default_handler(signal);
+        }
+    });
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn watch_signals(_sender: UnboundedSender<Incoming>) -> anyhow::Result<()> {
+    Ok(())
+}
+
+/// Ends the way the signal would have.
+#[cfg(unix)]
+fn end_by(signal: i32) -> anyhow::Result<()> {
+    signal_hook::low_level::emulate_default_handler(signal)?;
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn end_by(_signal: i32) -> anyhow::Result<()> {
+    Ok(())
+}

@@ -1,0 +1,187 @@
+//! Scores by the texts they belong to, and what is being asked for.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+
+use super::reading::{Decision, ShownMode};
+use super::subject::SubjectKey;
+use crate::data::{ScoreCard, Verdict};
+use crate::run::live::{Lane, Ticket};
+
+/// How many of the latest scores the rate is taken over.
+const RATE_OVER: usize = 32;
+
+/// A score that was asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pending {
+    /// Of which texts.
+    pub key: SubjectKey,
+    /// How urgent.
+    pub lane: Lane,
+    /// Which row of the data, if it is one.
+    pub row: Option<(usize, usize)>,
+    /// No longer wanted; its answer is still taken if one comes.
+    pub dropped: bool,
+}
+
+/// All scores.
+#[derive(Clone, Debug, Default)]
+pub struct Scores {
+    cards: HashMap<SubjectKey, ScoreCard>,
+    failures: HashMap<SubjectKey, String>,
+    pending: BTreeMap<Ticket, Pending>,
+    rows: BTreeSet<(usize, usize)>,
+    recent: VecDeque<(usize, f64)>,
+}
+
+/// How many rows a threshold lets through.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Coverage {
+    /// Rows answered.
+    pub answered: usize,
+    /// Rows scored.
+    pub scored: usize,
+}
+
+impl Scores {
+    /// The score of these very texts.
+    pub fn card(&self, key: SubjectKey) -> Option<&ScoreCard> {
+        self.cards.get(&key)
+    }
+
+    /// Why these texts have no score.
+    pub fn failure(&self, key: SubjectKey) -> Option<&str> {
+        self.failures.get(&key).map(String::as_str)
+    }
+
+    /// Whether these texts are being scored.
+    pub fn is_pending(&self, key: SubjectKey) -> bool {
+        self.wanted().any(|(_, pending)| pending.key == key)
+    }
+
+    /// What is still wanted, oldest first.
+    pub fn wanted(&self) -> impl Iterator<Item = (Ticket, &Pending)> {
+        let all = self.pending.iter();
+        all.filter(|(_, pending)| !pending.dropped)
+            .map(|(ticket, pending)| (*ticket, pending))
+    }
+
+    /// How many scores are waited for.
+    pub fn queue(&self) -> usize {
+        self.wanted().count()
+    }
+
+    /// The urgent one, if one is waited for.
+    pub fn interactive(&self) -> Option<(Ticket, SubjectKey)> {
+        self.wanted()
+            .filter(|(_, pending)| pending.lane == Lane::Interactive)
+            .map(|(ticket, pending)| (ticket, pending.key))
+            .last()
+    }
+
+    /// Remembers that a score was asked for.
+    pub fn ask(&mut self, ticket: Ticket, pending: Pending) {
+        if pending.lane == Lane::Interactive {
+            for other in self.pending.values_mut() {
+                if other.lane == Lane::Interactive {
+                    other.dropped = true;
+                }
+            }
+        }
+        self.pending.insert(ticket, pending);
+    }
+
+    /// Marks a score as no longer wanted.
+    pub fn drop_ticket(&mut self, ticket: Ticket) {
+        if let Some(pending) = self.pending.get_mut(&ticket) {
+            pending.dropped = true;
+        }
+    }
+
+    /// Marks all scores of the batch lane as no longer wanted.
+    pub fn drop_batch(&mut self) {
+        for pending in self.pending.values_mut() {
+            if pending.lane == Lane::Batch {
+                pending.dropped = true;
+            }
+        }
+    }
+
+    /// Takes a score; tickets that are not ours are let go.
+    pub fn scored(&mut self, ticket: Ticket, card: ScoreCard, seconds: f64) {
+        let Some(pending) = self.pending.remove(&ticket) else {
+            return;
+        };
+        if seconds > 0.0 {
+            self.recent.push_back((card.prompt_tokens, seconds));
+            if self.recent.len() > RATE_OVER {
+                self.recent.pop_front();
+            }
+        }
+        self.failures.remove(&pending.key);
+        self.cards.insert(pending.key, card);
+        if let Some(row) = pending.row {
+            self.rows.insert(row);
+        }
+    }
+
+    /// Takes a failure; it is shown, never kept as a score.
+    pub fn failed(&mut self, ticket: Ticket, error: String) -> bool {
+        match self.pending.remove(&ticket) {
+            Some(pending) => {
+                self.failures.insert(pending.key, error);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// The command ended without a score.
+    pub fn cancelled(&mut self, ticket: Ticket) -> bool {
+        self.pending.remove(&ticket).is_some()
+    }
+
+    /// Nothing more will come.
+    pub fn forget_pending(&mut self) {
+        self.pending.clear();
+    }
+
+    /// Lets a failed text be tried again.
+    pub fn forgive(&mut self, key: SubjectKey) {
+        self.failures.remove(&key);
+    }
+
+    /// Counts a row whose texts were scored under another name.
+    pub fn note_row(&mut self, row: (usize, usize)) {
+        self.rows.insert(row);
+    }
+
+    /// How many rows of the data are scored.
+    pub fn rows(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// How many of the scored rows reach the threshold.
+    pub fn coverage(&self, keys: &[Vec<SubjectKey>], mode: ShownMode, threshold: f64) -> Coverage {
+        let mut coverage = Coverage::default();
+        for (record, response) in &self.rows {
+            let key = keys.get(*record).and_then(|keys| keys.get(*response));
+            let decision = key
+                .and_then(|key| self.card(*key))
+                .and_then(|card| Decision::of(card, mode));
+            if let Some(decision) = decision {
+                coverage.scored += 1;
+                if decision.verdict(threshold) == Verdict::Answer {
+                    coverage.answered += 1;
+                }
+            }
+        }
+        coverage
+    }
+
+    /// Prompt tokens a second over the latest scores.
+    pub fn tokens_per_second(&self) -> Option<f64> {
+        let tokens: usize = self.recent.iter().map(|(tokens, _)| tokens).sum();
+        let seconds: f64 = self.recent.iter().map(|(_, seconds)| seconds).sum();
+        (tokens > 0 && seconds > 0.0).then(|| tokens as f64 / seconds)
+    }
+}

@@ -1,0 +1,269 @@
+//! Records and scores made up for tests.
+
+use std::collections::BTreeMap;
+
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+
+use crate::data::{LabelDistribution, Record, Response, ScoreCard};
+use crate::run::live::{Command, Event, JudgeInfo, Lane, Subject, Ticket};
+use crate::tui::effect::Effect;
+use crate::tui::key::Key;
+use crate::tui::message::Message;
+use crate::tui::state::{Loaded, RowError, State};
+use crate::tui::theme::ThemeSet;
+use crate::tui::update::update;
+use crate::tui::view::view;
+
+/// A distribution over 0–9 with its mass around a value.
+pub fn peak(at: f64) -> LabelDistribution {
+    let weights: Vec<f64> = (0..10)
+        .map(|label| (-0.5 * (f64::from(label) - at).powi(2) / 1.2).exp())
+        .collect();
+    let sum: f64 = weights.iter().sum();
+    LabelDistribution {
+        labels: (0..10).map(|label| label.to_string()).collect(),
+        values: (0..10).map(f64::from).collect(),
+        probs: weights.iter().map(|weight| weight / sum).collect(),
+        mass: 0.98,
+    }
+}
+
+/// A card with both modes, cosine and fused.
+pub fn card(with: f64, free: f64, fused: Option<(f64, f64)>) -> ScoreCard {
+    ScoreCard {
+        self_eval_ref: Some(peak(with)),
+        self_eval_free: Some(peak(free)),
+        cosine: fused.map(|(cosine, _)| cosine),
+        fused: fused.map(|(_, fused)| fused),
+        prompt_tokens: 312,
+    }
+}
+
+/// A score that depends on the text alone: longer answers do better, up to a point.
+pub fn judged(subject: &Subject) -> ScoreCard {
+    let length = subject.response.chars().count() as f64;
+    let with = 1.0 + 8.0 * (length / 190.0).min(1.0);
+    let free = (with + 0.8).min(8.6);
+    if subject.reference.is_none() {
+        return ScoreCard {
+            self_eval_free: Some(peak(free)),
+            prompt_tokens: 180,
+            ..ScoreCard::default()
+        };
+    }
+    let cosine = 0.15 + 0.75 * (length / 190.0).min(1.0);
+    let fused = 0.5 * peak(with).mean() / 9.0 + 0.5 * (cosine + 1.0) / 2.0;
+    card(with, free, Some((cosine, fused)))
+}
+
+fn response(id: &str, generator: &str, rating: f64, text: &str, reason: &str) -> Response {
+    Response {
+        id: id.into(),
+        generator: Some(generator.into()),
+        text: text.into(),
+        labels: BTreeMap::from([("rating".to_string(), rating)]),
+        reason: Some(reason.into()),
+        ..Response::default()
+    }
+}
+
+/// A few records of different shapes.
+pub fn records() -> Vec<Record> {
+    let mut records = vec![
+        Record {
+            id: "common-001".into(),
+            category: Some("common".into()),
+            instruction: "How long should I boil an egg if I want a set white but a runny yolk?"
+                .into(),
+            reference: Some(
+                "Lower a large egg straight from the fridge into gently boiling water and cook it for about six minutes, then cool it briefly under cold water so it stops cooking.".into(),
+            ),
+            responses: vec![
+                response("a", "moth-mini", 1.0, "Twelve minutes at a full rolling boil.", "Twelve minutes produces a hard-boiled egg, so the confident method gives exactly the wrong result."),
+                response("b", "quill-7b", 6.0, "Around six minutes in boiling water. That gives you a runny yolk with a white that holds together.", "Time is right and usable, but no mention of egg size or stopping the cooking."),
+                response("c", "larch-2", 9.0, "Six minutes in simmering water for a large fridge-cold egg, then straight under the cold tap. Take off a minute for looser white, add one for a jammy yolk, and lower it in with a spoon.", "Exact, complete and adjustable."),
+            ],
+            ..Record::default()
+        },
+        Record {
+            id: "coding-001".into(),
+            category: Some("coding".into()),
+            instruction: "Why does this function remember items between calls, and how do I fix it?".into(),
+            input: Some("def add_item(item, basket=[]):\n    basket.append(item)\n    return basket".into()),
+            reference: Some("Default values are evaluated once, when the `def` line runs.".into()),
+            responses: vec![
+                response("a", "slate-1", 3.0, "The garbage collector has not run yet.", "Blames garbage collection."),
+                response("b", "larch-2", 9.0, "The `[]` default is created once, at definition time, so all calls share that one list. Write `basket=None` and start the body with `if basket is None: basket = []`.", "Names the exact cause."),
+            ],
+            ..Record::default()
+        },
+        Record {
+            id: "common-002".into(),
+            instruction: "Translate into Japanese: I would like a window seat, please.".into(),
+            responses: vec![Response {
+                id: "a".into(),
+                text: "窓側の席をお願いします。\u{1b}[31m".into(),
+                ..Response::default()
+            }],
+            ..Record::default()
+        },
+    ];
+    for number in 3..40 {
+        records.push(Record {
+            id: format!("more-{number:03}"),
+            instruction: format!("Question {number} of the common set, about something plain"),
+            reference: Some("A plain answer.".into()),
+            responses: vec![
+                response("a", "quill-7b", 5.0, &"word ".repeat(number), "Fair."),
+                response(
+                    "b",
+                    "larch-2",
+                    7.0,
+                    &"answer ".repeat(number % 7 + 1),
+                    "Good.",
+                ),
+            ],
+            ..Record::default()
+        });
+    }
+    records
+}
+
+/// A judge as it says it is ready.
+pub fn info() -> JudgeInfo {
+    JudgeInfo {
+        name: "starter".into(),
+        hash: "a1b2c3d4".into(),
+        parameters: 8_400_000,
+        context: 1024,
+        scale: (0.0, 9.0),
+        path: None,
+    }
+}
+
+/// The explorer with a script instead of people, files and judge.
+pub struct Bench {
+    pub state: State,
+    /// Effects not looked at yet.
+    pub effects: Vec<Effect>,
+}
+
+impl Bench {
+    /// Nothing loaded yet.
+    pub fn new(width: u16, height: u16) -> Self {
+        Self::with(width, height, "terminal", false)
+    }
+
+    /// With a theme and signs.
+    pub fn with(width: u16, height: u16, theme: &str, ascii: bool) -> Self {
+        let (themes, errors) = ThemeSet::new(&[], true);
+        assert_eq!(errors, []);
+        let mut state = State::new((width, height), themes, theme, ascii);
+        state.title = "sample_data".into();
+        Bench {
+            state,
+            effects: Vec::new(),
+        }
+    }
+
+    /// Records are there, the judge is ready.
+    pub fn ready(width: u16, height: u16) -> Self {
+        let mut bench = Self::new(width, height);
+        bench.load(records());
+        bench.tell(Event::Ready(info()));
+        bench
+    }
+
+    /// Sends a message.
+    pub fn send(&mut self, message: Message) -> &mut Self {
+        let effects = update(&mut self.state, message);
+        self.effects.extend(effects);
+        self
+    }
+
+    /// Presses keys: `jj]ihello<esc>`.
+    pub fn keys(&mut self, keys: &str) -> &mut Self {
+        for key in Key::parse_typed(keys).unwrap() {
+            self.send(Message::Key(key));
+        }
+        self
+    }
+
+    /// The data arrives.
+    pub fn load(&mut self, records: Vec<Record>) -> &mut Self {
+        self.send(Message::Data(Box::new(Ok(Loaded::new(
+            records,
+            Vec::new(),
+        )))))
+    }
+
+    /// The data arrives with rows left out.
+    pub fn load_with_errors(&mut self, records: Vec<Record>) -> &mut Self {
+        let errors = vec![
+            RowError {
+                file: "answers.jsonl".into(),
+                line: Some(17),
+                cause: "expected `,` or `}` at column 212".into(),
+            },
+            RowError {
+                file: "answers.jsonl".into(),
+                line: Some(391),
+                cause: "no field `instruction`".into(),
+            },
+        ];
+        self.send(Message::Data(Box::new(Ok(Loaded::new(records, errors)))))
+    }
+
+    /// The judge says something.
+    pub fn tell(&mut self, event: Event) -> &mut Self {
+        self.send(Message::Judge(event))
+    }
+
+    /// Takes the effects so far.
+    pub fn take(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.effects)
+    }
+
+    /// Takes the scores asked for so far.
+    pub fn asked(&mut self) -> Vec<(Ticket, Subject, Lane)> {
+        let effects = self.take();
+        effects
+            .into_iter()
+            .filter_map(|effect| match effect {
+                Effect::Judge(Command::Score {
+                    ticket,
+                    subject,
+                    lane,
+                }) => Some((ticket, subject, lane)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Answers everything asked for, until nothing more is asked.
+    pub fn judge_all(&mut self) -> &mut Self {
+        loop {
+            let asked = self.asked();
+            if asked.is_empty() {
+                return self;
+            }
+            for (ticket, subject, _) in asked {
+                let card = judged(&subject);
+                self.tell(Event::Scored {
+                    ticket,
+                    card,
+                    seconds: 0.2,
+                });
+            }
+        }
+    }
+
+    /// The screen as drawn.
+    pub fn screen(&self) -> String {
+        let (width, height) = self.state.size;
+        let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+        terminal.draw(|frame| view(&self.state, frame)).unwrap();
+        terminal.backend().to_string()
+    }
+}

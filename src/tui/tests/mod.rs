@@ -1,0 +1,7 @@
+//! The explorer without terminal, data files or judge.
+
+pub mod fixture;
+
+mod look;
+mod screens;
+mod updates;

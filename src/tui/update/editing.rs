@@ -1,0 +1,114 @@
+//! Typing and pasting responses.
+
+use std::sync::Arc;
+
+use tui_textarea::{Input, Key as EditorKey};
+
+use super::action::show;
+use super::moves;
+use crate::tui::effect::Effect;
+use crate::tui::key::{Code, Key};
+use crate::tui::layout::{Pane, Screen};
+use crate::tui::state::{Origin, State, Tone};
+use crate::tui::text::clean;
+
+/// Opens the response under the cursor in the editor.
+pub fn edit(state: &mut State) {
+    let Some(record) = state.record_index() else {
+        return;
+    };
+    if state.screen == Screen::Explore {
+        let has_response = state.record().is_some_and(|r| !r.responses.is_empty());
+        let origin = if has_response {
+            Origin::Response(state.response)
+        } else {
+            Origin::Own
+        };
+        state.origins.insert(record, origin);
+        show(state, Screen::Judge);
+    }
+    type_here(state);
+}
+
+fn type_here(state: &mut State) {
+    state.ensure_draft();
+    if state.draft().is_some() {
+        state.focus = Pane::Editor;
+        state.typing = true;
+    }
+}
+
+/// Takes a key of the editor.
+pub fn key(state: &mut State, key: Key) -> Vec<Effect> {
+    if state.generation.is_some() {
+        state.say(Tone::Plain, "A response is being written; Esc stops it.");
+        return Vec::new();
+    }
+    let (Some(input), Some(id)) = (input(key), state.draft_id()) else {
+        return Vec::new();
+    };
+    let records = Arc::clone(&state.records);
+    if let (Some(draft), Some(record)) = (state.drafts.get_mut(&id), records.get(id.record)) {
+        draft.input(record, input);
+    }
+    Vec::new()
+}
+
+/// Takes pasted text: into the filter while it is typed, otherwise into the editor, as a response
+/// of one's own where none is being edited.
+pub fn paste(state: &mut State, text: &str) -> Vec<Effect> {
+    if state.overlay.is_some() {
+        return Vec::new();
+    }
+    if state.filter.open {
+        let line = clean(text).replace(['\n', '\t'], " ");
+        state.filter.query.push_str(line.trim());
+        moves::refilter(state);
+        return Vec::new();
+    }
+    if state.generation.is_some() {
+        state.say(Tone::Plain, "A response is being written; Esc stops it.");
+        return Vec::new();
+    }
+    let Some(record) = state.record_index() else {
+        return Vec::new();
+    };
+    if !state.typing {
+        if state.screen == Screen::Explore {
+            state.origins.insert(record, Origin::Own);
+        }
+        show(state, Screen::Judge);
+        type_here(state);
+    }
+    let records = Arc::clone(&state.records);
+    let draft = state.draft_id().and_then(|id| state.drafts.get_mut(&id));
+    if let (Some(draft), Some(record)) = (draft, records.get(record)) {
+        draft.insert(record, text);
+    }
+    Vec::new()
+}
+
+fn input(key: Key) -> Option<Input> {
+    let code = match key.code {
+        Code::Char(c) => EditorKey::Char(c),
+        Code::Enter => EditorKey::Enter,
+        Code::Tab => EditorKey::Tab,
+        Code::Backspace => EditorKey::Backspace,
+        Code::Delete => EditorKey::Delete,
+        Code::Left => EditorKey::Left,
+        Code::Right => EditorKey::Right,
+        Code::Up => EditorKey::Up,
+        Code::Down => EditorKey::Down,
+        Code::Home => EditorKey::Home,
+        Code::End => EditorKey::End,
+        Code::PageUp => EditorKey::PageUp,
+        Code::PageDown => EditorKey::PageDown,
+        Code::Esc | Code::BackTab | Code::F(_) => return None,
+    };
+    Some(Input {
+        key: code,
+        ctrl: key.ctrl,
+        alt: key.alt,
+        shift: key.shift,
+    })
+}

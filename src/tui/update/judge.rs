@@ -1,0 +1,154 @@
+//! What the judge says, and having a response written.
+
+use std::sync::Arc;
+
+use super::action::show;
+use super::judge_is_ready;
+use crate::run::live::{Command, Event, Sampling, Ticket};
+use crate::tui::effect::Effect;
+use crate::tui::layout::{Pane, Screen};
+use crate::tui::state::{DraftId, Generation, JudgeStatus, Origin, State, Tone};
+
+/// Takes an event. Events of tickets that are not waited for change nothing.
+pub fn event(state: &mut State, event: Event) -> Vec<Effect> {
+    match event {
+        Event::Loading { stage, done, total } => {
+            state.judge = JudgeStatus::Loading { stage, done, total };
+        }
+        Event::Ready(info) => state.judge = JudgeStatus::Ready(info),
+        Event::LoadFailed { cause, cure } => state.judge = JudgeStatus::Failed { cause, cure },
+        Event::Scored {
+            ticket,
+            card,
+            seconds,
+        } => state.scores.scored(ticket, card, seconds),
+        Event::Token { ticket, text } => token(state, ticket, &text),
+        Event::Generated { ticket, text } => generated(state, ticket, &text),
+        Event::Cancelled { ticket } => {
+            if !state.scores.cancelled(ticket) {
+                end_generation(state, ticket);
+            }
+        }
+        Event::Failed { ticket, error } => {
+            if !state.scores.failed(ticket, error.clone()) && end_generation(state, ticket) {
+                state.say(Tone::Warning, format!("Not written: {error}"));
+            }
+        }
+    }
+    Vec::new()
+}
+
+/// The judge went away.
+pub fn gone(state: &mut State) {
+    state.scores.forget_pending();
+    state.generation = None;
+    if !matches!(state.judge, JudgeStatus::Failed { .. }) {
+        state.judge = JudgeStatus::Failed {
+            cause: "The judge stopped.".into(),
+            cure: "Start Juror again; what is scored stays until then.".into(),
+        };
+    }
+}
+
+/// Has a response written into one's own draft of the record.
+pub fn generate(state: &mut State) -> Vec<Effect> {
+    if state.generation.is_some() {
+        state.say(Tone::Plain, "A response is being written; Esc stops it.");
+        return Vec::new();
+    }
+    if state.record().is_none() || !judge_is_ready(state) {
+        return Vec::new();
+    }
+    let Some(index) = state.record_index() else {
+        return Vec::new();
+    };
+    show(state, Screen::Judge);
+    state.origins.insert(index, Origin::Own);
+    state.focus = Pane::Editor;
+    state.typing = false;
+    state.ensure_draft();
+    let ticket = state.ticket();
+    let id = DraftId {
+        record: index,
+        origin: Origin::Own,
+    };
+    let records = Arc::clone(&state.records);
+    let Some(record) = records.get(index) else {
+        return Vec::new();
+    };
+    if let Some(draft) = state.drafts.get_mut(&id)
+        && !draft.area.is_empty()
+    {
+        draft.replace(record, "");
+    }
+    state.generation = Some(Generation {
+        ticket,
+        draft: id,
+        chars: 0,
+    });
+    let sampling = Sampling {
+        seed: state.generated,
+        ..Sampling::default()
+    };
+    state.generated += 1;
+    vec![Effect::Judge(Command::Generate {
+        ticket,
+        instruction: record.task(),
+        sampling,
+    })]
+}
+
+/// Stops writing and keeps the text so far.
+pub fn stop_generation(state: &mut State) -> Vec<Effect> {
+    match state.generation.take() {
+        Some(generation) => {
+            state.say(Tone::Plain, "Stopped; the text so far is kept.");
+            vec![Effect::Judge(Command::Cancel(generation.ticket))]
+        }
+        None => Vec::new(),
+    }
+}
+
+fn token(state: &mut State, ticket: Ticket, text: &str) {
+    let Some(generation) = &mut state.generation else {
+        return;
+    };
+    if generation.ticket != ticket {
+        return;
+    }
+    generation.chars += text.chars().count();
+    let id = generation.draft;
+    let record = state.records.get(id.record);
+    if let (Some(draft), Some(record)) = (state.drafts.get_mut(&id), record) {
+        draft.append(record, text);
+    }
+}
+
+fn generated(state: &mut State, ticket: Ticket, text: &str) {
+    let Some(generation) = state.generation.as_ref() else {
+        return;
+    };
+    let id = generation.draft;
+    if !end_generation(state, ticket) {
+        return;
+    }
+    let record = state.records.get(id.record);
+    if let (Some(draft), Some(record)) = (state.drafts.get_mut(&id), record)
+        && draft.text() != crate::tui::text::clean(text)
+    {
+        draft.replace(record, text);
+    }
+    state.say(Tone::Plain, "Written.");
+}
+
+/// Whether the ticket was that of the writing going on, which ends.
+fn end_generation(state: &mut State, ticket: Ticket) -> bool {
+    let ours = state
+        .generation
+        .as_ref()
+        .is_some_and(|generation| generation.ticket == ticket);
+    if ours {
+        state.generation = None;
+    }
+    ours
+}

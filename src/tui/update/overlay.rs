@@ -1,0 +1,80 @@
+//! Help, errors and themes.
+
+use super::action;
+use crate::tui::effect::Effect;
+use crate::tui::keymap::Action;
+use crate::tui::state::{Overlay, State, Tone};
+
+/// Shows all keys.
+pub fn help(state: &mut State) {
+    state.overlay = Some(Overlay::Help { scroll: 0 });
+}
+
+/// Shows the rows that could not be read.
+pub fn errors(state: &mut State) {
+    if state.errors.is_empty() {
+        state.say(Tone::Plain, "Every row was read.");
+    } else {
+        state.overlay = Some(Overlay::Errors { scroll: 0 });
+    }
+}
+
+/// Shows the themes; moving tries them on.
+pub fn themes(state: &mut State) {
+    let before = state.theme.name.clone();
+    let chosen = state.themes.position(&before).unwrap_or(0);
+    state.overlay = Some(Overlay::Themes { chosen, before });
+}
+
+/// Does an action while an overlay is open.
+pub fn run(state: &mut State, action: Action) -> Vec<Effect> {
+    let half = (usize::from(state.size.1) / 2).max(1) as isize;
+    match action {
+        Action::Down => by(state, 1),
+        Action::Up => by(state, -1),
+        Action::HalfDown => by(state, half),
+        Action::HalfUp => by(state, -half),
+        Action::Top => by(state, isize::MIN),
+        Action::Bottom => by(state, isize::MAX),
+        Action::Back => {
+            if let Some(Overlay::Themes { before, .. }) = state.overlay.take()
+                && let Some(theme) = state.themes.get(&before).cloned()
+            {
+                state.set_theme(theme);
+            }
+        }
+        Action::Accept => {
+            if let Some(Overlay::Themes { .. }) = state.overlay.take() {
+                return vec![Effect::ThemeChosen(state.theme.name.clone())];
+            }
+        }
+        Action::Cancel => state.overlay = None,
+        Action::Explore | Action::Judge => {
+            state.overlay = None;
+            return action::run(state, action);
+        }
+        _ => {}
+    }
+    Vec::new()
+}
+
+fn by(state: &mut State, lines: isize) {
+    let help_lines = state.keymap.help().len();
+    let error_lines = state.errors.len();
+    let themes = state.themes.len();
+    match &mut state.overlay {
+        Some(Overlay::Help { scroll }) => *scroll = moved(*scroll, lines, help_lines),
+        Some(Overlay::Errors { scroll }) => *scroll = moved(*scroll, lines, error_lines),
+        Some(Overlay::Themes { chosen, .. }) => {
+            *chosen = moved(*chosen, lines, themes);
+            if let Some(theme) = state.themes.at(*chosen).cloned() {
+                state.set_theme(theme);
+            }
+        }
+        None => {}
+    }
+}
+
+fn moved(at: usize, lines: isize, count: usize) -> usize {
+    at.saturating_add_signed(lines).min(count.saturating_sub(1))
+}

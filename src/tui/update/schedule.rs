@@ -1,0 +1,176 @@
+//! What to ask the judge next: the texts under the cursor at once, then those the cursor is likely
+//! to come to.
+
+use crate::run::live::{Command, Lane};
+use crate::tui::effect::Effect;
+use crate::tui::layout::Screen;
+use crate::tui::state::{JudgeStatus, Pending, State, SubjectKey, subject};
+
+/// How many scores are asked for ahead of the cursor.
+const AHEAD: usize = 24;
+/// How many records ahead are looked at where the list is not on screen.
+const RECORDS_AHEAD: usize = 12;
+
+/// Asks for what is missing.
+pub fn schedule(state: &mut State) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    if matches!(state.judge, JudgeStatus::Ready(_)) && state.generation.is_none() {
+        under_cursor(state, &mut effects);
+        ahead(state, &mut effects);
+    }
+    effects
+}
+
+fn under_cursor(state: &mut State, effects: &mut Vec<Effect>) {
+    let current = state.current();
+    let key = current.map(|(key, _)| key);
+    if key != state.considered {
+        // Coming back to a text that failed tries it again.
+        state.considered = key;
+        if let Some(key) = key {
+            state.scores.forgive(key);
+        }
+    }
+    let Some((key, row)) = current else {
+        return;
+    };
+    let known = state.scores.card(key).is_some() || state.scores.failure(key).is_some();
+    let asked = state.scores.interactive().is_some_and(|(_, k)| k == key);
+    if known || asked {
+        return;
+    }
+    let Some(command_subject) = current_subject(state) else {
+        return;
+    };
+    let waiting: Vec<_> = state
+        .scores
+        .wanted()
+        .filter(|(_, pending)| pending.key == key)
+        .map(|(ticket, _)| ticket)
+        .collect();
+    for ticket in waiting {
+        state.scores.drop_ticket(ticket);
+        effects.push(Effect::Judge(Command::Cancel(ticket)));
+    }
+    let ticket = state.ticket();
+    let lane = Lane::Interactive;
+    state.scores.ask(ticket, pending(key, lane, row));
+    effects.push(Effect::Judge(Command::Score {
+        ticket,
+        subject: command_subject,
+        lane,
+    }));
+}
+
+fn current_subject(state: &State) -> Option<crate::run::live::Subject> {
+    let record = state.record()?;
+    match state.screen {
+        Screen::Explore => {
+            let response = record.responses.get(state.response)?;
+            Some(subject(record, &response.text))
+        }
+        Screen::Judge => {
+            let draft = state.draft()?;
+            // The row's own text, where the draft is still that.
+            let same = record
+                .responses
+                .iter()
+                .zip(state.keys.get(state.record_index()?)?)
+                .find(|(_, key)| **key == draft.key);
+            match same {
+                Some((response, _)) => Some(subject(record, &response.text)),
+                None => Some(subject(record, &draft.text())),
+            }
+        }
+    }
+}
+
+fn ahead(state: &mut State, effects: &mut Vec<Effect>) {
+    let wanted = wanted_ahead(state);
+    let mut outstanding = 0;
+    let mut still_wanted = 0;
+    for (_, pending) in state.scores.wanted() {
+        if pending.lane == Lane::Batch {
+            outstanding += 1;
+            let near = wanted.iter().any(|(key, _)| *key == pending.key);
+            still_wanted += usize::from(near);
+        }
+    }
+    if outstanding > 0 && still_wanted == 0 && !wanted.is_empty() {
+        // The cursor jumped: nothing that waits is near it.
+        state.scores.drop_batch();
+        effects.push(Effect::Judge(Command::CancelBatch));
+        outstanding = 0;
+    }
+    for (key, row) in wanted {
+        if outstanding >= AHEAD {
+            break;
+        }
+        if state.scores.is_pending(key) {
+            continue;
+        }
+        let (record, response) = row;
+        let Some(record) = state.records.get(record) else {
+            continue;
+        };
+        let Some(response) = record.responses.get(response) else {
+            continue;
+        };
+        let subject = subject(record, &response.text);
+        let ticket = state.ticket();
+        let lane = Lane::Batch;
+        state.scores.ask(ticket, pending(key, lane, Some(row)));
+        effects.push(Effect::Judge(Command::Score {
+            ticket,
+            subject,
+            lane,
+        }));
+        outstanding += 1;
+    }
+}
+
+/// The rows near the cursor that have no score: the other responses of its record, then the
+/// records after it that are on screen.
+fn wanted_ahead(state: &State) -> Vec<(SubjectKey, (usize, usize))> {
+    let current = state.current().map(|(key, _)| key);
+    let page = match state.list_height() {
+        0 => RECORDS_AHEAD,
+        height => height,
+    };
+    let mut wanted: Vec<(SubjectKey, (usize, usize))> = Vec::new();
+    for position in state.cursor..state.cursor.saturating_add(page) {
+        let Some(record) = state.record_at(position) else {
+            break;
+        };
+        let count = state.keys.get(record).map_or(0, Vec::len);
+        let first = if position == state.cursor {
+            state.response
+        } else {
+            0
+        };
+        for response in (first..count).chain(0..first.min(count)) {
+            let Some(key) = state.row_key(record, response) else {
+                continue;
+            };
+            let known = state.scores.card(key).is_some() || state.scores.failure(key).is_some();
+            let listed = wanted.iter().any(|(other, _)| *other == key);
+            if known || listed || Some(key) == current {
+                continue;
+            }
+            wanted.push((key, (record, response)));
+            if wanted.len() == AHEAD {
+                return wanted;
+            }
+        }
+    }
+    wanted
+}
+
+fn pending(key: SubjectKey, lane: Lane, row: Option<(usize, usize)>) -> Pending {
+    Pending {
+        key,
+        lane,
+        row,
+        dropped: false,
+    }
+}

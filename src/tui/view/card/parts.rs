@@ -1,0 +1,276 @@
+//! The parts of a score card.
+
+use ratatui::style::{Modifier, Style};
+use ratatui::text::Line;
+
+use crate::data::{LabelDistribution, ScoreCard};
+use crate::tui::state::{ShownMode, distribution};
+use crate::tui::view::paint::Paint;
+use crate::tui::widget::{Bar, Row, columns, rows};
+
+/// How numbers are written: plainly, or as those of an older text.
+pub struct Ink {
+    stale: Option<(Style, &'static str)>,
+}
+
+impl Ink {
+    /// For numbers of this text or of an older one.
+    pub fn new(paint: &Paint<'_>, stale: bool) -> Self {
+        let mark = paint.glyphs.stale;
+        let mark: &'static str = if mark == "~" { "~" } else { "…" };
+        Ink {
+            stale: stale.then(|| (paint.stale(), mark)),
+        }
+    }
+
+    /// A number; one of an older text is dim and carries the mark.
+    pub fn number(&self, row: &mut Row, text: impl Into<String>, style: Style) {
+        match self.stale {
+            Some((stale, mark)) => {
+                row.push(text, stale).push(mark, stale);
+            }
+            None => {
+                row.push(text, style);
+            }
+        }
+    }
+
+    /// The style of words and bars that follow from numbers.
+    pub fn words(&self, style: Style) -> Style {
+        self.stale.map_or(style, |(stale, _)| stale)
+    }
+
+    /// Whether the numbers are of an older text.
+    fn is_stale(&self) -> bool {
+        self.stale.is_some()
+    }
+}
+
+/// `ANSWER   self-eval 6.4 ± 1.2`, and `fused 0.78` where there is room for one line only.
+pub fn verdict(
+    card: &ScoreCard,
+    paint: &Paint<'_>,
+    ink: &Ink,
+    width: usize,
+    one_line: bool,
+) -> Line<'static> {
+    let mut left = Row::new();
+    let mut right = Row::new();
+    let decision = paint.decide(card);
+    if let Some(decision) = decision {
+        let verdict = decision.verdict(paint.threshold);
+        let style = paint.verdict(verdict);
+        if ink.is_stale() {
+            ink.number(&mut left, verdict.word(), style);
+        } else {
+            let badge = style.add_modifier(Modifier::REVERSED | Modifier::BOLD);
+            left.push(format!(" {} ", verdict.word()), badge);
+        }
+        if one_line && card.fused.is_some() {
+            left.push("  fused ", paint.style("ui.text.dim"));
+            let style = paint.decision(decision);
+            ink.number(
+                &mut left,
+                format!("{:.2}", card.fused.unwrap_or(0.0)),
+                style,
+            );
+        }
+    }
+    if let Some(shown) = distribution(card, paint.mode) {
+        right.push("self-eval ", paint.style("ui.text.dim"));
+        let bold = Style::default().add_modifier(Modifier::BOLD);
+        ink.number(&mut right, format!("{:.1}", shown.mean()), bold);
+        let sign = paint.glyphs.plus_minus;
+        let spread = format!(" {sign} {:.1}", shown.std());
+        right.push(spread, ink.words(paint.style("ui.text.dim")));
+    }
+    left.with_right(right, width)
+}
+
+/// The number that decides as a bar over the full width, with the threshold on it.
+pub fn gauge(card: &ScoreCard, paint: &Paint<'_>, ink: &Ink, width: usize) -> Line<'static> {
+    let decision = paint.decide(card);
+    let fill = decision.map_or(Style::default(), |d| ink.words(paint.decision(d)));
+    Line::from(paint.bar(width, decision.map(|d| d.value), fill))
+}
+
+/// Beneath the gauge: where the threshold stands.
+pub fn caret(paint: &Paint<'_>, width: usize) -> Line<'static> {
+    let text = format!("{} {:.2}", paint.glyphs.tau, paint.threshold);
+    let at = Bar::column(paint.threshold, width);
+    let sign = if paint.glyphs.ascii { "^" } else { "▲" };
+    let mark = paint.style("score.mark");
+    let dim = paint.style("ui.text.dim");
+    let mut row = Row::new();
+    if at + 2 + text.chars().count() <= width {
+        row.pad(at);
+        row.push(sign, mark).push(" ", dim).push(text, dim);
+    } else {
+        row.pad(at.saturating_sub(text.chars().count() + 1));
+        row.push(text, dim).push(" ", dim).push(sign, mark);
+    }
+    row.fit(width)
+}
+
+/// Both modes side by side, then what compares texts.
+pub fn signals(card: &ScoreCard, paint: &Paint<'_>, ink: &Ink, width: usize) -> Vec<Line<'static>> {
+    let dim = paint.style("ui.text.dim");
+    let modes = modes(card, paint);
+    let name_width = 10;
+    let column = (width.saturating_sub(name_width) / 2).max(8);
+    let mut lines = Vec::new();
+    let mut head = Row::new();
+    head.pad(name_width);
+    for (name, _, style) in &modes {
+        let mut cell = Row::new();
+        cell.push(*name, *style).pad(column);
+        head.extend(cell.fit(column).spans);
+    }
+    lines.push(head.fit(width));
+    let mut table = |title: &str, cell: &dyn Fn(&LabelDistribution) -> String, strong: bool| {
+        let mut row = Row::new();
+        row.push(title, dim).pad(name_width);
+        for (_, distribution, style) in &modes {
+            let mut part = Row::new();
+            let style = if strong { *style } else { Style::default() };
+            ink.number(&mut part, cell(distribution), style);
+            part.pad(column);
+            row.extend(part.fit(column).spans);
+        }
+        lines.push(row.fit(width));
+    };
+    let sign = paint.glyphs.plus_minus;
+    table(
+        "self-eval",
+        &|d| format!("{:.1} {sign} {:.1}", d.mean(), d.std()),
+        true,
+    );
+    table("on labels", &|d| format!("{:.0} %", d.mass * 100.0), false);
+    let cosine_style = paint.style("signal.cosine");
+    lines.push(measure(
+        "cosine",
+        card.cosine,
+        (-1.0, 1.0),
+        cosine_style,
+        paint,
+        ink,
+        width,
+    ));
+    let fused_style = paint.style("ui.text");
+    lines.push(measure(
+        "fused",
+        card.fused,
+        (0.0, 1.0),
+        fused_style,
+        paint,
+        ink,
+        width,
+    ));
+    lines
+}
+
+/// A name, its number and a bar over its range; a dash where it is not defined.
+fn measure(
+    name: &str,
+    value: Option<f64>,
+    (least, most): (f64, f64),
+    style: Style,
+    paint: &Paint<'_>,
+    ink: &Ink,
+    width: usize,
+) -> Line<'static> {
+    let dim = paint.style("ui.text.dim");
+    let mut row = Row::new();
+    row.push(name, dim).pad(10);
+    let Some(value) = value else {
+        row.push("- needs a reference", dim);
+        return row.fit(width);
+    };
+    ink.number(&mut row, format!("{value:>5.2}"), style);
+    row.pad(17);
+    let bar = Bar {
+        width: width.saturating_sub(row.width()),
+        value: Some((value - least) / (most - least)),
+        mark: None,
+        fill: ink.words(style),
+        track: paint.style("score.track"),
+        mark_style: Style::default(),
+    };
+    row.extend(bar.spans(paint.glyphs));
+    row.fit(width)
+}
+
+/// The modes there are, with their names and styles; the one shown first is underlined.
+fn modes<'c>(
+    card: &'c ScoreCard,
+    paint: &Paint<'_>,
+) -> Vec<(&'static str, &'c LabelDistribution, Style)> {
+    let shown = |mode: ShownMode, style: Style| {
+        if paint.mode == mode {
+            style.add_modifier(Modifier::UNDERLINED | Modifier::BOLD)
+        } else {
+            style
+        }
+    };
+    let mut modes = Vec::new();
+    if let Some(with) = &card.self_eval_ref {
+        let style = shown(ShownMode::Reference, paint.style("signal.reference"));
+        modes.push(("reference", with, style));
+    }
+    if let Some(free) = &card.self_eval_free {
+        modes.push((
+            "free",
+            free,
+            shown(ShownMode::Free, paint.style("signal.free")),
+        ));
+    }
+    modes
+}
+
+/// One line a label, both modes beside each other.
+pub fn label_rows(
+    card: &ScoreCard,
+    rating: Option<f64>,
+    paint: &Paint<'_>,
+    ink: &Ink,
+    width: usize,
+) -> Vec<Line<'static>> {
+    let modes = modes(card, paint);
+    let plain = Modifier::UNDERLINED | Modifier::BOLD;
+    let series: Vec<_> = modes
+        .iter()
+        .map(|(_, distribution, style)| (*distribution, ink.words(style.remove_modifier(plain))))
+        .collect();
+    let marked = rating.map(|rating| (rating, paint.style("label")));
+    rows(
+        &series,
+        width,
+        marked,
+        paint.style("ui.text.dim"),
+        paint.glyphs,
+    )
+}
+
+/// Standing bars of the mode shown.
+pub fn label_columns(
+    card: &ScoreCard,
+    rating: Option<f64>,
+    paint: &Paint<'_>,
+    ink: &Ink,
+    width: usize,
+) -> Vec<Line<'static>> {
+    let Some(shown) = distribution(card, paint.mode) else {
+        return Vec::new();
+    };
+    let with = card.self_eval_ref.as_ref() == Some(shown);
+    let role = if with {
+        "signal.reference"
+    } else {
+        "signal.free"
+    };
+    let style = ink.words(paint.style(role));
+    let marked = rating.map(|rating| (rating, paint.style("label")));
+    let cell = (width / shown.labels.len().max(1)).clamp(2, 4);
+    let dim = paint.style("ui.text.dim");
+    columns((shown, style), (2, cell), marked, dim, paint.glyphs)
+}

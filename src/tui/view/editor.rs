@@ -1,0 +1,156 @@
+//! The response being written.
+
+use ratatui::Frame;
+use ratatui::layout::Rect;
+use ratatui::style::{Modifier, Style};
+use ratatui::text::Line;
+use ratatui::widgets::Widget;
+
+use super::nothing;
+use super::paint::{Paint, focused};
+use crate::data::ScoreCard;
+use crate::tui::layout::Pane;
+use crate::tui::state::{DraftId, Origin, State, distribution};
+use crate::tui::text::truncate;
+use crate::tui::widget::{PaneFrame, Row};
+
+/// Draws the editor pane.
+pub fn draw(state: &State, paint: &Paint<'_>, area: Rect, frame: &mut Frame<'_>) {
+    let focus = focused(state, Pane::Editor);
+    let draft = state.draft();
+    let changed = draft.is_some_and(|draft| draft.is_changed());
+    let room = usize::from(area.width).saturating_sub(20);
+    let title = truncate(&title(state, paint), room, paint.glyphs.ellipsis);
+    let inside = PaneFrame {
+        title: paint.title(&title, focus),
+        note: changed.then(|| paint.note(&format!("{} edited", paint.glyphs.changed))),
+        bottom: draft.map(|_| bottom(state, paint)),
+        focused: focus,
+    }
+    .draw(area, paint.theme, paint.glyphs, frame.buffer_mut());
+    if let Some(lines) = nothing(state, paint) {
+        super::message(&lines, paint, inside, frame);
+        return;
+    }
+    let Some(draft) = draft else {
+        return;
+    };
+    let strip = Rect {
+        height: 1.min(inside.height),
+        ..inside
+    };
+    self::strip(state, paint, usize::from(strip.width)).render(strip, frame.buffer_mut());
+    let skip = if inside.height >= 6 { 2 } else { 1 };
+    let text = Rect {
+        y: inside.y + skip,
+        height: inside.height.saturating_sub(skip),
+        ..inside
+    };
+    frame.render_widget(&draft.area, text);
+    if state.typing
+        && state.overlay.is_none()
+        && let Some(at) = draft.area.rendered_cursor_position()
+    {
+        frame.set_cursor_position(at);
+    }
+}
+
+fn title(state: &State, paint: &Paint<'_>) -> String {
+    let origin = state.draft_id().map(|id| id.origin);
+    match origin {
+        Some(Origin::Response(place)) => {
+            let response = state.record().and_then(|r| r.responses.get(place));
+            let id = response.map_or("", |response| response.id.as_str());
+            match response.and_then(|response| response.generator.as_deref()) {
+                Some(generator) => paint.safe(&format!("Response {id} by {generator}")),
+                None => paint.safe(&format!("Response {id}")),
+            }
+        }
+        _ => "Your own response".to_string(),
+    }
+}
+
+fn bottom(state: &State, paint: &Paint<'_>) -> Line<'static> {
+    let words = state.draft().map_or(0, |draft| {
+        let lines = draft.area.lines().iter();
+        lines.map(|line| line.split_whitespace().count()).sum()
+    });
+    let state_word = if let Some(generation) = &state.generation {
+        let chars = generation.chars;
+        format!(
+            "{} writing, {chars} characters",
+            paint.glyphs.spin(state.tick)
+        )
+    } else if state.typing {
+        "typing".to_string()
+    } else {
+        String::new()
+    };
+    let mut row = Row::new();
+    if !state_word.is_empty() {
+        row.push(format!(" {state_word} "), paint.style("state.loading"));
+    }
+    let plural = if words == 1 { "word" } else { "words" };
+    row.push(format!(" {words} {plural} "), paint.style("ui.text.dim"));
+    row.fit(60)
+}
+
+/// One's own draft and the responses of the record, each with its score.
+fn strip(state: &State, paint: &Paint<'_>, width: usize) -> Line<'static> {
+    let mut row = Row::new();
+    let (Some(record), Some(here)) = (state.record_index(), state.draft_id()) else {
+        return Line::default();
+    };
+    let responses = state.records.get(record).map(|r| r.responses.as_slice());
+    let places = (0..responses.map_or(0, <[_]>::len)).map(Origin::Response);
+    for origin in std::iter::once(Origin::Own).chain(places) {
+        let name = match origin {
+            Origin::Own => "own".to_string(),
+            Origin::Response(place) => responses
+                .and_then(|responses| responses.get(place))
+                .map_or_else(String::new, |response| {
+                    truncate(&paint.safe(&response.id), 8, paint.glyphs.ellipsis)
+                }),
+        };
+        let id = DraftId { record, origin };
+        let chosen = id == here;
+        let draft = state.drafts.get(&id);
+        let changed = draft.is_some_and(|draft| draft.is_changed());
+        let card = match (origin, draft) {
+            (_, Some(draft)) => state.scores.card(draft.key),
+            (Origin::Response(place), None) => state.row_card(record, place),
+            (Origin::Own, None) => None,
+        };
+        let ground = if chosen {
+            paint.style("ui.chip").patch(paint.style("ui.selection"))
+        } else {
+            Style::default()
+        };
+        let name_style = if chosen {
+            ground.add_modifier(Modifier::BOLD)
+        } else {
+            paint.style("ui.text.dim")
+        };
+        row.push(format!(" {name}"), name_style);
+        if changed && origin != Origin::Own {
+            row.push(
+                paint.glyphs.changed,
+                ground.patch(paint.style("state.loading")),
+            );
+        }
+        let (text, style) = chip(card, paint);
+        row.push(format!(" {text} "), ground.patch(style));
+    }
+    row.fit(width)
+}
+
+fn chip(card: Option<&ScoreCard>, paint: &Paint<'_>) -> (String, Style) {
+    let decided = card.and_then(|card| {
+        let shown = distribution(card, paint.mode)?;
+        Some((shown.mean(), paint.decide(card)?))
+    });
+    match decided {
+        Some((mean, decision)) => (format!("{mean:.1}"), paint.decision(decision)),
+        None => (paint.glyphs.unknown.to_string(), paint.style("ui.text.dim")),
+    }
+}

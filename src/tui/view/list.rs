@@ -1,0 +1,321 @@
+//! The list of records, with the responses of the one under the cursor.
+
+use std::collections::HashSet;
+
+use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Widget;
+use unicode_segmentation::UnicodeSegmentation;
+
+use super::nothing;
+use super::paint::{Paint, focused};
+use crate::data::{Record, Response, Verdict};
+use crate::tui::layout::Pane;
+use crate::tui::state::{ListRow, State, distribution, matched_chars};
+use crate::tui::text::{truncate, width};
+use crate::tui::widget::{PaneFrame, Row, scrollbar};
+
+/// Responses drawn one sign each beside a record; more are counted.
+const MOST_SIGNS: usize = 8;
+
+/// Draws the list pane.
+pub fn draw(state: &State, paint: &Paint<'_>, area: Rect, frame: &mut Frame<'_>) {
+    let focus = focused(state, Pane::List);
+    let count = state.records.len();
+    let note = if state.filter.matches.is_some() {
+        format!("{} of {count}", state.listed())
+    } else if count > 0 {
+        format!("{}/{count}", state.cursor + 1)
+    } else {
+        String::new()
+    };
+    let bottom = prompt(state, paint, usize::from(area.width).saturating_sub(4));
+    let bottom_width = bottom.as_ref().map_or(0, Line::width);
+    let inside = PaneFrame {
+        title: paint.title("Records", focus),
+        note: (!note.is_empty()).then(|| paint.note(&note)),
+        bottom,
+        focused: focus,
+    }
+    .draw(area, paint.theme, paint.glyphs, frame.buffer_mut());
+    if state.filter.open {
+        let column = area.x + bottom_width as u16;
+        let last = area.right().saturating_sub(2);
+        frame.set_cursor_position(Position::new(column.min(last), area.bottom() - 1));
+    }
+    if let Some(lines) = nothing(state, paint) {
+        super::message(&lines, paint, inside, frame);
+        return;
+    }
+    rows(state, paint, inside, frame.buffer_mut());
+}
+
+/// What is typed into the filter, in the lower border.
+fn prompt(state: &State, paint: &Paint<'_>, room: usize) -> Option<Line<'static>> {
+    if !state.filter.open && state.filter.query.is_empty() {
+        return None;
+    }
+    let query = paint.safe(&state.filter.query);
+    // The end of a long query is what is being typed.
+    let mut from = 0;
+    while width(&query[from..]) + 3 > room {
+        let step = query[from..].graphemes(true).next().map_or(1, str::len);
+        from += step;
+    }
+    Some(Line::from(vec![
+        Span::styled(" /", paint.style("ui.title.focus")),
+        Span::styled(query[from..].to_string(), paint.style("ui.input")),
+        Span::raw(" "),
+    ]))
+}
+
+fn rows(state: &State, paint: &Paint<'_>, area: Rect, buffer: &mut Buffer) {
+    let height = usize::from(area.height);
+    let total = state.listed() + state.children(height).len();
+    let overflow = total > height;
+    let columns = area.width - u16::from(overflow);
+    for (line, row) in state.list_rows(height).into_iter().enumerate() {
+        let at = Rect::new(area.x, area.y + line as u16, columns, 1);
+        let selected = match row {
+            ListRow::Record { position, .. } => position == state.cursor,
+            ListRow::Response { response, .. } => response == state.response,
+        };
+        let columns = usize::from(columns);
+        let drawn = match row {
+            ListRow::Record { record, .. } => record_line(state, paint, record, selected, columns),
+            ListRow::Response {
+                record,
+                response,
+                last,
+            } => response_line(state, paint, (record, response), (selected, last), columns),
+        };
+        if selected {
+            let focus = focused(state, Pane::List) && matches!(row, ListRow::Response { .. });
+            let role = if focus {
+                "ui.selection"
+            } else {
+                "ui.selection.inactive"
+            };
+            buffer.set_style(at, paint.style(role));
+        }
+        drawn.render(at, buffer);
+    }
+    scrollbar(
+        area,
+        total,
+        state.list_top,
+        paint.theme,
+        paint.glyphs,
+        buffer,
+    );
+}
+
+fn pointer(paint: &Paint<'_>, selected: bool) -> Span<'static> {
+    if selected {
+        Span::styled(paint.glyphs.pointer, paint.style("ui.pointer"))
+    } else {
+        Span::raw(" ")
+    }
+}
+
+fn record_line(
+    state: &State,
+    paint: &Paint<'_>,
+    index: usize,
+    selected: bool,
+    columns: usize,
+) -> Line<'static> {
+    let Some(record) = state.records.get(index) else {
+        return Line::default();
+    };
+    let mut row = Row::from(vec![pointer(paint, selected)]);
+    let (sign, style) = record_sign(state, paint, index);
+    row.push(sign, style).push(" ", Style::default());
+    let signs = response_signs(state, paint, index);
+    let room = columns.saturating_sub(row.width() + signs.width() + 1);
+    row.extend(instruction(state, paint, record, room));
+    row.with_right(signs, columns)
+}
+
+/// The instruction in one line, with what the filter matched standing out.
+fn instruction(
+    state: &State,
+    paint: &Paint<'_>,
+    record: &Record,
+    room: usize,
+) -> Vec<Span<'static>> {
+    let ellipsis = paint.glyphs.ellipsis;
+    let start: String = record.instruction.chars().take(room * 4 + 16).collect();
+    let shown = truncate(&paint.safe(&start), room, ellipsis);
+    if state.filter.query.trim().is_empty() {
+        return vec![Span::raw(shown)];
+    }
+    let matched: HashSet<u32> = matched_chars(&state.filter.query, &shown)
+        .into_iter()
+        .collect();
+    let mut spans = Vec::new();
+    let mut at = 0;
+    for grapheme in shown.graphemes(true) {
+        let chars = grapheme.chars().count() as u32;
+        let hit = (at..at + chars).any(|place| matched.contains(&place));
+        let style = if hit {
+            paint.style("ui.match")
+        } else {
+            Style::default()
+        };
+        spans.push(Span::styled(grapheme.to_string(), style));
+        at += chars;
+    }
+    spans
+}
+
+/// All answered, some, none, or not known.
+fn record_sign(state: &State, paint: &Paint<'_>, index: usize) -> (&'static str, Style) {
+    let (answered, scored) = tally(state, paint, index);
+    let glyphs = state.glyphs;
+    match (answered, scored) {
+        (_, 0) => (glyphs.unknown, paint.style("ui.text.dim")),
+        (0, _) => (glyphs.empty, paint.style("score.bad")),
+        (a, s) if a == s => (glyphs.full, paint.style("score.good")),
+        _ => (glyphs.half, paint.style("score.near")),
+    }
+}
+
+fn tally(state: &State, paint: &Paint<'_>, index: usize) -> (usize, usize) {
+    let count = state.keys.get(index).map_or(0, Vec::len);
+    let decisions = (0..count)
+        .filter_map(|response| state.row_card(index, response))
+        .filter_map(|card| paint.decide(card));
+    decisions.fold((0, 0), |(answered, scored), decision| {
+        let answer = decision.verdict(paint.threshold) == Verdict::Answer;
+        (answered + usize::from(answer), scored + 1)
+    })
+}
+
+/// One standing sign a response, as high as its score.
+fn response_signs(state: &State, paint: &Paint<'_>, index: usize) -> Row {
+    let mut row = Row::new();
+    let count = state.keys.get(index).map_or(0, Vec::len);
+    if count > MOST_SIGNS {
+        let (answered, scored) = tally(state, paint, index);
+        let text = if scored == 0 {
+            count.to_string()
+        } else {
+            format!("{answered}/{scored}")
+        };
+        row.push(text, paint.style("ui.text.dim"));
+        return row;
+    }
+    for response in 0..count {
+        let card = state.row_card(index, response);
+        match card.and_then(|card| paint.decide(card)) {
+            Some(decision) => {
+                let signs = state.glyphs.column;
+                let place = (decision.value.clamp(0.0, 1.0) * signs.len() as f64) as usize;
+                let sign = signs.get(place.min(signs.len().saturating_sub(1)));
+                row.push(sign.copied().unwrap_or(" "), paint.decision(decision));
+            }
+            None => {
+                row.push(state.glyphs.unknown, paint.style("ui.text.dim"));
+            }
+        }
+    }
+    row
+}
+
+fn response_line(
+    state: &State,
+    paint: &Paint<'_>,
+    (record, index): (usize, usize),
+    (selected, last): (bool, bool),
+    columns: usize,
+) -> Line<'static> {
+    let response = state
+        .records
+        .get(record)
+        .and_then(|r| r.responses.get(index));
+    let Some(response) = response else {
+        return Line::default();
+    };
+    let glyphs = paint.glyphs;
+    let dim = paint.style("ui.text.dim");
+    let mut row = Row::from(vec![pointer(paint, selected)]);
+    let branch = if last { glyphs.corner } else { glyphs.branch };
+    row.push(format!("{branch} "), paint.style("ui.border"));
+    let right = numbers(state, paint, (record, index), columns);
+    let room = columns.saturating_sub(row.width() + right.width() + 1);
+    let id = truncate(&paint.safe(&response.id), room.min(8), glyphs.ellipsis);
+    let generator = response.generator.as_deref().unwrap_or_default();
+    let room = room.saturating_sub(width(&id) + 1);
+    let generator = truncate(&paint.safe(generator), room, glyphs.ellipsis);
+    row.push(format!("{id} "), Style::default())
+        .push(generator, dim);
+    row.with_right(right, columns)
+}
+
+/// Bar, score, verdict and label of a response.
+fn numbers(
+    state: &State,
+    paint: &Paint<'_>,
+    (record, index): (usize, usize),
+    columns: usize,
+) -> Row {
+    let mut row = Row::new();
+    let dim = paint.style("ui.text.dim");
+    let bar_width = if columns >= 36 { 8 } else { 5 };
+    let card = state.row_card(record, index);
+    let decided = card.and_then(|card| Some((card, paint.decide(card)?)));
+    match decided {
+        Some((card, decision)) => {
+            let style = paint.decision(decision);
+            row.extend(paint.bar(bar_width, Some(decision.value), style));
+            let mean = distribution(card, paint.mode).map(|d| format!(" {:>4.1} ", d.mean()));
+            row.push(mean.unwrap_or_else(|| "      ".into()), Style::default());
+            let verdict = decision.verdict(paint.threshold);
+            row.push(format!("{:<7}", verdict.word()), paint.verdict(verdict));
+        }
+        None => {
+            let key = state.row_key(record, index);
+            let failed = key.is_some_and(|key| state.scores.failure(key).is_some());
+            let pending = key.is_some_and(|key| state.scores.is_pending(key));
+            let (word, style) = if failed {
+                ("failed", paint.style("state.error"))
+            } else if pending {
+                (paint.glyphs.spin(state.tick), dim)
+            } else {
+                ("", dim)
+            };
+            row.extend(paint.bar(bar_width, None, dim));
+            row.push(format!("{:6}{word:<7}", ""), style);
+        }
+    }
+    let records = state.records.get(record).map(|r| r.responses.as_slice());
+    let widest = records.unwrap_or_default().iter().filter_map(label_of);
+    let widest = widest.map(|label| label.len()).max().unwrap_or(0);
+    if widest > 0 {
+        let response = records.and_then(|responses| responses.get(index));
+        let label = response.and_then(label_of).unwrap_or_default();
+        row.push(format!(" {label:>widest$}"), paint.style("label"));
+    }
+    row
+}
+
+/// The label the list shows: a rating where there is one.
+fn label_of(response: &Response) -> Option<String> {
+    const FIRST: [&str; 4] = ["rating", "score", "label", "p"];
+    let named = FIRST.iter().find_map(|name| response.labels.get(*name));
+    let value = named.or_else(|| response.labels.values().next())?;
+    Some(number(*value))
+}
+
+/// A label as short as it can be: `6`, `0.31`.
+pub fn number(value: f64) -> String {
+    if (value - value.round()).abs() < 1e-9 && value.abs() < 1e6 {
+        format!("{value:.0}")
+    } else {
+        format!("{value:.2}")
+    }
+}

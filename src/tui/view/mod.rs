@@ -1,0 +1,114 @@
+//! Drawing: the state is read, the frame is written, nothing else happens.
+
+mod bars;
+mod card;
+mod editor;
+mod list;
+mod overlay;
+mod paint;
+mod texts;
+
+use ratatui::Frame;
+use ratatui::layout::{Alignment, Rect};
+use ratatui::text::{Line, Text};
+use ratatui::widgets::{Paragraph, Widget};
+
+use super::layout::{MIN_SIZE, Screen, areas};
+use super::state::{DataStatus, State};
+use paint::Paint;
+
+/// Draws the explorer.
+pub fn view(state: &State, frame: &mut Frame<'_>) {
+    let area = frame.area();
+    let paint = Paint::new(state);
+    let ground = paint.style("ui.background").patch(paint.style("ui.text"));
+    frame.buffer_mut().set_style(area, ground);
+    let Some(areas) = areas(area.width, area.height, state.screen, state.focus) else {
+        too_small(&paint, area, frame);
+        return;
+    };
+    bars::tabs(state, &paint, areas.tabs, frame.buffer_mut());
+    bars::status(state, &paint, areas.status, frame.buffer_mut());
+    if let Some(area) = areas.list {
+        list::draw(state, &paint, area, frame);
+    }
+    if let Some(area) = areas.text {
+        texts::draw(state, &paint, area, frame.buffer_mut());
+    }
+    if let Some(area) = areas.editor {
+        editor::draw(state, &paint, area, frame);
+    }
+    if let Some(area) = areas.card {
+        card::draw(state, &paint, area, frame.buffer_mut());
+    }
+    if let Some(area) = areas.brief {
+        card::brief(state, &paint, area, frame.buffer_mut());
+    }
+    bars::footer(state, &paint, areas.footer, frame.buffer_mut());
+    overlay::draw(state, &paint, frame);
+}
+
+fn too_small(paint: &Paint<'_>, area: Rect, frame: &mut Frame<'_>) {
+    let (width, height) = MIN_SIZE;
+    let times = paint.glyphs.times;
+    let text = format!(
+        "Terminal too small: {}{times}{}, needs {width}{times}{height}.",
+        area.width, area.height
+    );
+    let lines: Vec<Line<'static>> = super::text::wrap(&text, usize::from(area.width))
+        .into_iter()
+        .map(|line| Line::styled(line, paint.style("state.warning")))
+        .collect();
+    let top = area.height.saturating_sub(lines.len() as u16) / 2;
+    let area = Rect::new(0, top, area.width, area.height - top);
+    Paragraph::new(Text::from(lines))
+        .alignment(Alignment::Center)
+        .render(area, frame.buffer_mut());
+}
+
+/// What stands in a pane where there is no record to show, if that is so.
+fn nothing(state: &State, paint: &Paint<'_>) -> Option<Vec<(String, &'static str)>> {
+    let message = match &state.data {
+        DataStatus::Loading => {
+            let spin = paint.glyphs.spin(state.tick);
+            vec![(format!("{spin} Reading data"), "state.loading")]
+        }
+        DataStatus::Failed(failure) => vec![
+            (
+                format!("{} The data cannot be read", paint.glyphs.cross),
+                "state.error",
+            ),
+            (failure.cause.clone(), "ui.text"),
+        ],
+        DataStatus::Ready if state.records.is_empty() => vec![
+            ("There is no record in this data".to_string(), "ui.text"),
+            (
+                if state.errors.is_empty() {
+                    "Files may be JSON, JSONL, CSV or Parquet.".to_string()
+                } else {
+                    "Rows were left out; E shows why.".to_string()
+                },
+                "ui.text.dim",
+            ),
+        ],
+        DataStatus::Ready if state.listed() == 0 => vec![
+            (
+                format!("Nothing matches {:?}", state.filter.query),
+                "ui.text",
+            ),
+            ("Esc lists everything again.".to_string(), "ui.text.dim"),
+        ],
+        DataStatus::Ready => return None,
+    };
+    Some(message)
+}
+
+/// Draws a message in the middle of a pane.
+fn message(lines: &[(String, &'static str)], paint: &Paint<'_>, area: Rect, frame: &mut Frame<'_>) {
+    paint.message(lines, area, frame.buffer_mut());
+}
+
+/// Whether the judge screen is shown.
+fn on_judge(state: &State) -> bool {
+    state.screen == Screen::Judge
+}

@@ -1,0 +1,72 @@
+//! Borders, titles and scroll bars of panes.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::Line;
+use ratatui::widgets::{Block, Borders, Widget};
+
+use crate::tui::glyphs::Glyphs;
+use crate::tui::layout::inner;
+use crate::tui::theme::Theme;
+
+/// The border of a pane.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    /// In the upper border.
+    pub title: Line<'static>,
+    /// In the upper border, at the right.
+    pub note: Option<Line<'static>>,
+    /// In the lower border.
+    pub bottom: Option<Line<'static>>,
+    /// Whether the pane has the focus.
+    pub focused: bool,
+}
+
+impl Frame {
+    /// Draws the border and answers what is inside.
+    pub fn draw(self, area: Rect, theme: &Theme, glyphs: &Glyphs, buffer: &mut Buffer) -> Rect {
+        let border = theme.style(if self.focused {
+            "ui.border.focus"
+        } else {
+            "ui.border"
+        });
+        let mut block = Block::new()
+            .borders(Borders::ALL)
+            .border_set(glyphs.border)
+            .border_style(border)
+            .title(self.title);
+        if let Some(note) = self.note {
+            block = block.title(note.right_aligned());
+        }
+        if let Some(bottom) = self.bottom {
+            block = block.title_bottom(bottom);
+        }
+        block.render(area, buffer);
+        inner(area)
+    }
+}
+
+/// A scroll bar in the last column, if there is more than fits.
+pub fn scrollbar(
+    area: Rect,
+    total: usize,
+    offset: usize,
+    theme: &Theme,
+    glyphs: &Glyphs,
+    buffer: &mut Buffer,
+) {
+    let height = usize::from(area.height);
+    if total <= height || height == 0 || area.width == 0 {
+        return;
+    }
+    let size = (height * height / total).clamp(1, height);
+    let most = total - height;
+    let top = (offset.min(most) * (height - size) + most / 2) / most;
+    let column = area.right() - 1;
+    for row in 0..height {
+        let on = (top..top + size).contains(&row);
+        let sign = if on { glyphs.scroll.0 } else { glyphs.scroll.1 };
+        let style = theme.style(if on { "ui.text.dim" } else { "ui.border" });
+        buffer.set_string(column, area.y + row as u16, sign, style);
+    }
+}
