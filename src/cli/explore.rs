@@ -1,10 +1,18 @@
 //! `juror [explore] [DATA…]`
 
-use anyhow::Result;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
 use clap::Args;
 
 use super::DataArguments;
 use super::judge::JudgeArguments;
+use crate::data::{self, ReadOptions};
+use crate::model::spec;
+use crate::run::live::LiveOptions;
+use crate::run::service;
+use crate::tui::run::{ExploreOptions, JudgeConnector, JudgeLink};
+use crate::tui::state::{DataFailure, Loaded, RowError};
 
 /// Look at data and what a judge thinks of it.
 #[derive(Args)]
@@ -13,20 +21,94 @@ pub struct Arguments {
     data: DataArguments,
     #[command(flatten)]
     judge: JudgeArguments,
-    /// terminal, dark, light, high-contrast, or a theme file
+    /// Show texts and labels without any judge
+    #[arg(long)]
+    no_judge: bool,
+    /// terminal, dark, light, high-contrast, or one of --themes
     #[arg(long)]
     theme: Option<String>,
+    /// A folder of themes of your own
+    #[arg(long, value_name = "FOLDER")]
+    themes: Option<PathBuf>,
+    /// A TOML file of rows { on, run, desc } that win over the built-in keys
+    #[arg(long, value_name = "FILE")]
+    keymap: Option<PathBuf>,
+    /// Where to decline, on the fused score from 0 to 1
+    #[arg(long)]
+    threshold: Option<f64>,
     /// Draw with ASCII alone
     #[arg(long)]
     ascii: bool,
 }
 
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let _ = (
-        &arguments.data,
-        arguments.judge.setup()?,
-        &arguments.theme,
-        arguments.ascii,
-    );
-    anyhow::bail!("the explorer is not there yet")
+    if let Some(wrong) = arguments.threshold.filter(|t| !(0.0..=1.0).contains(t)) {
+        bail!("--threshold {wrong}: a number from 0 to 1 expected");
+    }
+    if arguments.data.data.iter().any(|d| d == Path::new("-")) {
+        bail!("the explorer needs the terminal for its keys: name a file instead of `-`");
+    }
+    super::use_threads(arguments.judge.threads)?;
+    let data = match arguments.data.data.is_empty() {
+        true => vec![spec::share()?.join("sample_data")],
+        false => arguments.data.data.clone(),
+    };
+    let read = arguments.data.options()?;
+    let live = LiveOptions {
+        engine: arguments.judge.engine(),
+        setup: arguments.judge.setup()?,
+    };
+    crate::tui::run::run(ExploreOptions {
+        title: title(&data),
+        load: Box::new(move || load(&data, &read)),
+        judge: (!arguments.no_judge).then(|| connector(live)),
+        theme: arguments.theme.clone(),
+        themes: arguments.themes.clone(),
+        keymap: arguments.keymap.clone(),
+        ascii: arguments.ascii,
+        threshold: arguments.threshold,
+    })
+}
+
+fn title(data: &[PathBuf]) -> String {
+    let name = |p: &PathBuf| {
+        let name = p.file_name().map(|n| n.to_string_lossy().into_owned());
+        name.unwrap_or_else(|| p.display().to_string())
+    };
+    data.iter().map(name).collect::<Vec<_>>().join(", ")
+}
+
+fn load(data: &[PathBuf], options: &ReadOptions) -> Result<Loaded, DataFailure> {
+    let read = || data::read(&data::discover(data)?, options);
+    match read() {
+        Ok(set) => Ok(Loaded::new(
+            set.records,
+            set.errors.into_iter().map(shown).collect(),
+        )),
+        Err(error) => Err(DataFailure {
+            cause: error.to_string(),
+        }),
+    }
+}
+
+fn shown(error: data::RowError) -> RowError {
+    RowError {
+        file: error.file.display().to_string(),
+        line: (error.line > 0).then_some(error.line),
+        cause: error.message,
+    }
+}
+
+/// Starts the judge; a thread that cannot be had is a judge that has gone.
+fn connector(options: LiveOptions) -> JudgeConnector {
+    Box::new(move || match service::spawn(options) {
+        Ok((handle, events)) => JudgeLink {
+            send: Box::new(move |command| handle.send(command)),
+            events,
+        },
+        Err(_) => JudgeLink {
+            send: Box::new(|_| ()),
+            events: tokio::sync::mpsc::unbounded_channel().1,
+        },
+    })
 }
