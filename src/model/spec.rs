@@ -16,12 +16,11 @@ pub fn share() -> Result<PathBuf> {
     if let Some(set) = std::env::var_os("JUROR_SHARE") {
         places.push(PathBuf::from(set));
     }
-    if let Ok(executable) = std::env::current_exe() {
-        if let Some(folder) = executable.parent() {
+    if let Ok(executable) = std::env::current_exe()
+        && let Some(folder) = executable.parent() {
             places.push(folder.to_owned());
             places.push(folder.join("../share/juror"));
         }
-    }
     places.push(PathBuf::from("."));
     if let Some(found) = places.iter().find(|p| p.join("sample_data").is_dir()) {
         return Ok(found.clone());

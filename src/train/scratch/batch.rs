@@ -301,11 +301,10 @@ impl<'a> Batches<'a> {
             let stranger = self.stranger(g, rng);
             self.rate(&mut tree, stranger, UNRELATED, false, rng);
         }
-        if rng.random_bool(0.08) {
-            if let Some(refusal) = self.refusals.choose(rng) {
+        if rng.random_bool(0.08)
+            && let Some(refusal) = self.refusals.choose(rng) {
                 self.rate(&mut tree, refusal, REFUSAL, false, rng);
             }
-        }
     }
 
     fn instruct_tree(&self, pack: &mut Pack, rng: &mut SmallRng) -> Result<()> {
@@ -346,22 +345,20 @@ impl<'a> Batches<'a> {
         if rng.random_bool(0.2) {
             add(&spoil::salad(plain, rng), 0.5)?;
         }
-        if with_reference && rng.random_bool(0.45) {
-            if let Some(text) = spoil::wrong(plain, &strangers.join(" "), rng) {
+        if with_reference && rng.random_bool(0.45)
+            && let Some(text) = spoil::wrong(plain, &strangers.join(" "), rng) {
                 add(&text, 2.0)?;
             }
-        }
         if let Some(first) = spoil::terse(plain).filter(|_| rng.random_bool(0.3)) {
             add(first, 5.5)?;
         }
         if let Some(stranger) = strangers.last().filter(|_| rng.random_bool(0.15)) {
             add(&format!("{plain}\n\n{stranger}"), 4.0)?;
         }
-        if rng.random_bool(0.25) {
-            if let Some(refusal) = self.refusals.choose(rng) {
+        if rng.random_bool(0.25)
+            && let Some(refusal) = self.refusals.choose(rng) {
                 rated.push((refusal.clone(), REFUSAL));
             }
-        }
         let mut tree = self.root(pack, &group.task, reference);
         for (tokens, quality) in rated {
             let cut = quality > 6.0 && rng.random_bool(0.3);
@@ -478,7 +475,8 @@ impl<'a> Batches<'a> {
                 };
                 let is_end = next == tokens::END;
                 // A marker tells little about language.
-                if (next <= tokens::CHOOSE && !is_end) || !(is_end || rng.random_bool(share)) {
+                let is_marker = next <= tokens::CHOOSE;
+                if !is_end && (is_marker || !rng.random_bool(share)) {
                     continue;
                 }
                 pack.asks.push(Ask {

@@ -85,7 +85,7 @@ fn is_dev_by_hash(source: &str, key: &str) -> bool {
     crc.update(key.as_bytes());
     match source {
         "arena_bench_v1" => crc.sum() % 2 == 1,
-        _ => crc.sum() % 5 == 0,
+        _ => crc.sum().is_multiple_of(5),
     }
 }
 
@@ -248,15 +248,14 @@ pub fn read(data: &Path) -> Result<Corpus> {
     }
     for row in &instruct {
         let output = text(row, "output");
-        if let Some(group) = builder.group(row, "instruct") {
-            if !output.trim().is_empty() && group.answers.is_empty() {
+        if let Some(group) = builder.group(row, "instruct")
+            && !output.trim().is_empty() && group.answers.is_empty() {
                 group.answers.push(Answer {
                     text: output.to_owned(),
                     quality: None,
                     origin: Origin::Instruct,
                 });
             }
-        }
     }
     let mut groups = builder.groups;
     groups.retain(|g| !g.answers.is_empty());
