@@ -10,5 +10,6 @@ pub mod judge;
 pub mod kernel;
 pub mod model;
 pub mod run;
+pub mod stats;
 pub mod train;
 pub mod tui;

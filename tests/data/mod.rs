@@ -1,7 +1,9 @@
 //! The readers, from files on disk to records.
 
+mod baseline;
 mod malformed;
 mod roundtrip;
+mod sample;
 mod shapes;
 mod shared;
 

@@ -1,0 +1,16 @@
+//! Statistics over plain numbers: no model, no terminal.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+pub mod auc;
+pub mod bootstrap;
+pub mod correlation;
+pub mod judge_figures;
+pub mod ridge;
+pub mod surface;
+pub mod within;
+
+pub use auc::auroc;
+pub use bootstrap::{Interval, Resample, Resampler};
+pub use correlation::{pearson, ranks, spearman};
+pub use judge_figures::{Comparison, Figures, JudgedRows, compare, figures};
+pub use within::{Within, group_ids, within};
