@@ -1,1 +1,331 @@
-fn main() {}
+//! How good a judge is on the development rows of the judge data, beside what a ridge on surface
+//! features knows. Nothing is fitted on the judge's scores.
+//!
+//!     cargo bench --bench starter_dev -- --data ../shared/data
+//!
+//! The rows are those with `annotator` = weighted_gpt4_turbo: `clean` are new models on new
+//! instructions (what is reported), `--rows all` adds every other dev row.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::channel;
+
+use anyhow::{Result, anyhow};
+use clap::{Parser, ValueEnum};
+use juror::data::{self, ReadOptions, Record, Response};
+use juror::engine::{Engine, LoadEvent, Options};
+use juror::judge::{Judge, Setup};
+use juror::run::score::{Mode, ScoreRun, Scorer, Signal};
+use juror::stats::judge_figures::{Comparison, compare, intervals};
+use juror::stats::surface::{Baseline, Triple, fit_baseline};
+use juror::stats::{Interval, JudgedRows, Resampler, auroc, figures, pearson};
+use juror::train::scratch::corpus;
+use serde_json::Value;
+
+#[derive(Parser)]
+struct Arguments {
+    /// Folder with the judge data
+    #[arg(long, default_value = "../shared/data")]
+    data: PathBuf,
+    #[arg(long, default_value = "starter")]
+    judge: String,
+    /// `clean`, or `all` weighted dev rows as well (takes many times as long)
+    #[arg(long, value_enum, default_value_t = Rows::Clean)]
+    rows: Rows,
+    /// Passed by cargo
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Rows {
+    Clean,
+    All,
+}
+
+/// A response with all that is known of it.
+struct Row<'a> {
+    record: &'a Record,
+    response: &'a Response,
+    instruction: usize,
+}
+
+impl<'a> Row<'a> {
+    fn meta(&self, name: &str) -> &'a str {
+        self.response.meta.get(name).and_then(Value::as_str).unwrap_or("")
+    }
+
+    fn p(&self) -> f64 {
+        self.response.labels.get("p").copied().unwrap_or(0.0)
+    }
+
+    fn length(&self) -> f64 {
+        self.response.text.chars().count() as f64
+    }
+
+    fn triple(&self) -> Triple<'a> {
+        Triple {
+            instruction: &self.record.instruction,
+            reference: self.record.reference.as_deref(),
+            response: &self.response.text,
+        }
+    }
+
+    fn free(&self) -> Triple<'a> {
+        Triple {
+            reference: None,
+            ..self.triple()
+        }
+    }
+}
+
+fn rows(records: &[Record]) -> Vec<Row<'_>> {
+    let rows = records.iter().enumerate().flat_map(|(instruction, record)| {
+        record.responses.iter().map(move |response| Row {
+            record,
+            response,
+            instruction,
+        })
+    });
+    rows.collect()
+}
+
+/// What a judge says of a row.
+#[derive(Clone, Copy, Default)]
+struct Score {
+    with: f64,
+    free: f64,
+    cosine: f64,
+}
+
+struct Jury {
+    engine: Engine,
+    judge: Judge,
+}
+
+impl Jury {
+    fn load(name: &str) -> Result<Self> {
+        let (events, loading) = channel();
+        let options = Options {
+            judge: name.to_owned(),
+            ..Options::default()
+        };
+        let engine = Engine::start(options, events)?;
+        for event in loading {
+            match event {
+                LoadEvent::Stage { .. } => (),
+                LoadEvent::Failed(error) => return Err(error.into()),
+                LoadEvent::Ready(cast) => {
+                    let judge = Judge::new(cast, Setup::default())?;
+                    return Ok(Jury { engine, judge });
+                }
+            }
+        }
+        Err(anyhow!("the engine stopped while loading"))
+    }
+
+    /// Scores rows, in order.
+    fn score(&self, rows: &[&Row<'_>]) -> Result<Vec<Score>> {
+        let mut records: Vec<Record> = Vec::new();
+        for row in rows {
+            if records.last().is_none_or(|r| r.id != row.record.id) {
+                records.push(Record {
+                    responses: Vec::new(),
+                    ..row.record.clone()
+                });
+            }
+            if let Some(last) = records.last_mut() {
+                last.responses.push(row.response.clone());
+            }
+        }
+        let run = ScoreRun {
+            mode: Mode::Auto,
+            signals: vec![Signal::SelfEvalRef, Signal::SelfEvalFree, Signal::Cosine],
+            strict: true,
+        };
+        let mut out = Vec::new();
+        let scorer = Scorer::new(&self.judge, &self.engine, &run);
+        let summary = scorer.run(&records, &mut out, &mut |n, _| {
+            if n.is_multiple_of(500) {
+                eprintln!("{n} of {} rows", rows.len());
+            }
+        })?;
+        eprintln!("{} rows, {:.0} tokens/s", summary.rows, summary.tokens_per_s);
+        let mut scores = Vec::with_capacity(rows.len());
+        for line in out.split(|b| *b == b'\n').filter(|l| !l.is_empty()) {
+            let row: Value = serde_json::from_slice(line)?;
+            let number = |name: &str| row["signals"][name].as_f64().unwrap_or(f64::NAN);
+            scores.push(Score {
+                with: number("self_eval_ref"),
+                free: number("self_eval_free"),
+                cosine: number("cosine"),
+            });
+        }
+        Ok(scores)
+    }
+}
+
+fn number(x: Option<f64>) -> String {
+    x.map_or("–".into(), |x| format!("{x:.3}"))
+}
+
+fn range(x: Option<Interval>) -> String {
+    x.map_or("–".into(), |i| format!("{:+.3} [{:+.3}, {:+.3}]", i.estimate, i.low, i.high))
+}
+
+/// One table: judge, surface ridge, their paired difference.
+fn table(title: &str, rows: &[&Row<'_>], judge: &[f64], surface: &[f64]) {
+        let instruction: Vec<usize> = rows.iter().map(|r| r.instruction).collect();
+    let p: Vec<f64> = rows.iter().map(|r| r.p()).collect();
+    let length: Vec<f64> = rows.iter().map(|r| r.length()).collect();
+    let judged = JudgedRows {
+        p: &p,
+        instruction: &instruction,
+        length: &length,
+    };
+    println!("\n{title}: {} rows", rows.len());
+    println!("| | Pearson | within (Pearson) | within (Spearman) | AUC p>½ | pairs |");
+    println!("|---|---|---|---|---|---|");
+    for (name, scores) in [("judge", judge), ("surface ridge", surface)] {
+        let f = figures(&judged, scores);
+        println!(
+            "| {name} | {} | {} | {} | {} | {} of {} |",
+            number(f.pearson),
+            number(f.within),
+            number(f.within_spearman),
+            number(f.auc),
+            number(f.pairs),
+            f.pair_count
+        );
+    }
+    let resampler = Resampler::new(&instruction, 1);
+    let line = |name: &str, c: &Comparison| {
+        println!(
+            "| {name} | {} | {} | {} | {} | {} |",
+            range(c.pearson),
+            range(c.within),
+            range(c.within_spearman),
+            range(c.auc),
+            range(c.pairs)
+        );
+    };
+    line("judge, 95 %", &intervals(&judged, judge, &resampler));
+    line("judge − ridge, 95 %", &compare(&judged, judge, surface, &resampler));
+}
+
+/// Scores of the ridge, without a reference where `free`.
+fn surface(baseline: &Baseline, rows: &[&Row<'_>], free: bool) -> Vec<f64> {
+    rows.iter()
+        .map(|r| baseline.score(&if free { r.free() } else { r.triple() }).unwrap_or(f64::NAN))
+        .collect()
+}
+
+fn fit(train: &[&Row<'_>], free: bool) -> Result<Baseline> {
+    let triples: Vec<Triple> = train.iter().map(|r| if free { r.free() } else { r.triple() }).collect();
+    let roots: Vec<f64> = train.iter().map(|r| r.p().sqrt()).collect();
+    let groups: Vec<usize> = train.iter().map(|r| r.instruction).collect();
+    fit_baseline(&triples, &roots, &groups).ok_or_else(|| anyhow!("the ridge cannot be fitted"))
+}
+
+/// AUROC of the cosine to the reference: each response against a response to another instruction
+/// of the same category, the nearest in length.
+fn embedding(rows: &[&Row<'_>], jury: &Jury, scores: &[Score]) -> Result<Option<f64>> {
+    let mut crossed: Vec<Record> = Vec::new();
+    let mut by_category: HashMap<&str, Vec<&Row<'_>>> = HashMap::new();
+    for row in rows {
+        by_category.entry(row.meta("dataset")).or_default().push(row);
+    }
+    for row in rows {
+        let same = by_category.get(row.meta("dataset")).map_or(&[][..], Vec::as_slice);
+        let nearest = same
+            .iter()
+            .filter(|o| o.instruction != row.instruction)
+            .min_by(|a, b| {
+                let far = |o: &Row<'_>| (o.length() - row.length()).abs();
+                far(a).total_cmp(&far(b))
+            });
+        if let Some(other) = nearest {
+            crossed.push(Record {
+                id: format!("{}-{}", row.record.id, row.response.id),
+                responses: vec![other.response.clone()],
+                ..row.record.clone()
+            });
+        }
+    }
+    let crossed = self::rows(&crossed).into_iter().collect::<Vec<_>>();
+    let strangers = jury.score(&crossed.iter().collect::<Vec<_>>())?;
+    let all: Vec<f64> = scores.iter().chain(&strangers).map(|s| s.cosine).collect();
+    let own: Vec<bool> = (0..all.len()).map(|i| i < scores.len()).collect();
+    Ok(auroc(&all, &own))
+}
+
+fn read(folder: &Path, name: &str) -> Result<Vec<Record>> {
+    Ok(data::read(&[folder.join(name)], &ReadOptions::default())?.records)
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    let _ = arguments.bench;
+    let jury = Jury::load(&arguments.judge)?;
+
+    let records = read(&arguments.data, "alpaca_eval_judge.jsonl.gz")?;
+    let all = rows(&records);
+    let weighted: Vec<&Row<'_>> = all
+        .iter()
+        .filter(|r| r.meta("annotator") == "weighted_gpt4_turbo")
+        .filter(|r| r.meta("provenance") != "unmerged-pr")
+        .collect();
+    let part = |keep: &dyn Fn(&Row<'_>) -> bool| -> Vec<&Row<'_>> {
+        weighted.iter().copied().filter(|r| keep(r)).collect()
+    };
+    let train = part(&|r| r.meta("split") == "train");
+    let clean = part(&|r| r.meta("instr_split") == "dev" && r.meta("model_split") == "dev");
+    let (ridge, ridge_free) = (fit(&train, false)?, fit(&train, true)?);
+    let report = |title: &str, rows: &[&Row<'_>], scores: &[Score]| {
+        let with: Vec<f64> = scores.iter().map(|s| s.with).collect();
+        let free: Vec<f64> = scores.iter().map(|s| s.free).collect();
+        table(&format!("{title}, with reference"), rows, &with, &surface(&ridge, rows, false));
+        table(&format!("{title}, without"), rows, &free, &surface(&ridge_free, rows, true));
+    };
+    let scores = jury.score(&clean)?;
+    report("clean rows (new models, new instructions)", &clean, &scores);
+    let auc = embedding(&clean, &jury, &scores)?;
+    println!(
+        "\nembedding: AUC of the cosine to the reference, own response against one to another \
+         instruction of the same category and length: {}",
+        number(auc)
+    );
+
+    let arena: Vec<Record> = read(&arguments.data, "absolute_scores.jsonl.gz")?
+        .into_iter()
+        .filter(|r| r.meta.get("source").or(r.responses[0].meta.get("source")) == Some(&"arena_bench_v1".into()))
+        .filter(|r| {
+            let key = corpus::key(&r.instruction, r.input.as_deref().unwrap_or(""));
+            corpus::is_dev_by_hash("arena_bench_v1", &key)
+        })
+        .collect();
+    let arena = rows(&arena);
+    let arena: Vec<&Row<'_>> = arena.iter().collect();
+    let scores = jury.score(&arena)?;
+    let label = |r: &&Row<'_>| r.response.labels.get("score").copied().unwrap_or(f64::NAN);
+    let labels: Vec<f64> = arena.iter().map(label).collect();
+    let of = |f: fn(&Score) -> f64| pearson(&scores.iter().map(f).collect::<Vec<_>>(), &labels);
+    println!(
+        "\narena_bench_v1, dev half, {} rows: Pearson {} with reference, {} without",
+        arena.len(),
+        number(of(|s| s.with)),
+        number(of(|s| s.free))
+    );
+
+    if arguments.rows == Rows::All {
+        let dev = part(&|r| r.meta("split") == "dev");
+        let scores = jury.score(&dev)?;
+        report("all weighted dev rows", &dev, &scores);
+        let tuning = |r: &&&Row<'_>| r.meta("instr_split") == "train";
+        let kept: Vec<usize> = (0..dev.len()).filter(|i| tuning(&&dev[*i])).collect();
+        let rows: Vec<&Row<'_>> = kept.iter().map(|i| dev[*i]).collect();
+        let scores: Vec<Score> = kept.iter().map(|i| scores[*i]).collect();
+        report("tuning rows (new models, known instructions)", &rows, &scores);
+    }
+    Ok(())
+}

@@ -80,7 +80,7 @@ fn task(instruction: &str, input: &str) -> String {
 }
 
 /// Whether the split rules put an instruction of a source outside AlpacaEval on the dev side.
-fn is_dev_by_hash(source: &str, key: &str) -> bool {
+pub fn is_dev_by_hash(source: &str, key: &str) -> bool {
     let mut crc = flate2::Crc::new();
     crc.update(key.as_bytes());
     match source {

@@ -9,6 +9,7 @@ use super::batch::cut_middle;
 use super::config::Config;
 use super::corpus::DevRow;
 use super::tokens;
+use crate::stats::{self, JudgedRows, group_ids};
 use crate::train::decoder::Worker;
 use crate::train::pack::{Ask, AskKind, Pack};
 
@@ -66,60 +67,16 @@ pub fn expected_digits(
     Ok(scores)
 }
 
-fn pearson(a: &[f64], b: &[f64]) -> Option<f64> {
-    let n = a.len() as f64;
-    let (ma, mb) = (a.iter().sum::<f64>() / n, b.iter().sum::<f64>() / n);
-    let cross: f64 = a.iter().zip(b).map(|(x, y)| (x - ma) * (y - mb)).sum();
-    let (va, vb): (f64, f64) = (
-        a.iter().map(|x| (x - ma) * (x - ma)).sum(),
-        b.iter().map(|y| (y - mb) * (y - mb)).sum(),
-    );
-    (va > 0.0 && vb > 0.0).then(|| cross / (va * vb).sqrt())
-}
-
-fn ranks(values: &[f64]) -> Vec<f64> {
-    let mut order: Vec<usize> = (0..values.len()).collect();
-    order.sort_by(|a, b| values[*a].total_cmp(&values[*b]));
-    let mut ranks = vec![0.0; values.len()];
-    let mut i = 0;
-    while i < order.len() {
-        let mut j = i;
-        while j + 1 < order.len() && values[order[j + 1]] == values[order[i]] {
-            j += 1;
-        }
-        for k in i..=j {
-            ranks[order[k]] = (i + j) as f64 / 2.0;
-        }
-        i = j + 1;
-    }
-    ranks
-}
-
-/// Pearson with p, mean rank correlation within an instruction, AUROC of p > ½.
+/// Pearson with p, mean Pearson within an instruction, AUROC of p > ½; 0 where undefined.
 pub fn figures(scores: &[f64], rows: &[&DevRow]) -> [f64; 3] {
     let p: Vec<f64> = rows.iter().map(|r| r.p).collect();
-    let mut by_task: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for (i, row) in rows.iter().enumerate() {
-        by_task.entry(&row.task).or_default().push(i);
-    }
-    let within: Vec<f64> = by_task
-        .values()
-        .filter(|g| g.len() > 2)
-        .filter_map(|g| {
-            let take = |v: &[f64]| ranks(&g.iter().map(|i| v[*i]).collect::<Vec<_>>());
-            pearson(&take(scores), &take(&p))
-        })
-        .collect();
-    let ranked = ranks(scores);
-    let good: Vec<f64> = (0..p.len())
-        .filter(|i| p[*i] > 0.5)
-        .map(|i| ranked[i])
-        .collect();
-    let (n_good, n_bad) = (good.len() as f64, (p.len() - good.len()) as f64);
-    let auc = (good.iter().sum::<f64>() - n_good * (n_good - 1.0) / 2.0) / (n_good * n_bad);
-    [
-        pearson(scores, &p).unwrap_or(0.0),
-        within.iter().sum::<f64>() / within.len().max(1) as f64,
-        auc,
-    ]
+    let length: Vec<f64> = rows.iter().map(|r| r.response.len() as f64).collect();
+    let instruction = group_ids(rows.iter().map(|r| r.task.as_str()));
+    let judged = JudgedRows {
+        p: &p,
+        instruction: &instruction,
+        length: &length,
+    };
+    let found = stats::figures(&judged, scores);
+    [found.pearson, found.within, found.auc].map(Option::unwrap_or_default)
 }
