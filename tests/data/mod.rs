@@ -1,7 +1,10 @@
 //! The readers, from files on disk to records.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod baseline;
 mod malformed;
 mod roundtrip;
+mod sample;
 mod shapes;
 mod shared;
 

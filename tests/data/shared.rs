@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use juror::data::{DataSet, ReadOptions, read};
 
-fn folder() -> Option<PathBuf> {
+pub fn folder() -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
     if folder.join("README.md").is_file() {
         return Some(folder);
@@ -13,7 +13,7 @@ fn folder() -> Option<PathBuf> {
     None
 }
 
-fn whole(folder: &Path, name: &str) -> DataSet {
+pub fn whole(folder: &Path, name: &str) -> DataSet {
     let options = ReadOptions {
         strict: true,
         ..ReadOptions::default()
