@@ -1,4 +1,5 @@
 //! The readers, from files on disk to records.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod baseline;
 mod malformed;
