@@ -9,7 +9,7 @@ use ratatui::widgets::Widget;
 use super::nothing;
 use super::paint::{Paint, focused};
 use crate::data::ScoreCard;
-use crate::tui::layout::Pane;
+use crate::tui::layout::{Pane, padded};
 use crate::tui::state::{DraftId, Origin, State, distribution};
 use crate::tui::text::truncate;
 use crate::tui::widget::{PaneFrame, Row};
@@ -35,6 +35,7 @@ pub fn draw(state: &State, paint: &Paint<'_>, area: Rect, frame: &mut Frame<'_>)
     let Some(draft) = draft else {
         return;
     };
+    let inside = padded(area);
     let strip = Rect {
         height: 1.min(inside.height),
         ..inside
