@@ -69,8 +69,7 @@ fn without_records() {
 #[test]
 fn while_scores_come() {
     for (width, height) in SIZES {
-        let mut bench = Bench::ready(width, height);
-        snapshot("busy", &bench);
+        snapshot("busy", &Bench::ready(width, height));
     }
 }
 

@@ -407,11 +407,11 @@ fn the_threshold_moves_verdicts_without_the_judge() {
 fn the_mode_changes_what_decides() {
     let mut bench = bench();
     bench.judge_all();
-    assert!(bench.screen().contains("0.50 fused"));
+    assert!(bench.screen().contains("0.50 on fused"));
     bench.take();
     bench.keys("r");
     assert_eq!(bench.state.mode, ShownMode::Free);
-    assert!(bench.screen().contains("0.50 self-eval / scale"));
+    assert!(bench.screen().contains("0.50 on self-eval"));
     assert_eq!(bench.take(), [], "both are in the card already");
 }
 

@@ -9,7 +9,7 @@ use ratatui::widgets::Widget;
 use super::paint::Paint;
 use crate::tui::keymap::{Action, Layer, sequence_label};
 use crate::tui::layout::{BRAND, Pane, Screen, tabs as all_tabs};
-use crate::tui::state::{DataStatus, JudgeStatus, Overlay, Signal, State, Tone};
+use crate::tui::state::{DataStatus, JudgeStatus, Overlay, State, Tone};
 use crate::tui::text::truncate;
 use crate::tui::widget::{Bar, Row};
 
@@ -119,12 +119,8 @@ fn parts(state: &State, paint: &Paint<'_>) -> Vec<Vec<Span<'static>>> {
     let mut tau = pair(paint.glyphs.tau, format!("{:.2}", state.threshold));
     if let Some(decision) = state.shown().card.and_then(|card| paint.decide(card)) {
         // A cut on self-eval is another cut than one on the fused score.
-        let of = if decision.signal == Signal::Fused {
-            "fused"
-        } else {
-            "self-eval / scale"
-        };
-        tau.push(Span::styled(format!(" {of}"), dim));
+        let of = decision.signal.word();
+        tau.push(Span::styled(format!(" on {of}"), dim));
     }
     parts.push(tau);
     if state.coverage.scored > 0 {

@@ -256,11 +256,7 @@ fn people(state: &State, paint: &Paint<'_>, width: usize) -> Vec<Line<'static>> 
         return Vec::new();
     }
     let changed = !is_rated_text(state);
-    let note = if changed {
-        "of the text before editing"
-    } else {
-        ""
-    };
+    let note = if changed { "before editing" } else { "" };
     let mut lines = vec![Line::default(), paint.heading("people", note, width)];
     let label_style = paint.style("label");
     let mut row = Row::new();

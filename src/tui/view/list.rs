@@ -32,7 +32,7 @@ pub fn draw(state: &State, paint: &Paint<'_>, area: Rect, frame: &mut Frame<'_>)
     } else {
         String::new()
     };
-    let bottom = prompt(state, paint, usize::from(area.width).saturating_sub(4));
+    let bottom = prompt(state, paint, usize::from(area.width).saturating_sub(2));
     let bottom_width = bottom.as_ref().map_or(0, Line::width);
     let inside = PaneFrame {
         title: paint.title("Records", focus),
@@ -100,7 +100,12 @@ fn legend(state: &State, paint: &Paint<'_>, room: usize) -> Option<Line<'static>
         names.extend(["self-eval".into(), "verdict".into()]);
     }
     names.extend(label);
-    let text = names.join(&format!(" {} ", paint.glyphs.dot));
+    let join = |names: &[String]| names.join(&format!(" {} ", paint.glyphs.dot));
+    if width(&join(&names)) + 2 > room {
+        // A verdict says what it is.
+        names.retain(|name| name != "verdict");
+    }
+    let text = join(&names);
     let fits = !text.is_empty() && width(&text) + 2 <= room;
     fits.then(|| paint.note(&text).right_aligned())
 }
@@ -302,7 +307,11 @@ fn numbers(
 ) -> Row {
     let mut row = Row::new();
     let dim = paint.style("ui.text.dim");
-    let bar_width = if columns >= 36 { 8 } else { 5 };
+    let bar_width = match columns {
+        44.. => 8,
+        36.. => 7,
+        _ => 5,
+    };
     let card = state.row_card(record, index);
     let decided = card.and_then(|card| Some((card, paint.decide(card)?)));
     match decided {

@@ -61,7 +61,11 @@ pub fn rows(
                 spans.extend(blank_track(bar.spans(glyphs), glyphs));
                 spans.push(Span::styled(
                     percent(p, unit),
-                    if p >= 0.005 { *style } else { dim },
+                    if p >= 0.005 || unit != "%" {
+                        *style
+                    } else {
+                        dim
+                    },
                 ));
                 spans.push(Span::raw(" ".repeat(gap)));
             }

@@ -88,12 +88,12 @@ pub fn verdict(
         let mut spread = Row::new();
         let sign = paint.glyphs.plus_minus;
         ink.number(&mut spread, format!(" {sign} {:.1}", shown.std()), dim);
-        if left.width() + fused.width() + right.width() + spread.width() < width {
+        if left.width() + fused.width() + right.width() < width {
+            left.extend(fused.fit(width).spans);
+        }
+        if left.width() + right.width() + spread.width() < width {
             right.extend(spread.fit(width).spans);
         }
-    }
-    if left.width() + fused.width() + right.width() < width {
-        left.extend(fused.fit(width).spans);
     }
     left.with_right(right, width)
 }
@@ -106,7 +106,7 @@ pub fn deciding(card: &ScoreCard, paint: &Paint<'_>, ink: &Ink, width: usize) ->
     if let Some(decision) = paint.decide(card) {
         let name = match decision.signal {
             Signal::Fused => "fused ",
-            Signal::SelfEval => "self-eval / scale ",
+            Signal::SelfEval => "scaled ",
         };
         left.push(name, dim);
         let style = paint.decision(decision).add_modifier(Modifier::BOLD);
