@@ -108,6 +108,14 @@ fn while_typing_numbers_of_the_older_text_are_marked() {
 }
 
 #[test]
+fn an_empty_draft_invites() {
+    for (width, height) in SIZES {
+        let mut bench = Bench::ready(width, height);
+        snapshot("own", bench.judge_all().keys("<f2>"));
+    }
+}
+
+#[test]
 fn rows_that_could_not_be_read() {
     let mut bench = Bench::new(80, 24);
     bench.load_with_errors(records()).keys("E");
