@@ -11,6 +11,8 @@ pub struct Glyphs {
     pub border: border::Set<'static>,
     /// Partial cells of a horizontal bar, from nearly empty to full.
     pub bar: &'static [&'static str],
+    /// The same for bars that stand one below the other, with their track and mark.
+    pub thin: (&'static [&'static str], &'static str, &'static str),
     /// Columns of a vertical bar, from nearly empty to full.
     pub column: &'static [&'static str],
     /// The part of a bar not reached, where the theme has no background for it.
@@ -55,8 +57,8 @@ pub struct Glyphs {
     pub spinner: &'static [&'static str],
     /// Quotation marks.
     pub quotes: (&'static str, &'static str),
-    /// Scroll bar: thumb and track.
-    pub scroll: (&'static str, &'static str),
+    /// Where a pane is scrolled to, on its border.
+    pub scroll: &'static str,
     /// A draft with changes.
     pub changed: &'static str,
     /// From one thing to another.
@@ -68,6 +70,7 @@ pub static UNICODE: Glyphs = Glyphs {
     ascii: false,
     border: border::ROUNDED,
     bar: &["▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"],
+    thin: (&["╸", "━"], "─", "┃"),
     column: &["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
     track: "·",
     mark: "│",
@@ -90,7 +93,7 @@ pub static UNICODE: Glyphs = Glyphs {
     times: "×",
     spinner: &["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"],
     quotes: ("“", "”"),
-    scroll: ("┃", "│"),
+    scroll: "┃",
     changed: "✎",
     arrow: "→",
 };
@@ -109,6 +112,7 @@ pub static ASCII: Glyphs = Glyphs {
         horizontal_bottom: "-",
     },
     bar: &["#"],
+    thin: (&["="], ".", "|"),
     column: &["_", ".", "-", "=", "+", "*", "#"],
     track: ".",
     mark: "|",
@@ -131,7 +135,7 @@ pub static ASCII: Glyphs = Glyphs {
     times: "x",
     spinner: &["|", "/", "-", "\\"],
     quotes: ("\"", "\""),
-    scroll: ("#", "|"),
+    scroll: "#",
     changed: "*",
     arrow: "->",
 };

@@ -186,6 +186,27 @@ pub fn inner(area: Rect) -> Rect {
     )
 }
 
+/// The inside of a pane with a blank column at either side, for text.
+pub fn padded(area: Rect) -> Rect {
+    let inside = inner(area);
+    Rect::new(
+        inside.x + 1,
+        inside.y,
+        inside.width.saturating_sub(2),
+        inside.height,
+    )
+}
+
+/// Whether the help has room for two columns.
+pub fn help_in_two(width: u16) -> bool {
+    width >= 104
+}
+
+/// Lines that fit into a box over the screen.
+pub fn overlay_height(height: u16) -> usize {
+    usize::from(height.saturating_sub(6)).max(1)
+}
+
 fn share(width: u16, percent: u32, least: u16, most: u16) -> u16 {
     let part = (u32::from(width) * percent / 100) as u16;
     part.clamp(least, most)

@@ -59,7 +59,7 @@ pub struct ExploreOptions {
 
 /// What reaches the loop besides the judge's events.
 enum Incoming {
-    Message(Message),
+    Message(Box<Message>),
     /// Asked to end by this signal.
     Signal(i32),
     /// The terminal can no longer be read.
@@ -169,7 +169,7 @@ async fn serve(
         let mut messages = Vec::new();
         tokio::select! {
             incoming = inbox.recv() => match incoming {
-                Some(Incoming::Message(message)) => messages.push(message),
+                Some(Incoming::Message(message)) => messages.push(*message),
                 Some(Incoming::Signal(signal)) => return Ok(Some(signal)),
                 Some(Incoming::Closed) | None => return Ok(None),
             },
@@ -189,7 +189,7 @@ async fn serve(
         // Everything that came meanwhile shares the next frame.
         while let Ok(incoming) = inbox.try_recv() {
             match incoming {
-                Incoming::Message(message) => messages.push(message),
+                Incoming::Message(message) => messages.push(*message),
                 Incoming::Signal(signal) => return Ok(Some(signal)),
                 Incoming::Closed => return Ok(None),
             }
@@ -231,7 +231,7 @@ fn read_terminal(sender: UnboundedSender<Incoming>) {
         loop {
             let incoming = match crossterm::event::read() {
                 Ok(event) => match input::message(event) {
-                    Some(message) => Incoming::Message(message),
+                    Some(message) => Incoming::Message(Box::new(message)),
                     None => continue,
                 },
                 Err(_) => Incoming::Closed,
@@ -253,7 +253,8 @@ fn read_data(load: DataLoader, sender: UnboundedSender<Incoming>) {
                 cause: "The reader stopped unexpectedly.".into(),
             })
         });
-        let _ = sender.send(Incoming::Message(Message::Data(Box::new(result))));
+        let message = Message::Data(Box::new(result));
+        let _ = sender.send(Incoming::Message(Box::new(message)));
     });
 }
 

@@ -75,6 +75,8 @@ pub enum Lookup {
 /// One line of the help.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum HelpLine<'a> {
+    /// Between two parts.
+    Blank,
     /// Where the keys below it are pressed.
     Title(&'a str),
     /// A row of the keymap.
@@ -185,21 +187,25 @@ impl Keymap {
         Some((binding.on.first()?, &binding.desc))
     }
 
-    /// Everything there is to say about the keys, as lines of the help.
-    pub fn help(&self) -> Vec<HelpLine<'_>> {
+    /// Everything there is to say about the keys, as lines of the help in one or two columns.
+    pub fn help(&self, two: bool) -> [Vec<HelpLine<'_>>; 2] {
         let layers = [
-            (Layer::Everywhere, "everywhere"),
             (Layer::Normal, "lists and texts"),
+            (Layer::Everywhere, "everywhere"),
             (Layer::Editor, "typing a response"),
             (Layer::Prompt, "typing a filter"),
-            (Layer::Overlay, "this and other boxes"),
+            (Layer::Overlay, "boxes like this one"),
         ];
-        let mut lines = Vec::new();
-        for (layer, title) in layers {
-            lines.push(HelpLine::Title(title));
-            lines.extend(self.layer(layer).iter().map(HelpLine::Binding));
+        let mut columns = [Vec::new(), Vec::new()];
+        for (place, (layer, title)) in layers.into_iter().enumerate() {
+            let column = &mut columns[usize::from(two && place > 0)];
+            if !column.is_empty() {
+                column.push(HelpLine::Blank);
+            }
+            column.push(HelpLine::Title(title));
+            column.extend(self.layer(layer).iter().map(HelpLine::Binding));
         }
-        lines
+        columns
     }
 
     /// What may follow the keys pressed so far.

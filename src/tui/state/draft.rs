@@ -66,9 +66,6 @@ impl Draft {
         self.area
             .set_cursor_line_style(ratatui::style::Style::default());
         self.area.set_selection_style(theme.style("ui.selection"));
-        self.area
-            .set_placeholder_text("Type or paste a response, or have one written with Ctrl-G.");
-        self.area.set_placeholder_style(theme.style("ui.text.dim"));
     }
 
     /// The text.

@@ -5,10 +5,6 @@ use nucleo_matcher::{Config, Matcher, Utf32Str};
 
 use crate::data::Record;
 
-/// The least a match must earn for each sign of the query. A run of signs earns sixteen each and
-/// more at word starts; gaps cost. Signs scattered over a long text stay below.
-const LEAST_PER_SIGN: u32 = 14;
-
 /// Which records are listed.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Filter {
@@ -33,8 +29,6 @@ fn pattern(query: &str) -> Pattern {
 
 fn find(query: &str, records: &[Record]) -> Vec<usize> {
     let pattern = pattern(query);
-    let signs = query.chars().filter(|c| !c.is_whitespace()).count() as u32;
-    let least = signs * LEAST_PER_SIGN;
     let mut matcher = Matcher::new(Config::DEFAULT);
     let mut buffer = Vec::new();
     let mut found: Vec<(u32, usize)> = records
@@ -43,12 +37,32 @@ fn find(query: &str, records: &[Record]) -> Vec<usize> {
         .filter_map(|(place, record)| {
             let text = Utf32Str::new(&record.instruction, &mut buffer);
             let score = pattern.score(text, &mut matcher)?;
-            let exclusive = pattern.atoms.iter().any(|atom| atom.negative);
-            (score >= least || exclusive).then_some((score, place))
+            is_near(&pattern, text, &mut matcher).then_some((score, place))
         })
         .collect();
     found.sort_by_key(|(score, place)| (std::cmp::Reverse(*score), *place));
     found.into_iter().map(|(_, place)| place).collect()
+}
+
+/// Whether every word of the query is found close together. Over a long text almost anything
+/// matches when its signs may be anywhere.
+fn is_near(pattern: &Pattern, text: Utf32Str<'_>, matcher: &mut Matcher) -> bool {
+    let mut indices = Vec::new();
+    pattern
+        .atoms
+        .iter()
+        .filter(|atom| !atom.negative)
+        .all(|atom| {
+            indices.clear();
+            if atom.indices(text, matcher, &mut indices).is_none() {
+                return false;
+            }
+            let span = match (indices.iter().min(), indices.iter().max()) {
+                (Some(first), Some(last)) => (last - first + 1) as usize,
+                _ => 0,
+            };
+            span <= 2 * indices.len() + 2
+        })
 }
 
 /// Which characters of a text the query matches, in order.
@@ -77,7 +91,7 @@ mod tests {
 
     fn records() -> Vec<Record> {
         [
-            "Explain every gory detail of gardening",
+            "Explain the large diesel engine again",
             "How long should I boil an egg?",
             "Eggs or tofu for breakfast?",
         ]

@@ -24,7 +24,7 @@ pub use why::why;
 use super::glyphs::Glyphs;
 use super::key::Key;
 use super::keymap::{Keymap, Layer};
-use super::layout::{Areas, Pane, Screen, areas, inner};
+use super::layout::{Areas, Pane, Screen, areas, inner, padded};
 use super::theme::{Theme, ThemeSet};
 use crate::data::{Record, ScoreCard};
 use crate::run::live::{JudgeInfo, Ticket};
@@ -426,7 +426,7 @@ impl State {
         let width = self
             .areas()
             .and_then(|areas| areas.text)
-            .map(|area| inner(area).width.saturating_sub(1));
+            .map(|area| padded(area).width);
         let (Some(width), Some(record)) = (width, self.record_index()) else {
             return;
         };

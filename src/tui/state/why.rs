@@ -18,7 +18,7 @@ pub fn why(card: &ScoreCard, mode: ShownMode, threshold: f64) -> Option<String> 
     let shown = distribution(card, mode)?;
     if shown.mass < LOW_MASS {
         return Some(format!(
-            "Only {:.0} % of the judge's probability is on a label: it is hardly answering, so take the score with care.",
+            "Only {:.0}% of the judge's probability is on a label: it is hardly answering, so take the score with care.",
             shown.mass * 100.0
         ));
     }
@@ -144,7 +144,7 @@ mod tests {
         if let Some(distribution) = &mut silent.self_eval_ref {
             distribution.mass = 0.12;
         }
-        assert!(say(&silent, 0.5).starts_with("Only 12 %"));
+        assert!(say(&silent, 0.5).starts_with("Only 12%"));
     }
 
     #[test]

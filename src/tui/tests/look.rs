@@ -5,7 +5,10 @@ use std::fmt::Write;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
+use serde_json::Value;
+
 use super::fixture::{Bench, info, records};
+use crate::data::{Record, Response};
 use crate::run::live::Event;
 use crate::tui::view::view;
 
@@ -45,6 +48,40 @@ fn scored(width: u16, height: u16, theme: &str) -> Bench {
     bench.judge_all();
     bench.keys("]");
     bench
+}
+
+/// The sample data, read only as far as looking needs.
+fn sample() -> Vec<Record> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/sample_data/coding.jsonl");
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let string = |value: &Value, name: &str| value[name].as_str().map(str::to_string);
+    let response = |value: &Value| Response {
+        id: string(value, "id").unwrap_or_default(),
+        generator: string(value, "generator"),
+        text: string(value, "response").unwrap_or_default(),
+        labels: value["rating"]
+            .as_f64()
+            .map(|rating| ("rating".to_string(), rating))
+            .into_iter()
+            .collect(),
+        reason: string(value, "reason"),
+        ..Response::default()
+    };
+    text.lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .map(|value| Record {
+            id: string(&value, "id").unwrap_or_default(),
+            category: string(&value, "category"),
+            instruction: string(&value, "instruction").unwrap_or_default(),
+            input: string(&value, "input"),
+            reference: string(&value, "reference"),
+            responses: value["responses"]
+                .as_array()
+                .map(|responses| responses.iter().map(response).collect())
+                .unwrap_or_default(),
+            ..Record::default()
+        })
+        .collect()
 }
 
 #[test]
@@ -93,6 +130,14 @@ fn look() {
             .into(),
     });
     show("failed", &bench);
+    for (width, height) in [(120, 40), (200, 50), (80, 24)] {
+        let mut bench = Bench::with(width, height, "dark", false);
+        bench.load(sample()).tell(Event::Ready(info()));
+        bench.judge_all().keys("jj]");
+        show(&format!("sample-{width}"), &bench);
+        bench.keys("<f2>").judge_all();
+        show(&format!("sample-judge-{width}"), &bench);
+    }
     let mut bench = Bench::with(80, 24, "dark", false);
     show("empty", bench.load(Vec::new()));
 }

@@ -2,6 +2,8 @@
 
 pub mod fixture;
 
+#[cfg(unix)]
+mod live;
 mod look;
 mod screens;
 mod updates;

@@ -3,6 +3,7 @@
 use super::action;
 use crate::tui::effect::Effect;
 use crate::tui::keymap::Action;
+use crate::tui::layout::{help_in_two, overlay_height};
 use crate::tui::state::{Overlay, State, Tone};
 
 /// Shows all keys.
@@ -59,8 +60,12 @@ pub fn run(state: &mut State, action: Action) -> Vec<Effect> {
 }
 
 fn by(state: &mut State, lines: isize) {
-    let help_lines = state.keymap.help().len();
-    let error_lines = state.errors.len();
+    let [left, right] = state.keymap.help(help_in_two(state.size.0));
+    let help_lines = left.len().max(right.len());
+    let shown = overlay_height(state.size.1);
+    // The last line stays at the bottom of the box.
+    let help_lines = (help_lines + 1).saturating_sub(shown);
+    let error_lines = (state.errors.len() + 1).saturating_sub(shown);
     let themes = state.themes.len();
     match &mut state.overlay {
         Some(Overlay::Help { scroll }) => *scroll = moved(*scroll, lines, help_lines),

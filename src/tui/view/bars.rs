@@ -9,7 +9,7 @@ use ratatui::widgets::Widget;
 use super::paint::Paint;
 use crate::tui::keymap::{Action, Layer, sequence_label};
 use crate::tui::layout::{BRAND, Pane, Screen, tabs as all_tabs};
-use crate::tui::state::{DataStatus, JudgeStatus, Overlay, Signal, State, Tone};
+use crate::tui::state::{DataStatus, JudgeStatus, Overlay, State, Tone};
 use crate::tui::text::truncate;
 use crate::tui::widget::{Bar, Row};
 
@@ -69,8 +69,8 @@ fn count(number: usize, what: &str) -> String {
     let digits = number.to_string();
     let mut out = String::new();
     for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
-            out.push('\u{202F}');
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            out.push(',');
         }
         out.push(digit);
     }
@@ -119,12 +119,8 @@ fn parts(state: &State, paint: &Paint<'_>) -> Vec<Vec<Span<'static>>> {
     let mut tau = pair(paint.glyphs.tau, format!("{:.2}", state.threshold));
     if let Some(decision) = state.shown().card.and_then(|card| paint.decide(card)) {
         // A cut on self-eval is another cut than one on the fused score.
-        let of = if decision.signal == Signal::Fused {
-            "fused"
-        } else {
-            "self-eval / scale"
-        };
-        tau.push(Span::styled(format!(" {of}"), dim));
+        let of = decision.signal.word();
+        tau.push(Span::styled(format!(" on {of}"), dim));
     }
     parts.push(tau);
     if state.coverage.scored > 0 {
@@ -139,7 +135,10 @@ fn parts(state: &State, paint: &Paint<'_>) -> Vec<Vec<Span<'static>>> {
     if !state.errors.is_empty() {
         let rows = state.errors.len();
         let plural = if rows == 1 { "row" } else { "rows" };
-        let text = format!("{} {rows} {plural} skipped", paint.glyphs.warning);
+        let key = state.keymap.hint(Layer::Normal, Action::Errors);
+        let key = key.map(|(keys, _)| sequence_label(keys, paint.glyphs.ascii));
+        let key = key.map(|key| format!(" ({key})")).unwrap_or_default();
+        let text = format!("{} {rows} {plural} skipped{key}", paint.glyphs.warning);
         parts.push(vec![Span::styled(
             text,
             dim.patch(paint.style("state.warning")),
@@ -214,6 +213,7 @@ fn judge(state: &State, paint: &Paint<'_>) -> Vec<Span<'static>> {
                 spans.push(Span::styled(text, strong));
                 let bar = Bar {
                     width: 10,
+                    thin: true,
                     value: Some(*done as f64 / *total as f64),
                     mark: None,
                     fill: paint.style("state.loading"),
@@ -264,7 +264,14 @@ pub fn footer(state: &State, paint: &Paint<'_>, area: Rect, buffer: &mut Buffer)
         row.fit(width).render(area, buffer);
         return;
     }
+    let no_judge = matches!(
+        state.judge,
+        JudgeStatus::Absent | JudgeStatus::Failed { .. }
+    );
     for actions in hints(state) {
+        if no_judge && actions.contains(&Action::Generate) {
+            continue;
+        }
         let mut keys = Vec::new();
         let mut desc = String::new();
         for action in *actions {
@@ -315,7 +322,10 @@ fn hints(state: &State) -> &'static [&'static [Action]] {
         (_, Layer::Prompt, _) => &[&[A::Accept], &[A::Back], &[A::Down, A::Up]],
         (_, Layer::Editor, _) => &[&[A::Back], &[A::Generate], &[A::Cancel]],
         _ if state.data != DataStatus::Ready => &[&[A::Quit], &[A::Help], &[A::Themes]],
-        _ if state.records.is_empty() => &[&[A::Quit], &[A::Help], &[A::Errors], &[A::Themes]],
+        _ if state.records.is_empty() && state.errors.is_empty() => {
+            &[&[A::Quit], &[A::Help], &[A::Themes]]
+        }
+        _ if state.records.is_empty() => &[&[A::Quit], &[A::Errors], &[A::Help], &[A::Themes]],
         _ if state.generation.is_some() => &[&[A::Back], &[A::Cancel]],
         (_, _, Screen::Judge) => &[
             &[A::Edit],

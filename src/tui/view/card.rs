@@ -11,7 +11,7 @@ use ratatui::widgets::Widget;
 use super::on_judge;
 use super::paint::{Paint, focused};
 use crate::data::{Response, ScoreCard};
-use crate::tui::layout::{Pane, Screen};
+use crate::tui::layout::{Pane, Screen, padded};
 use crate::tui::state::{JudgeStatus, Origin, Shown, State, why};
 use crate::tui::widget::{PaneFrame, Row, scrollbar};
 use parts::Ink;
@@ -30,7 +30,11 @@ pub fn draw(state: &State, paint: &Paint<'_>, area: Rect, buffer: &mut Buffer) {
         focused: focus,
     }
     .draw(area, paint.theme, paint.glyphs, buffer);
-    let width = usize::from(inside.width).saturating_sub(1);
+    let inside = Rect {
+        height: inside.height,
+        ..padded(area)
+    };
+    let width = usize::from(inside.width);
     let height = usize::from(inside.height);
     let lines = lines(state, &shown, paint, (width, height));
     let offset = state.card_scroll.min(lines.len().saturating_sub(height));
@@ -39,7 +43,7 @@ pub fn draw(state: &State, paint: &Paint<'_>, area: Rect, buffer: &mut Buffer) {
         let at = Rect::new(inside.x, inside.y + row as u16, width as u16, 1);
         line.render(at, buffer);
     }
-    scrollbar(inside, total, offset, paint.theme, paint.glyphs, buffer);
+    scrollbar(area, total, offset, paint.theme, paint.glyphs, buffer);
 }
 
 /// What is going on with the score.
@@ -105,17 +109,15 @@ fn full(
     width: usize,
 ) -> Vec<Line<'static>> {
     let blank = Line::default;
-    let mut lines = vec![
-        blank(),
-        parts::verdict(card, paint, ink, width, false),
-        blank(),
-    ];
+    let mut lines = vec![parts::verdict(card, paint, ink, width, false), blank()];
+    lines.push(parts::deciding(card, paint, ink, width));
     lines.push(parts::gauge(card, paint, ink, width));
     lines.push(parts::caret(paint, width));
+    lines.push(blank());
     lines.extend(reason(card, paint, ink, width));
     lines.push(blank());
     lines.push(paint.heading("signals", "", width));
-    lines.extend(parts::signals(card, paint, ink, width));
+    lines.extend(parts::signals(card, paint, ink, width, true));
     lines.push(blank());
     lines.push(paint.heading("labels", "", width));
     lines.extend(parts::label_rows(card, rating(state), paint, ink, width));
@@ -134,19 +136,20 @@ fn compact(
         parts::verdict(card, paint, ink, width, true),
         parts::gauge(card, paint, ink, width),
     ];
-    lines.extend(parts::label_columns(card, rating(state), paint, ink, width));
-    lines.extend(parts::signals(card, paint, ink, width));
     lines.extend(reason(card, paint, ink, width));
+    lines.extend(parts::signals(card, paint, ink, width, false));
+    lines.extend(parts::label_columns(card, rating(state), paint, ink, width));
     lines
 }
 
 /// The sentence of why.
 fn reason(card: &ScoreCard, paint: &Paint<'_>, ink: &Ink, width: usize) -> Vec<Line<'static>> {
     match why(card, paint.mode, paint.threshold) {
-        Some(text) => {
-            let text = text.replace('τ', paint.glyphs.tau);
-            paint.wrapped(&text, width, ink.words(paint.style("ui.text")))
-        }
+        Some(text) => paint.wrapped(
+            &ink.sentence(text),
+            width,
+            ink.words(paint.style("ui.text")),
+        ),
         None => Vec::new(),
     }
 }
@@ -180,6 +183,7 @@ fn missing(
                 let style = paint.style("state.loading");
                 let bar = crate::tui::widget::Bar {
                     width,
+                    thin: true,
                     value: Some(*done as f64 / *total as f64),
                     mark: None,
                     fill: style,
@@ -252,11 +256,7 @@ fn people(state: &State, paint: &Paint<'_>, width: usize) -> Vec<Line<'static>> 
         return Vec::new();
     }
     let changed = !is_rated_text(state);
-    let note = if changed {
-        "of the text before editing"
-    } else {
-        ""
-    };
+    let note = if changed { "before editing" } else { "" };
     let mut lines = vec![Line::default(), paint.heading("people", note, width)];
     let label_style = paint.style("label");
     let mut row = Row::new();

@@ -9,8 +9,9 @@ use ratatui::widgets::Widget;
 use super::nothing;
 use super::paint::{Paint, focused};
 use crate::data::ScoreCard;
-use crate::tui::layout::Pane;
-use crate::tui::state::{DraftId, Origin, State, distribution};
+use crate::tui::keymap::{Action, Layer, sequence_label};
+use crate::tui::layout::{Pane, padded};
+use crate::tui::state::{DraftId, JudgeStatus, Origin, State, distribution};
 use crate::tui::text::truncate;
 use crate::tui::widget::{PaneFrame, Row};
 
@@ -35,6 +36,7 @@ pub fn draw(state: &State, paint: &Paint<'_>, area: Rect, frame: &mut Frame<'_>)
     let Some(draft) = draft else {
         return;
     };
+    let inside = padded(area);
     let strip = Rect {
         height: 1.min(inside.height),
         ..inside
@@ -47,11 +49,36 @@ pub fn draw(state: &State, paint: &Paint<'_>, area: Rect, frame: &mut Frame<'_>)
         ..inside
     };
     frame.render_widget(&draft.area, text);
+    if draft.area.is_empty() && state.generation.is_none() {
+        invitation(state, paint, text, frame);
+    }
     if state.typing
         && state.overlay.is_none()
         && let Some(at) = draft.area.rendered_cursor_position()
     {
         frame.set_cursor_position(at);
+    }
+}
+
+/// What can be done with an empty draft.
+fn invitation(state: &State, paint: &Paint<'_>, area: Rect, frame: &mut Frame<'_>) {
+    let key = |layer, action| {
+        let hint = state.keymap.hint(layer, action);
+        hint.map(|(keys, _)| sequence_label(keys, paint.glyphs.ascii))
+    };
+    let mut said = String::from("Type or paste a response");
+    if let (false, Some(edit)) = (state.typing, key(Layer::Normal, Action::Edit)) {
+        said = format!("Type ({edit}) or paste a response");
+    }
+    let judge = matches!(state.judge, JudgeStatus::Ready(_));
+    if let (true, Some(generate)) = (judge, key(state.layer(), Action::Generate)) {
+        said = format!("{said}, or have one written ({generate})");
+    }
+    let dim = paint.style("ui.text.dim");
+    let lines = paint.wrapped(&format!("{said}."), usize::from(area.width), dim);
+    for (row, line) in (0..area.height).zip(lines) {
+        let at = Rect::new(area.x, area.y + row, area.width, 1);
+        line.render(at, frame.buffer_mut());
     }
 }
 

@@ -14,7 +14,7 @@ use super::nothing;
 use super::paint::{Paint, focused};
 use crate::data::{Record, Response, Verdict};
 use crate::tui::layout::Pane;
-use crate::tui::state::{ListRow, State, distribution, matched_chars};
+use crate::tui::state::{JudgeStatus, ListRow, Signal, State, distribution, matched_chars};
 use crate::tui::text::{truncate, width};
 use crate::tui::widget::{PaneFrame, Row, scrollbar};
 
@@ -32,7 +32,7 @@ pub fn draw(state: &State, paint: &Paint<'_>, area: Rect, frame: &mut Frame<'_>)
     } else {
         String::new()
     };
-    let bottom = prompt(state, paint, usize::from(area.width).saturating_sub(4));
+    let bottom = prompt(state, paint, usize::from(area.width).saturating_sub(2));
     let bottom_width = bottom.as_ref().map_or(0, Line::width);
     let inside = PaneFrame {
         title: paint.title("Records", focus),
@@ -51,12 +51,22 @@ pub fn draw(state: &State, paint: &Paint<'_>, area: Rect, frame: &mut Frame<'_>)
         return;
     }
     rows(state, paint, inside, frame.buffer_mut());
+    let height = usize::from(inside.height);
+    let total = state.listed() + state.children(height).len();
+    scrollbar(
+        area,
+        total,
+        state.list_top,
+        paint.theme,
+        paint.glyphs,
+        frame.buffer_mut(),
+    );
 }
 
 /// What is typed into the filter, in the lower border.
 fn prompt(state: &State, paint: &Paint<'_>, room: usize) -> Option<Line<'static>> {
     if !state.filter.open && state.filter.query.is_empty() {
-        return None;
+        return legend(state, paint, room);
     }
     let query = paint.safe(&state.filter.query);
     // The end of a long query is what is being typed.
@@ -72,11 +82,45 @@ fn prompt(state: &State, paint: &Paint<'_>, room: usize) -> Option<Line<'static>
     ]))
 }
 
+/// What the numbers of a response are, in the lower border.
+fn legend(state: &State, paint: &Paint<'_>, room: usize) -> Option<Line<'static>> {
+    let label = state
+        .record()
+        .into_iter()
+        .flat_map(|record| &record.responses)
+        .find_map(label_of)
+        .map(|(name, _)| paint.safe(name));
+    let decision = state.row_card(state.record_index()?, state.response);
+    let decision = decision.and_then(|card| paint.decide(card));
+    let mut names: Vec<String> = Vec::new();
+    if let Some(decision) = decision {
+        if decision.signal == Signal::Fused {
+            names.push("fused".into());
+        }
+        names.extend(["self-eval".into(), "verdict".into()]);
+    }
+    names.extend(label);
+    let join = |names: &[String]| names.join(&format!(" {} ", paint.glyphs.dot));
+    if width(&join(&names)) + 2 > room {
+        // A verdict says what it is.
+        names.retain(|name| name != "verdict");
+    }
+    let text = join(&names);
+    let fits = !text.is_empty() && width(&text) + 2 <= room;
+    fits.then(|| paint.note(&text).right_aligned())
+}
+
+/// Whether scores are to be expected.
+fn has_judge(state: &State) -> bool {
+    matches!(
+        state.judge,
+        JudgeStatus::Ready(_) | JudgeStatus::Loading { .. }
+    )
+}
+
 fn rows(state: &State, paint: &Paint<'_>, area: Rect, buffer: &mut Buffer) {
     let height = usize::from(area.height);
-    let total = state.listed() + state.children(height).len();
-    let overflow = total > height;
-    let columns = area.width - u16::from(overflow);
+    let columns = area.width.saturating_sub(1);
     for (line, row) in state.list_rows(height).into_iter().enumerate() {
         let at = Rect::new(area.x, area.y + line as u16, columns, 1);
         let selected = match row {
@@ -99,18 +143,14 @@ fn rows(state: &State, paint: &Paint<'_>, area: Rect, buffer: &mut Buffer) {
             } else {
                 "ui.selection.inactive"
             };
-            buffer.set_style(at, paint.style(role));
+            let whole = Rect {
+                width: area.width,
+                ..at
+            };
+            buffer.set_style(whole, paint.style(role));
         }
         drawn.render(at, buffer);
     }
-    scrollbar(
-        area,
-        total,
-        state.list_top,
-        paint.theme,
-        paint.glyphs,
-        buffer,
-    );
 }
 
 fn pointer(paint: &Paint<'_>, selected: bool) -> Span<'static> {
@@ -213,7 +253,9 @@ fn response_signs(state: &State, paint: &Paint<'_>, index: usize) -> Row {
         let card = state.row_card(index, response);
         match card.and_then(|card| paint.decide(card)) {
             Some(decision) => {
+                // The fullest sign would touch the line above.
                 let signs = state.glyphs.column;
+                let signs = &signs[..signs.len().min(7)];
                 let place = (decision.value.clamp(0.0, 1.0) * signs.len() as f64) as usize;
                 let sign = signs.get(place.min(signs.len().saturating_sub(1)));
                 row.push(sign.copied().unwrap_or(" "), paint.decision(decision));
@@ -265,13 +307,17 @@ fn numbers(
 ) -> Row {
     let mut row = Row::new();
     let dim = paint.style("ui.text.dim");
-    let bar_width = if columns >= 36 { 8 } else { 5 };
+    let bar_width = match columns {
+        44.. => 8,
+        36.. => 7,
+        _ => 5,
+    };
     let card = state.row_card(record, index);
     let decided = card.and_then(|card| Some((card, paint.decide(card)?)));
     match decided {
         Some((card, decision)) => {
             let style = paint.decision(decision);
-            row.extend(paint.bar(bar_width, Some(decision.value), style));
+            row.extend(paint.thin_bar(bar_width, Some(decision.value), style));
             let mean = distribution(card, paint.mode).map(|d| format!(" {:>4.1} ", d.mean()));
             row.push(mean.unwrap_or_else(|| "      ".into()), Style::default());
             let verdict = decision.verdict(paint.threshold);
@@ -288,27 +334,32 @@ fn numbers(
             } else {
                 ("", dim)
             };
-            row.extend(paint.bar(bar_width, None, dim));
-            row.push(format!("{:6}{word:<7}", ""), style);
+            if has_judge(state) {
+                row.extend(paint.thin_bar(bar_width, None, dim));
+                row.push(format!("{:6}{word:<7}", ""), style);
+            }
         }
     }
     let records = state.records.get(record).map(|r| r.responses.as_slice());
     let widest = records.unwrap_or_default().iter().filter_map(label_of);
-    let widest = widest.map(|label| label.len()).max().unwrap_or(0);
+    let widest = widest.map(|(_, label)| label.len()).max().unwrap_or(0);
     if widest > 0 {
         let response = records.and_then(|responses| responses.get(index));
-        let label = response.and_then(label_of).unwrap_or_default();
+        let label = response.and_then(label_of).map(|(_, label)| label);
+        let label = label.unwrap_or_default();
         row.push(format!(" {label:>widest$}"), paint.style("label"));
     }
     row
 }
 
 /// The label the list shows: a rating where there is one.
-fn label_of(response: &Response) -> Option<String> {
+fn label_of(response: &Response) -> Option<(&str, String)> {
     const FIRST: [&str; 4] = ["rating", "score", "label", "p"];
-    let named = FIRST.iter().find_map(|name| response.labels.get(*name));
-    let value = named.or_else(|| response.labels.values().next())?;
-    Some(number(*value))
+    let mut named = FIRST
+        .iter()
+        .filter_map(|name| response.labels.get_key_value(*name));
+    let (name, value) = named.next().or_else(|| response.labels.iter().next())?;
+    Some((name, number(*value)))
 }
 
 /// A label as short as it can be: `6`, `0.31`.

@@ -7,8 +7,9 @@ use ratatui::text::Line;
 use ratatui::widgets::{Block, Borders, Clear, Widget};
 
 use super::paint::Paint;
+use crate::tui::key::Key;
 use crate::tui::keymap::{HelpLine, sequence_label};
-use crate::tui::layout::inner;
+use crate::tui::layout::{help_in_two, inner, overlay_height};
 use crate::tui::state::{Overlay, RowError, State};
 use crate::tui::text::truncate;
 use crate::tui::widget::{Row, scrollbar};
@@ -17,8 +18,10 @@ use crate::tui::widget::{Row, scrollbar};
 pub fn draw(state: &State, paint: &Paint<'_>, frame: &mut Frame<'_>) {
     match &state.overlay {
         Some(Overlay::Help { scroll }) => {
-            let lines = help(state, paint);
-            boxed("Keys", lines, *scroll, 62, paint, frame);
+            let two = help_in_two(frame.area().width);
+            let lines = help(state, two, paint);
+            let width = if two { 100 } else { 60 };
+            boxed("Keys", lines, *scroll, width, paint, frame);
         }
         Some(Overlay::Errors { scroll }) => {
             let title = format!("{} skipped", state.errors.len());
@@ -51,9 +54,7 @@ fn boxed(
 ) {
     let screen = frame.area();
     let width = width.min(screen.width.saturating_sub(2));
-    let height = (lines.len() as u16 + 2)
-        .min(screen.height.saturating_sub(4))
-        .max(3);
+    let height = lines.len().min(overlay_height(screen.height)) as u16 + 2;
     let area = Rect::new(
         (screen.width - width) / 2,
         screen.height.saturating_sub(height) / 2,
@@ -84,37 +85,47 @@ fn boxed(
         );
         line.render(at, buffer);
     }
-    scrollbar(inside, total, offset, paint.theme, paint.glyphs, buffer);
+    scrollbar(area, total, offset, paint.theme, paint.glyphs, buffer);
 }
 
-fn help(state: &State, paint: &Paint<'_>) -> Vec<Line<'static>> {
-    let ascii = paint.glyphs.ascii;
-    let key = paint.style("ui.footer.key");
-    let lines = state.keymap.help();
-    lines
-        .into_iter()
-        .map(|line| match line {
-            HelpLine::Title(title) => {
-                Line::styled(title.to_string(), paint.style("ui.text.heading"))
+fn help(state: &State, two: bool, paint: &Paint<'_>) -> Vec<Line<'static>> {
+    let [left, right] = state.keymap.help(two);
+    let width = if two { 48 } else { 56 };
+    let count = left.len().max(right.len());
+    (0..count)
+        .map(|place| {
+            let mut row = Row::new();
+            for column in [&left, &right] {
+                let line = column.get(place).copied().unwrap_or(HelpLine::Blank);
+                let mut part = help_line(line, paint);
+                part.pad(width);
+                row.extend(part.fit(width).spans);
             }
-            HelpLine::Binding(binding) => {
-                let keys: Vec<String> = binding
-                    .on
-                    .iter()
-                    .map(|sequence| sequence_label(sequence, ascii))
-                    .collect();
-                let mut row = Row::new();
-                row.push(format!("  {}", keys.join("  ")), key).pad(26);
-                let desc = if ascii {
-                    binding.desc.replace('τ', paint.glyphs.tau)
-                } else {
-                    binding.desc.clone()
-                };
-                row.push(desc, Style::default());
-                row.fit(80)
-            }
+            row.fit(100)
         })
         .collect()
+}
+
+fn help_line(line: HelpLine<'_>, paint: &Paint<'_>) -> Row {
+    let ascii = paint.glyphs.ascii;
+    let mut row = Row::new();
+    match line {
+        HelpLine::Blank => {}
+        HelpLine::Title(title) => {
+            row.push(title, paint.style("ui.text.heading"));
+        }
+        HelpLine::Binding(binding) => {
+            let label = |keys: &Vec<Key>| sequence_label(keys, ascii);
+            let keys: Vec<String> = binding.on.iter().map(label).collect();
+            let key = paint.style("ui.footer.key");
+            row.push(format!("  {}", keys.join("  ")), key).pad(22);
+            row.push(
+                binding.desc.replace('τ', paint.glyphs.tau),
+                Style::default(),
+            );
+        }
+    }
+    row
 }
 
 fn error(error: &RowError, paint: &Paint<'_>, width: usize) -> Vec<Line<'static>> {

@@ -69,8 +69,24 @@ impl<'a> Paint<'a> {
 
     /// A bar with the threshold on it.
     pub fn bar(&self, width: usize, value: Option<f64>, fill: Style) -> Vec<Span<'static>> {
+        self.some_bar(false, width, value, fill)
+    }
+
+    /// The same as a line, for bars one below the other.
+    pub fn thin_bar(&self, width: usize, value: Option<f64>, fill: Style) -> Vec<Span<'static>> {
+        self.some_bar(true, width, value, fill)
+    }
+
+    fn some_bar(
+        &self,
+        thin: bool,
+        width: usize,
+        value: Option<f64>,
+        fill: Style,
+    ) -> Vec<Span<'static>> {
         Bar {
             width,
+            thin,
             value,
             mark: Some(self.threshold),
             fill,

@@ -7,7 +7,7 @@ use ratatui::widgets::Widget;
 
 use super::paint::{Paint, focused};
 use super::{nothing, on_judge};
-use crate::tui::layout::{Pane, inner};
+use crate::tui::layout::{Pane, padded};
 use crate::tui::state::{DocumentLine, State};
 use crate::tui::widget::{PaneFrame, scrollbar};
 
@@ -32,8 +32,9 @@ pub fn draw(state: &State, paint: &Paint<'_>, area: Rect, buffer: &mut Buffer) {
         }
         return;
     }
-    let width = inside.width.saturating_sub(1);
-    let height = usize::from(inner(area).height);
+    let inside = padded(area);
+    let width = inside.width;
+    let height = usize::from(inside.height);
     let lines = state.document.lines.iter().skip(state.text_scroll);
     for (row, line) in lines.take(height).enumerate() {
         let at = Rect::new(inside.x, inside.y + row as u16, width, 1);
@@ -41,7 +42,7 @@ pub fn draw(state: &State, paint: &Paint<'_>, area: Rect, buffer: &mut Buffer) {
     }
     let total = state.document.lines.len();
     scrollbar(
-        inside,
+        area,
         total,
         state.text_scroll,
         paint.theme,

@@ -10,6 +10,8 @@ use crate::tui::glyphs::Glyphs;
 pub struct Bar {
     /// Columns.
     pub width: usize,
+    /// Drawn as a line instead of a block, for bars one below the other.
+    pub thin: bool,
     /// How far it is filled, in `[0, 1]`; `None` shows the track alone.
     pub value: Option<f64>,
     /// Where the mark stands, in `[0, 1]`.
@@ -33,30 +35,41 @@ impl Bar {
     pub fn spans(&self, glyphs: &Glyphs) -> Vec<Span<'static>> {
         let mark = self.mark.map(|mark| Bar::column(mark, self.width));
         let filled = self.value.unwrap_or(0.0).clamp(0.0, 1.0) * self.width as f64;
+        let (signs, track_sign, mark_sign) = if self.thin {
+            glyphs.thin
+        } else {
+            (glyphs.bar, glyphs.track, glyphs.mark)
+        };
+        let mut track = self.track;
+        if self.thin {
+            track.bg = None;
+        }
         let mut cells: Vec<(&'static str, Style)> = Vec::with_capacity(self.width);
         for column in 0..self.width {
             let part = (filled - column as f64).clamp(0.0, 1.0);
-            let step = (part * glyphs.bar.len() as f64).round() as usize;
+            let step = (part * signs.len() as f64).round() as usize;
             cells.push(if mark == Some(column) {
-                (glyphs.mark, self.over(part >= 0.5, glyphs))
-            } else if let Some(sign) = step.checked_sub(1).and_then(|step| glyphs.bar.get(step)) {
-                (sign, self.track.patch(self.fill))
-            } else if self.track.bg.is_some_and(|bg| bg != Color::Reset) {
-                (" ", self.track)
+                (mark_sign, self.over(part >= 0.5, track, glyphs))
+            } else if let Some(sign) = step.checked_sub(1).and_then(|step| signs.get(step)) {
+                (sign, track.patch(self.fill))
+            } else if track.bg.is_some_and(|bg| bg != Color::Reset) {
+                (" ", track)
             } else {
-                (glyphs.track, self.track)
+                (track_sign, track)
             });
         }
         join(cells)
     }
 
     /// The mark keeps the ground it stands on.
-    fn over(&self, on_fill: bool, glyphs: &Glyphs) -> Style {
+    fn over(&self, on_fill: bool, track: Style, glyphs: &Glyphs) -> Style {
         match self.fill.fg {
-            Some(fill) if on_fill && !glyphs.ascii && matches!(fill, Color::Rgb(..)) => {
+            Some(fill)
+                if on_fill && !self.thin && !glyphs.ascii && matches!(fill, Color::Rgb(..)) =>
+            {
                 self.mark_style.bg(fill)
             }
-            _ => self.track.patch(self.mark_style),
+            _ => track.patch(self.mark_style),
         }
     }
 }
@@ -79,9 +92,14 @@ mod tests {
     use crate::tui::glyphs::{ASCII, UNICODE};
 
     fn draw(value: f64, mark: Option<f64>, glyphs: &Glyphs) -> String {
+        draw_as(false, value, mark, glyphs)
+    }
+
+    fn draw_as(thin: bool, value: f64, mark: Option<f64>, glyphs: &Glyphs) -> String {
         let style = Style::default();
         let bar = Bar {
             width: 8,
+            thin,
             value: Some(value),
             mark,
             fill: style.fg(Color::Green),
@@ -100,6 +118,12 @@ mod tests {
         assert_eq!(draw(1.0, None, &UNICODE), "████████");
         assert_eq!(draw(9.0, None, &UNICODE), "████████");
         assert_eq!(draw(0.5, None, &ASCII), "####....");
+    }
+
+    #[test]
+    fn thin_bars_are_lines() {
+        assert_eq!(draw_as(true, 0.5625, Some(0.8), &UNICODE), "━━━━╸─┃─");
+        assert_eq!(draw_as(true, 0.5, None, &ASCII), "====....");
     }
 
     #[test]

@@ -12,12 +12,12 @@ use crate::tui::glyphs::Glyphs;
 pub type Series<'a> = (&'a LabelDistribution, Style);
 
 /// One line a label, the highest first: `7 ███▌     41 %`, with the series beside each other.
-/// `marked` gets a sign at the label of that value.
+/// `marked` gets a sign at the label of that value; `unit` follows every number.
 pub fn rows(
     series: &[Series<'_>],
     width: usize,
     marked: Option<(f64, Style)>,
-    dim: Style,
+    (dim, unit): (Style, &str),
     glyphs: &Glyphs,
 ) -> Vec<Line<'static>> {
     let Some((first, _)) = series.first() else {
@@ -51,6 +51,7 @@ pub fn rows(
                 let p = distribution.probs.get(place).copied().unwrap_or(0.0);
                 let bar = Bar {
                     width: bar_width,
+                    thin: false,
                     value: (peak > 0.0).then_some(p / peak),
                     mark: None,
                     fill: *style,
@@ -59,8 +60,12 @@ pub fn rows(
                 };
                 spans.extend(blank_track(bar.spans(glyphs), glyphs));
                 spans.push(Span::styled(
-                    percent(p),
-                    if p >= 0.005 { *style } else { dim },
+                    percent(p, unit),
+                    if p >= 0.005 || unit != "%" {
+                        *style
+                    } else {
+                        dim
+                    },
                 ));
                 spans.push(Span::raw(" ".repeat(gap)));
             }
@@ -84,15 +89,10 @@ fn blank_track(spans: Vec<Span<'static>>, glyphs: &Glyphs) -> Vec<Span<'static>>
         .collect()
 }
 
-/// Three digits and blanks: ` 41%`, `  <1`, four columns.
-fn percent(p: f64) -> String {
-    if p >= 0.995 {
-        "100%".to_string()
-    } else if p >= 0.005 {
-        format!("{:>3.0}%", p * 100.0)
-    } else {
-        "   0".to_string()
-    }
+/// Four columns: ` 41%`, and ` 41…` where that is the unit.
+fn percent(p: f64, unit: &str) -> String {
+    let unit = if unit == "%" && p < 0.005 { " " } else { unit };
+    format!("{:>3.0}{unit}", p * 100.0)
 }
 
 /// Standing bars of `height` lines over an axis of labels, `cell` columns a label.
@@ -160,7 +160,7 @@ mod tests {
             &[(&distribution, style), (&distribution, style)],
             32,
             Some((7.0, style)),
-            style,
+            (style, "%"),
             &UNICODE,
         );
         let lines = text(&lines);

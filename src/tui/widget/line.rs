@@ -101,7 +101,7 @@ pub fn rule(
     let mut left = Row::new();
     left.push(title.0, title.1).push(" ", line);
     let mut right = Row::new();
-    if !note.0.is_empty() {
+    if !note.0.is_empty() && left.width() + note.0.width() < width {
         right.push(" ", line).push(note.0, note.1);
     }
     let room = width.saturating_sub(left.width() + right.width());

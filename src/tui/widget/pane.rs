@@ -46,27 +46,30 @@ impl Frame {
     }
 }
 
-/// A scroll bar in the last column, if there is more than fits.
+/// A scroll bar on the right border of a pane, if there is more than fits.
 pub fn scrollbar(
-    area: Rect,
+    pane: Rect,
     total: usize,
     offset: usize,
     theme: &Theme,
     glyphs: &Glyphs,
     buffer: &mut Buffer,
 ) {
-    let height = usize::from(area.height);
-    if total <= height || height == 0 || area.width == 0 {
+    let inside = inner(pane);
+    let height = usize::from(inside.height);
+    if total <= height || height == 0 {
         return;
     }
     let size = (height * height / total).clamp(1, height);
     let most = total - height;
     let top = (offset.min(most) * (height - size) + most / 2) / most;
-    let column = area.right() - 1;
-    for row in 0..height {
-        let on = (top..top + size).contains(&row);
-        let sign = if on { glyphs.scroll.0 } else { glyphs.scroll.1 };
-        let style = theme.style(if on { "ui.text.dim" } else { "ui.border" });
-        buffer.set_string(column, area.y + row as u16, sign, style);
+    for row in top..(top + size).min(height) {
+        let style = theme.style("ui.text.dim");
+        buffer.set_string(
+            pane.right() - 1,
+            inside.y + row as u16,
+            glyphs.scroll,
+            style,
+        );
     }
 }

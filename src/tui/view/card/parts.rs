@@ -1,10 +1,10 @@
 //! The parts of a score card.
 
 use ratatui::style::{Modifier, Style};
-use ratatui::text::Line;
+use ratatui::text::{Line, Span};
 
 use crate::data::{LabelDistribution, ScoreCard};
-use crate::tui::state::{ShownMode, distribution};
+use crate::tui::state::{ShownMode, Signal, distribution};
 use crate::tui::view::paint::Paint;
 use crate::tui::widget::{Bar, Row, columns, rows};
 
@@ -40,49 +40,80 @@ impl Ink {
         self.stale.map_or(style, |(stale, _)| stale)
     }
 
-    /// Whether the numbers are of an older text.
-    fn is_stale(&self) -> bool {
-        self.stale.is_some()
+    /// A sentence made from the numbers.
+    pub fn sentence(&self, text: String) -> String {
+        match self.stale {
+            Some((_, mark)) => format!("{}{mark}", text.trim_end_matches('.')),
+            None => text,
+        }
+    }
+
+    /// What follows a share of a hundred.
+    fn percent(&self) -> &'static str {
+        self.stale.map_or("%", |(_, mark)| mark)
     }
 }
 
-/// `ANSWER   self-eval 6.4 ± 1.2`, and `fused 0.78` where there is room for one line only.
+/// `ANSWER   self-eval 6.4 ± 1.2`, with `fused 0.78` between where asked for and where it fits.
 pub fn verdict(
     card: &ScoreCard,
     paint: &Paint<'_>,
     ink: &Ink,
     width: usize,
-    one_line: bool,
+    with_fused: bool,
 ) -> Line<'static> {
+    let dim = paint.style("ui.text.dim");
     let mut left = Row::new();
+    let mut fused = Row::new();
     let mut right = Row::new();
-    let decision = paint.decide(card);
-    if let Some(decision) = decision {
+    if let Some(decision) = paint.decide(card) {
         let verdict = decision.verdict(paint.threshold);
         let style = paint.verdict(verdict);
-        if ink.is_stale() {
+        if ink.stale.is_some() {
             ink.number(&mut left, verdict.word(), style);
         } else {
             let badge = style.add_modifier(Modifier::REVERSED | Modifier::BOLD);
             left.push(format!(" {} ", verdict.word()), badge);
         }
-        if one_line && card.fused.is_some() {
-            left.push("  fused ", paint.style("ui.text.dim"));
-            let style = paint.decision(decision);
-            ink.number(
-                &mut left,
-                format!("{:.2}", card.fused.unwrap_or(0.0)),
-                style,
-            );
+        if with_fused && decision.signal == Signal::Fused {
+            fused.push(format!("  {} ", decision.signal.word()), dim);
+            let number = format!("{:.2}", decision.value);
+            ink.number(&mut fused, number, paint.decision(decision));
         }
     }
     if let Some(shown) = distribution(card, paint.mode) {
-        right.push("self-eval ", paint.style("ui.text.dim"));
+        right.push("self-eval ", dim);
         let bold = Style::default().add_modifier(Modifier::BOLD);
         ink.number(&mut right, format!("{:.1}", shown.mean()), bold);
+        let mut spread = Row::new();
         let sign = paint.glyphs.plus_minus;
-        let spread = format!(" {sign} {:.1}", shown.std());
-        right.push(spread, ink.words(paint.style("ui.text.dim")));
+        ink.number(&mut spread, format!(" {sign} {:.1}", shown.std()), dim);
+        if left.width() + fused.width() + right.width() < width {
+            left.extend(fused.fit(width).spans);
+        }
+        if left.width() + right.width() + spread.width() < width {
+            right.extend(spread.fit(width).spans);
+        }
+    }
+    left.with_right(right, width)
+}
+
+/// `fused 0.67   0.17 above`: the number that decides and how far it is from the threshold.
+pub fn deciding(card: &ScoreCard, paint: &Paint<'_>, ink: &Ink, width: usize) -> Line<'static> {
+    let dim = paint.style("ui.text.dim");
+    let mut left = Row::new();
+    let mut right = Row::new();
+    if let Some(decision) = paint.decide(card) {
+        let name = match decision.signal {
+            Signal::Fused => "fused ",
+            Signal::SelfEval => "scaled ",
+        };
+        left.push(name, dim);
+        let style = paint.decision(decision).add_modifier(Modifier::BOLD);
+        ink.number(&mut left, format!("{:.2}", decision.value), style);
+        let margin = decision.value - paint.threshold;
+        let side = if margin >= 0.0 { "above" } else { "below" };
+        ink.number(&mut right, format!("{:.2} {side}", margin.abs()), dim);
     }
     left.with_right(right, width)
 }
@@ -112,61 +143,82 @@ pub fn caret(paint: &Paint<'_>, width: usize) -> Line<'static> {
     row.fit(width)
 }
 
-/// Both modes side by side, then what compares texts.
-pub fn signals(card: &ScoreCard, paint: &Paint<'_>, ink: &Ink, width: usize) -> Vec<Line<'static>> {
+/// Both modes side by side, then what compares texts. Not `whole`: only what is not said
+/// elsewhere on a short card.
+pub fn signals(
+    card: &ScoreCard,
+    paint: &Paint<'_>,
+    ink: &Ink,
+    width: usize,
+    whole: bool,
+) -> Vec<Line<'static>> {
     let dim = paint.style("ui.text.dim");
     let modes = modes(card, paint);
-    let name_width = 10;
-    let column = (width.saturating_sub(name_width) / 2).max(8);
+    let column = (width.saturating_sub(NAME) / 2).max(8);
     let mut lines = Vec::new();
     let mut head = Row::new();
-    head.pad(name_width);
+    head.pad(NAME);
     for (name, _, style) in &modes {
-        let mut cell = Row::new();
-        cell.push(*name, *style).pad(column);
-        head.extend(cell.fit(column).spans);
+        head.extend(cell(column, |part| {
+            part.push(*name, *style);
+        }));
     }
     lines.push(head.fit(width));
-    let mut table = |title: &str, cell: &dyn Fn(&LabelDistribution) -> String, strong: bool| {
+    let mut table = |title: &str, text: &dyn Fn(&LabelDistribution) -> String, strong: bool| {
         let mut row = Row::new();
-        row.push(title, dim).pad(name_width);
+        row.push(title, dim).pad(NAME);
         for (_, distribution, style) in &modes {
-            let mut part = Row::new();
-            let style = if strong { *style } else { Style::default() };
-            ink.number(&mut part, cell(distribution), style);
-            part.pad(column);
-            row.extend(part.fit(column).spans);
+            let style = style.remove_modifier(Modifier::UNDERLINED);
+            let style = if strong { style } else { Style::default() };
+            row.extend(cell(column, |part| {
+                ink.number(part, text(distribution), style)
+            }));
         }
         lines.push(row.fit(width));
     };
     let sign = paint.glyphs.plus_minus;
-    table(
-        "self-eval",
-        &|d| format!("{:.1} {sign} {:.1}", d.mean(), d.std()),
-        true,
-    );
-    table("on labels", &|d| format!("{:.0} %", d.mass * 100.0), false);
-    let cosine_style = paint.style("signal.cosine");
+    let spread = |d: &LabelDistribution| format!("{:.1} {sign} {:.1}", d.mean(), d.std());
+    table("self-eval", &spread, true);
+    let least = modes.iter().map(|(_, d, _)| d.mass).fold(1.0, f64::min);
+    if whole || least < WORTH_TELLING {
+        table("on labels", &|d| format!("{:.0}%", d.mass * 100.0), false);
+    }
+    let style = paint.style("signal.cosine");
     lines.push(measure(
         "cosine",
         card.cosine,
         (-1.0, 1.0),
-        cosine_style,
+        style,
         paint,
         ink,
         width,
     ));
-    let fused_style = paint.style("ui.text");
-    lines.push(measure(
-        "fused",
-        card.fused,
-        (0.0, 1.0),
-        fused_style,
-        paint,
-        ink,
-        width,
-    ));
+    if whole {
+        let style = paint.style("ui.text");
+        lines.push(measure(
+            "fused",
+            card.fused,
+            (0.0, 1.0),
+            style,
+            paint,
+            ink,
+            width,
+        ));
+    }
     lines
+}
+
+/// Columns of the names of signals.
+const NAME: usize = 10;
+/// A judge with less of its probability on labels than this is told of on short cards, too.
+const WORTH_TELLING: f64 = 0.9;
+
+/// A part of a line with a width of its own.
+fn cell(width: usize, fill: impl FnOnce(&mut Row)) -> Vec<Span<'static>> {
+    let mut part = Row::new();
+    fill(&mut part);
+    part.pad(width);
+    part.fit(width).spans
 }
 
 /// A name, its number and a bar over its range; a dash where it is not defined.
@@ -181,15 +233,16 @@ fn measure(
 ) -> Line<'static> {
     let dim = paint.style("ui.text.dim");
     let mut row = Row::new();
-    row.push(name, dim).pad(10);
+    row.push(name, dim).pad(NAME);
     let Some(value) = value else {
         row.push("- needs a reference", dim);
         return row.fit(width);
     };
-    ink.number(&mut row, format!("{value:>5.2}"), style);
-    row.pad(17);
+    ink.number(&mut row, format!("{value:.2}"), style);
+    row.pad(NAME + 7);
     let bar = Bar {
         width: width.saturating_sub(row.width()),
+        thin: true,
         value: Some((value - least) / (most - least)),
         mark: None,
         fill: ink.words(style),
@@ -242,13 +295,8 @@ pub fn label_rows(
         .map(|(_, distribution, style)| (*distribution, ink.words(style.remove_modifier(plain))))
         .collect();
     let marked = rating.map(|rating| (rating, paint.style("label")));
-    rows(
-        &series,
-        width,
-        marked,
-        paint.style("ui.text.dim"),
-        paint.glyphs,
-    )
+    let dim = paint.style("ui.text.dim");
+    rows(&series, width, marked, (dim, ink.percent()), paint.glyphs)
 }
 
 /// Standing bars of the mode shown.
