@@ -52,7 +52,11 @@ struct Row<'a> {
 
 impl<'a> Row<'a> {
     fn meta(&self, name: &str) -> &'a str {
-        self.response.meta.get(name).and_then(Value::as_str).unwrap_or("")
+        self.response
+            .meta
+            .get(name)
+            .and_then(Value::as_str)
+            .unwrap_or("")
     }
 
     fn p(&self) -> f64 {
@@ -80,13 +84,16 @@ impl<'a> Row<'a> {
 }
 
 fn rows(records: &[Record]) -> Vec<Row<'_>> {
-    let rows = records.iter().enumerate().flat_map(|(instruction, record)| {
-        record.responses.iter().map(move |response| Row {
-            record,
-            response,
-            instruction,
-        })
-    });
+    let rows = records
+        .iter()
+        .enumerate()
+        .flat_map(|(instruction, record)| {
+            record.responses.iter().map(move |response| Row {
+                record,
+                response,
+                instruction,
+            })
+        });
     rows.collect()
 }
 
@@ -150,7 +157,10 @@ impl Jury {
                 eprintln!("{n} of {} rows", rows.len());
             }
         })?;
-        eprintln!("{} rows, {:.0} tokens/s", summary.rows, summary.tokens_per_s);
+        eprintln!(
+            "{} rows, {:.0} tokens/s",
+            summary.rows, summary.tokens_per_s
+        );
         let mut scores = Vec::with_capacity(rows.len());
         for line in out.split(|b| *b == b'\n').filter(|l| !l.is_empty()) {
             let row: Value = serde_json::from_slice(line)?;
@@ -170,12 +180,14 @@ fn number(x: Option<f64>) -> String {
 }
 
 fn range(x: Option<Interval>) -> String {
-    x.map_or("–".into(), |i| format!("{:+.3} [{:+.3}, {:+.3}]", i.estimate, i.low, i.high))
+    x.map_or("–".into(), |i| {
+        format!("{:+.3} [{:+.3}, {:+.3}]", i.estimate, i.low, i.high)
+    })
 }
 
 /// One table: judge, surface ridge, their paired difference.
 fn table(title: &str, rows: &[&Row<'_>], judge: &[f64], surface: &[f64]) {
-        let instruction: Vec<usize> = rows.iter().map(|r| r.instruction).collect();
+    let instruction: Vec<usize> = rows.iter().map(|r| r.instruction).collect();
     let p: Vec<f64> = rows.iter().map(|r| r.p()).collect();
     let length: Vec<f64> = rows.iter().map(|r| r.length()).collect();
     let judged = JudgedRows {
@@ -210,18 +222,28 @@ fn table(title: &str, rows: &[&Row<'_>], judge: &[f64], surface: &[f64]) {
         );
     };
     line("judge, 95 %", &intervals(&judged, judge, &resampler));
-    line("judge − ridge, 95 %", &compare(&judged, judge, surface, &resampler));
+    line(
+        "judge − ridge, 95 %",
+        &compare(&judged, judge, surface, &resampler),
+    );
 }
 
 /// Scores of the ridge, without a reference where `free`.
 fn surface(baseline: &Baseline, rows: &[&Row<'_>], free: bool) -> Vec<f64> {
     rows.iter()
-        .map(|r| baseline.score(&if free { r.free() } else { r.triple() }).unwrap_or(f64::NAN))
+        .map(|r| {
+            baseline
+                .score(&if free { r.free() } else { r.triple() })
+                .unwrap_or(f64::NAN)
+        })
         .collect()
 }
 
 fn fit(train: &[&Row<'_>], free: bool) -> Result<Baseline> {
-    let triples: Vec<Triple> = train.iter().map(|r| if free { r.free() } else { r.triple() }).collect();
+    let triples: Vec<Triple> = train
+        .iter()
+        .map(|r| if free { r.free() } else { r.triple() })
+        .collect();
     let roots: Vec<f64> = train.iter().map(|r| r.p().sqrt()).collect();
     let groups: Vec<usize> = train.iter().map(|r| r.instruction).collect();
     fit_baseline(&triples, &roots, &groups).ok_or_else(|| anyhow!("the ridge cannot be fitted"))
@@ -233,10 +255,15 @@ fn embedding(rows: &[&Row<'_>], jury: &Jury, scores: &[Score]) -> Result<Option<
     let mut crossed: Vec<Record> = Vec::new();
     let mut by_category: HashMap<&str, Vec<&Row<'_>>> = HashMap::new();
     for row in rows {
-        by_category.entry(row.meta("dataset")).or_default().push(row);
+        by_category
+            .entry(row.meta("dataset"))
+            .or_default()
+            .push(row);
     }
     for row in rows {
-        let same = by_category.get(row.meta("dataset")).map_or(&[][..], Vec::as_slice);
+        let same = by_category
+            .get(row.meta("dataset"))
+            .map_or(&[][..], Vec::as_slice);
         let nearest = same
             .iter()
             .filter(|o| o.instruction != row.instruction)
@@ -284,8 +311,18 @@ fn main() -> Result<()> {
     let report = |title: &str, rows: &[&Row<'_>], scores: &[Score]| {
         let with: Vec<f64> = scores.iter().map(|s| s.with).collect();
         let free: Vec<f64> = scores.iter().map(|s| s.free).collect();
-        table(&format!("{title}, with reference"), rows, &with, &surface(&ridge, rows, false));
-        table(&format!("{title}, without"), rows, &free, &surface(&ridge_free, rows, true));
+        table(
+            &format!("{title}, with reference"),
+            rows,
+            &with,
+            &surface(&ridge, rows, false),
+        );
+        table(
+            &format!("{title}, without"),
+            rows,
+            &free,
+            &surface(&ridge_free, rows, true),
+        );
     };
     let scores = jury.score(&clean)?;
     report("clean rows (new models, new instructions)", &clean, &scores);
@@ -298,7 +335,10 @@ fn main() -> Result<()> {
 
     let arena: Vec<Record> = read(&arguments.data, "absolute_scores.jsonl.gz")?
         .into_iter()
-        .filter(|r| r.meta.get("source").or(r.responses[0].meta.get("source")) == Some(&"arena_bench_v1".into()))
+        .filter(|r| {
+            r.meta.get("source").or(r.responses[0].meta.get("source"))
+                == Some(&"arena_bench_v1".into())
+        })
         .filter(|r| {
             let key = corpus::key(&r.instruction, r.input.as_deref().unwrap_or(""));
             corpus::is_dev_by_hash("arena_bench_v1", &key)
@@ -325,7 +365,11 @@ fn main() -> Result<()> {
         let kept: Vec<usize> = (0..dev.len()).filter(|i| tuning(&&dev[*i])).collect();
         let rows: Vec<&Row<'_>> = kept.iter().map(|i| dev[*i]).collect();
         let scores: Vec<Score> = kept.iter().map(|i| scores[*i]).collect();
-        report("tuning rows (new models, known instructions)", &rows, &scores);
+        report(
+            "tuning rows (new models, known instructions)",
+            &rows,
+            &scores,
+        );
     }
     Ok(())
 }

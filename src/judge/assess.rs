@@ -165,13 +165,16 @@ impl Judge {
         };
         let has_reference = subject.reference.is_some();
         if let Some(t) = &self.templates.reference
-            && want.self_eval_ref && has_reference {
-                self.ask(&mut plan, t, subject, true)?;
-            }
+            && want.self_eval_ref
+            && has_reference
+        {
+            self.ask(&mut plan, t, subject, true)?;
+        }
         if let Some(t) = &self.templates.free
-            && want.self_eval_free {
-                self.ask(&mut plan, t, subject, false)?;
-            }
+            && want.self_eval_free
+        {
+            self.ask(&mut plan, t, subject, false)?;
+        }
         if let Some(reference) = subject.reference.as_deref().filter(|_| want.cosine) {
             self.embed(&mut plan, &subject.response, false)?;
             plan.known_reference = self.remembered(reference);

@@ -17,10 +17,11 @@ pub fn share() -> Result<PathBuf> {
         places.push(PathBuf::from(set));
     }
     if let Ok(executable) = std::env::current_exe()
-        && let Some(folder) = executable.parent() {
-            places.push(folder.to_owned());
-            places.push(folder.join("../share/juror"));
-        }
+        && let Some(folder) = executable.parent()
+    {
+        places.push(folder.to_owned());
+        places.push(folder.join("../share/juror"));
+    }
     places.push(PathBuf::from("."));
     if let Some(found) = places.iter().find(|p| p.join("sample_data").is_dir()) {
         return Ok(found.clone());

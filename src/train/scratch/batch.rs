@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 use rand::rngs::SmallRng;
-use rand::seq::IndexedRandom;
+use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{RngExt, SeedableRng};
 use tokenizers::Tokenizer;
 
@@ -21,6 +21,12 @@ struct Answer {
     tokens: Vec<u32>,
     quality: Option<f64>,
     origin: Origin,
+}
+
+impl Answer {
+    fn is_decent(&self) -> bool {
+        self.quality.is_some_and(|q| q >= 4.7) && self.tokens.len() >= 12
+    }
 }
 
 /// A group in tokens.
@@ -47,7 +53,11 @@ pub struct Batches<'a> {
     rated: Vec<(usize, usize)>,
     instruct: Vec<usize>,
     chosen: Vec<usize>,
+    /// Groups with at least three decent answers.
+    discussed: Vec<usize>,
     refusals: Vec<Vec<u32>>,
+    /// Token ids that end a sentence or a line.
+    sentence_ends: Vec<bool>,
 }
 
 /// Keeps the two ends of a text that is too long.
@@ -57,6 +67,15 @@ pub fn cut_middle(mut tokens: Vec<u32>, limit: usize) -> Vec<u32> {
         tokens.drain(head..tokens.len() - (limit - head));
     }
     tokens
+}
+
+/// Which ids end a sentence or a line, as byte-level BPE writes them.
+fn sentence_ends(tokenizer: &Tokenizer) -> Vec<bool> {
+    let size = tokenizer.get_vocab_size(true) as u32;
+    let ends = |token: String| token.ends_with(['.', '!', '?', 'Ċ']);
+    (0..size)
+        .map(|id| tokenizer.id_to_token(id).is_some_and(ends))
+        .collect()
 }
 
 fn refuses(text: &str) -> bool {
@@ -137,8 +156,10 @@ impl<'a> Batches<'a> {
             rated,
             instruct: which(|g| g.plain.is_some()),
             chosen: which(|g| !g.choices.is_empty()),
+            discussed: which(|g| g.answers.iter().filter(|a| a.is_decent()).count() >= 3),
             groups,
             refusals,
+            sentence_ends: sentence_ends(tokenizer),
         })
     }
 
@@ -167,7 +188,13 @@ impl<'a> Batches<'a> {
             self.twins(&mut pack, rng);
             return Ok(pack);
         }
-        let kinds = [mix.rated_ref, mix.rated_free, mix.instruct, mix.pair];
+        let kinds = [
+            mix.rated_ref,
+            mix.rated_free,
+            mix.instruct,
+            mix.short,
+            mix.pair,
+        ];
         while pack.len() < self.config.training.pack_tokens {
             let mut draw = rng.random_range(0.0..kinds.iter().sum::<f64>());
             let kind = kinds.iter().position(|k| {
@@ -178,6 +205,7 @@ impl<'a> Batches<'a> {
                 Some(0) => self.rated_tree(&mut pack, true, rng),
                 Some(1) => self.rated_tree(&mut pack, false, rng),
                 Some(2) => self.instruct_tree(&mut pack, rng)?,
+                Some(3) => self.short_tree(&mut pack, rng),
                 _ => self.pair_tree(&mut pack, rng),
             }
         }
@@ -276,7 +304,7 @@ impl<'a> Batches<'a> {
                     .collect();
                 good.choose(rng).map(|a| a.tokens.as_slice())
             }
-            n if rng.random_bool(0.75) || n == 1 => Some(group.references[0].as_slice()),
+            n if rng.random_bool(0.8) || n == 1 => Some(group.references[0].as_slice()),
             n => Some(group.references[rng.random_range(1..n)].as_slice()),
         };
         let mut tree = self.root(pack, &group.task, reference);
@@ -302,9 +330,10 @@ impl<'a> Batches<'a> {
             self.rate(&mut tree, stranger, UNRELATED, false, rng);
         }
         if rng.random_bool(0.08)
-            && let Some(refusal) = self.refusals.choose(rng) {
-                self.rate(&mut tree, refusal, REFUSAL, false, rng);
-            }
+            && let Some(refusal) = self.refusals.choose(rng)
+        {
+            self.rate(&mut tree, refusal, REFUSAL, false, rng);
+        }
     }
 
     fn instruct_tree(&self, pack: &mut Pack, rng: &mut SmallRng) -> Result<()> {
@@ -345,10 +374,12 @@ impl<'a> Batches<'a> {
         if rng.random_bool(0.2) {
             add(&spoil::salad(plain, rng), 0.5)?;
         }
-        if with_reference && rng.random_bool(0.45)
-            && let Some(text) = spoil::wrong(plain, &strangers.join(" "), rng) {
-                add(&text, 2.0)?;
-            }
+        if with_reference
+            && rng.random_bool(0.45)
+            && let Some(text) = spoil::wrong(plain, &strangers.join(" "), rng)
+        {
+            add(&text, 2.0)?;
+        }
         if let Some(first) = spoil::terse(plain).filter(|_| rng.random_bool(0.3)) {
             add(first, 5.5)?;
         }
@@ -356,15 +387,88 @@ impl<'a> Batches<'a> {
             add(&format!("{plain}\n\n{stranger}"), 4.0)?;
         }
         if rng.random_bool(0.25)
-            && let Some(refusal) = self.refusals.choose(rng) {
-                rated.push((refusal.clone(), REFUSAL));
-            }
+            && let Some(refusal) = self.refusals.choose(rng)
+        {
+            rated.push((refusal.clone(), REFUSAL));
+        }
         let mut tree = self.root(pack, &group.task, reference);
         for (tokens, quality) in rated {
             let cut = quality > 6.0 && rng.random_bool(0.3);
             self.rate(&mut tree, &tokens, quality, cut, rng);
         }
         Ok(())
+    }
+
+    /// The first sentences of a text, of at most `limit` tokens where a sentence ends within.
+    fn opening<'t>(&self, tokens: &'t [u32], limit: usize) -> &'t [u32] {
+        let within = &tokens[..tokens.len().min(limit)];
+        let is_end = |id: &u32| self.sentence_ends.get(*id as usize) == Some(&true);
+        match within.iter().rposition(is_end) {
+            Some(last) if last >= 7 => &within[..=last],
+            _ => within,
+        }
+    }
+
+    /// Short answers by different hands beside a short reference: what they share is their subject,
+    /// not their words. Lengths are drawn for each, so that they tell nothing.
+    fn short_tree(&self, pack: &mut Pack, rng: &mut SmallRng) {
+        let Some(&g) = self.discussed.choose(rng) else {
+            return;
+        };
+        let group = &self.groups[g];
+        let decent: Vec<&Answer> = group.answers.iter().filter(|a| a.is_decent()).collect();
+        let mut picked: Vec<&Answer> = decent.sample(rng, 4).copied().collect();
+        let reference = match (picked.pop(), group.references.first()) {
+            (_, Some(own)) if rng.random_bool(0.5) => own.as_slice(),
+            (Some(other), _) => other.tokens.as_slice(),
+            (None, _) => return,
+        };
+        let reference = self.opening(reference, rng.random_range(16..130));
+        let with_reference = rng.random_bool(0.75);
+        let mut tree = self.root(pack, &group.task, with_reference.then_some(reference));
+        for answer in &picked {
+            let opening = self.opening(&answer.tokens, rng.random_range(12..120));
+            let quality = 7.2 + 0.5 * (answer.quality.unwrap_or(6.0) - 6.0);
+            self.rate(&mut tree, opening, quality.clamp(6.0, 8.8), false, rng);
+        }
+        for _ in 0..2 {
+            let stranger = self.stranger(g, rng);
+            let opening = self.opening(stranger, rng.random_range(12..120));
+            self.rate(&mut tree, opening, UNRELATED, false, rng);
+        }
+        let Some(answer) = picked.first() else {
+            return;
+        };
+        let limit = rng.random_range(12..100).min(answer.tokens.len());
+        if rng.random_bool(0.25) && !self.ends_well(&answer.tokens[..limit]) {
+            self.rate(&mut tree, &answer.tokens[..limit], 2.5, false, rng);
+        }
+        let opening = self.opening(&answer.tokens, limit);
+        if rng.random_bool(0.15) {
+            let mut salad = opening.to_vec();
+            salad.shuffle(rng);
+            self.rate(&mut tree, &salad, 0.5, false, rng);
+        }
+        if rng.random_bool(0.15) {
+            let again = [opening, opening, opening].concat();
+            self.rate(&mut tree, &again, 3.5, false, rng);
+        }
+        if rng.random_bool(0.15) {
+            let stranger = self.stranger(g, rng);
+            let astray = [opening, self.opening(stranger, 80)].concat();
+            self.rate(&mut tree, &astray, 3.0, false, rng);
+        }
+        if rng.random_bool(0.2)
+            && let Some(refusal) = self.refusals.choose(rng)
+        {
+            let opening = self.opening(refusal, rng.random_range(12..120));
+            self.rate(&mut tree, opening, REFUSAL, false, rng);
+        }
+    }
+
+    fn ends_well(&self, tokens: &[u32]) -> bool {
+        let is_end = |id: &u32| self.sentence_ends.get(*id as usize) == Some(&true);
+        tokens.last().is_none_or(is_end)
     }
 
     fn pair_tree(&self, pack: &mut Pack, rng: &mut SmallRng) {

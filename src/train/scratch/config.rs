@@ -109,6 +109,8 @@ pub struct Mix {
     pub rated_free: f64,
     /// Plain instruction data with made-up failures.
     pub instruct: f64,
+    /// The first sentences of references and answers, with made-up failures.
+    pub short: f64,
     /// Choices between two responses.
     pub pair: f64,
     /// Embedding twins.
@@ -118,11 +120,12 @@ pub struct Mix {
 impl Default for Mix {
     fn default() -> Self {
         Mix {
-            rated_ref: 0.45,
-            rated_free: 0.2,
-            instruct: 0.2,
-            pair: 0.07,
-            twins: 0.08,
+            rated_ref: 0.25,
+            rated_free: 0.12,
+            instruct: 0.28,
+            short: 0.3,
+            pair: 0.05,
+            twins: 0.05,
         }
     }
 }

@@ -249,13 +249,15 @@ pub fn read(data: &Path) -> Result<Corpus> {
     for row in &instruct {
         let output = text(row, "output");
         if let Some(group) = builder.group(row, "instruct")
-            && !output.trim().is_empty() && group.answers.is_empty() {
-                group.answers.push(Answer {
-                    text: output.to_owned(),
-                    quality: None,
-                    origin: Origin::Instruct,
-                });
-            }
+            && !output.trim().is_empty()
+            && group.answers.is_empty()
+        {
+            group.answers.push(Answer {
+                text: output.to_owned(),
+                quality: None,
+                origin: Origin::Instruct,
+            });
+        }
     }
     let mut groups = builder.groups;
     groups.retain(|g| !g.answers.is_empty());

@@ -71,12 +71,14 @@ pub fn wrong(text: &str, strangers: &str, rng: &mut SmallRng) -> Option<String> 
                 changed += 1;
                 return word.chars().map(|c| other_digit(c, rng)).collect();
             }
-            if telling(word) && rng.random_bool(0.4)
-                && let Some(new) = pool.choose(rng) {
-                    changed += 1;
-                    let end: String = word.chars().filter(|c| c.is_whitespace()).collect();
-                    return format!("{}{end}", new.trim_matches(|c: char| !c.is_alphanumeric()));
-                }
+            if telling(word)
+                && rng.random_bool(0.4)
+                && let Some(new) = pool.choose(rng)
+            {
+                changed += 1;
+                let end: String = word.chars().filter(|c| c.is_whitespace()).collect();
+                return format!("{}{end}", new.trim_matches(|c: char| !c.is_alphanumeric()));
+            }
             word.to_owned()
         })
         .collect();

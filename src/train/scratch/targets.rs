@@ -1,8 +1,8 @@
 //! From each source's label to one absolute quality in [0, 9].
 //!
 //! Every map is monotone in its label. The anchor points: an unrelated answer is about 0, a refusal
-//! about 1, a decent answer that loses to a strong reference 3–5, one that draws with GPT-4 Turbo
-//! between 7 and 8, one that beats it 9.
+//! about 1, a decent answer that loses to a strong reference 4–6, one that draws with GPT-4 Turbo
+//! about 8, one that beats it 9.
 
 /// `p`, the probability of beating the reference, where the annotator gives it from token
 /// log-probabilities: half of its information lies in its logarithm (most values are tiny), half
@@ -24,19 +24,19 @@ fn from_three(p: f64, loses: f64, draws: f64, wins: f64) -> f64 {
 /// Quality of an AlpacaEval 2 response, `p` against GPT-4 Turbo.
 pub fn against_gpt4_turbo(p: f64, annotator: &str) -> f64 {
     match annotator {
-        "weighted_gpt4_turbo" => from_continuous(p, 3.0, 2.0, 4.0),
-        _ => from_three(p, 4.0, 7.0, 8.2),
+        "weighted_gpt4_turbo" => from_continuous(p, 4.2, 2.2, 2.6),
+        _ => from_three(p, 5.0, 7.6, 8.6),
     }
 }
 
 /// Quality of an AlpacaEval 1 response, `p` against text-davinci-003.
 pub fn against_davinci(p: f64) -> f64 {
-    from_three(p, 3.2, 4.5, 5.8)
+    from_three(p, 4.2, 5.3, 6.5)
 }
 
 /// Quality of a sample, `p` against gpt-3.5-turbo.
 pub fn against_gpt35(p: f64) -> f64 {
-    from_continuous(p, 3.0, 1.5, 3.2)
+    from_continuous(p, 4.2, 1.6, 2.6)
 }
 
 /// Quality of an absolutely rated response, `share` its place between the ends of the source's
