@@ -18,7 +18,7 @@ pub use filter::{Filter, matched_chars};
 pub use reading::{Decision, ShownMode, Signal, distribution, scaled};
 pub use rows::ListRow;
 pub use scores::{Coverage, Pending, Scores};
-pub use subject::{DataFailure, Loaded, RowError, SubjectKey, key, subject};
+pub use subject::{DataFailure, Loaded, RowError, SubjectKey, key};
 pub use why::why;
 
 use super::glyphs::Glyphs;
@@ -68,6 +68,8 @@ pub struct Generation {
     pub draft: DraftId,
     /// Characters so far.
     pub chars: usize,
+    /// Characters when a score was last asked for.
+    pub scored: usize,
 }
 
 /// What lies over the screen.

@@ -3,7 +3,6 @@
 use sha2::{Digest, Sha256};
 
 use crate::data::Record;
-use crate::run::live::Subject;
 
 /// Stands for the texts of a subject: same texts, same key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -32,17 +31,6 @@ pub fn key(record: &Record, response: &str) -> SubjectKey {
         *byte = hashed;
     }
     SubjectKey(u128::from_le_bytes(bytes))
-}
-
-/// What the judge is given of a response to a record.
-pub fn subject(record: &Record, response: &str) -> Subject {
-    Subject {
-        instruction: record.task(),
-        context: record.context.clone(),
-        reference: record.reference.clone(),
-        rubric: record.rubric.clone(),
-        response: response.to_string(),
-    }
 }
 
 /// A row that could not be read.

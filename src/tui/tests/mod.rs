@@ -3,7 +3,5 @@
 pub mod fixture;
 
 #[cfg(unix)]
-mod live;
-mod look;
 mod screens;
 mod updates;

@@ -85,6 +85,7 @@ pub fn generate(state: &mut State) -> Vec<Effect> {
         ticket,
         draft: id,
         chars: 0,
+        scored: 0,
     });
     let sampling = Sampling {
         seed: state.generated,

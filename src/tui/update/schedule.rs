@@ -1,22 +1,37 @@
 //! What to ask the judge next: the texts under the cursor at once, then those the cursor is likely
 //! to come to.
 
+use crate::data::Subject;
 use crate::run::live::{Command, Lane};
 use crate::tui::effect::Effect;
 use crate::tui::layout::Screen;
-use crate::tui::state::{JudgeStatus, Pending, State, SubjectKey, subject};
+use crate::tui::state::{JudgeStatus, Pending, State, SubjectKey};
 
 /// How many scores are asked for ahead of the cursor.
 const AHEAD: usize = 24;
+/// Characters written between two scores of a response being generated.
+const WRITTEN: usize = 24;
 /// How many records ahead are looked at where the list is not on screen.
 const RECORDS_AHEAD: usize = 12;
 
 /// Asks for what is missing.
 pub fn schedule(state: &mut State) -> Vec<Effect> {
     let mut effects = Vec::new();
-    if matches!(state.judge, JudgeStatus::Ready(_)) && state.generation.is_none() {
-        under_cursor(state, &mut effects);
-        ahead(state, &mut effects);
+    if !matches!(state.judge, JudgeStatus::Ready(_)) {
+        return effects;
+    }
+    let idle = state.scores.interactive().is_none();
+    match &mut state.generation {
+        None => {
+            under_cursor(state, &mut effects);
+            ahead(state, &mut effects);
+        }
+        // Each score waits its turn between two tokens: a few words at a time keep the writing quick.
+        Some(generation) if idle && generation.chars >= generation.scored + WRITTEN => {
+            generation.scored = generation.chars;
+            under_cursor(state, &mut effects);
+        }
+        Some(_) => (),
     }
     effects
 }
@@ -62,12 +77,12 @@ fn under_cursor(state: &mut State, effects: &mut Vec<Effect>) {
     }));
 }
 
-fn current_subject(state: &State) -> Option<crate::run::live::Subject> {
+fn current_subject(state: &State) -> Option<Subject> {
     let record = state.record()?;
     match state.screen {
         Screen::Explore => {
             let response = record.responses.get(state.response)?;
-            Some(subject(record, &response.text))
+            Some(Subject::of(record, &response.text))
         }
         Screen::Judge => {
             let draft = state.draft()?;
@@ -78,8 +93,8 @@ fn current_subject(state: &State) -> Option<crate::run::live::Subject> {
                 .zip(state.keys.get(state.record_index()?)?)
                 .find(|(_, key)| **key == draft.key);
             match same {
-                Some((response, _)) => Some(subject(record, &response.text)),
-                None => Some(subject(record, &draft.text())),
+                Some((response, _)) => Some(Subject::of(record, &response.text)),
+                None => Some(Subject::of(record, &draft.text())),
             }
         }
     }
@@ -116,7 +131,7 @@ fn ahead(state: &mut State, effects: &mut Vec<Effect>) {
         let Some(response) = record.responses.get(response) else {
             continue;
         };
-        let subject = subject(record, &response.text);
+        let subject = Subject::of(record, &response.text);
         let ticket = state.ticket();
         let lane = Lane::Batch;
         state.scores.ask(ticket, pending(key, lane, Some(row)));

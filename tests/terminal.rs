@@ -1,0 +1,234 @@
+//! The real program in a terminal of its own: real data, the real starter, real keys.
+
+use std::io::{Read, Write};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use juror::tui::{ExploreOptions, Loaded, run};
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+
+/// How long a screen may take to come on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+fn size(cols: u16, rows: u16) -> PtySize {
+    PtySize {
+        rows,
+        cols,
+        pixel_width: 0,
+        pixel_height: 0,
+    }
+}
+
+/// A terminal with a program in it.
+struct Pty {
+    child: Box<dyn Child + Send + Sync>,
+    writer: Box<dyn Write + Send>,
+    master: Box<dyn MasterPty + Send>,
+    output: Receiver<Vec<u8>>,
+    parser: vt100::Parser,
+}
+
+impl Pty {
+    fn juror(arguments: &[&str], cols: u16, rows: u16) -> Self {
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_juror"));
+        command.args(arguments);
+        Self::open(command, cols, rows)
+    }
+
+    fn open(mut command: CommandBuilder, cols: u16, rows: u16) -> Self {
+        let pair = native_pty_system().openpty(size(cols, rows)).unwrap();
+        command.cwd(env!("CARGO_MANIFEST_DIR"));
+        command.env("TERM", "xterm-256color");
+        command.env_remove("NO_COLOR");
+        let child = pair.slave.spawn_command(command).unwrap();
+        drop(pair.slave);
+        let mut reader = pair.master.try_clone_reader().unwrap();
+        let (sender, output) = channel();
+        thread::spawn(move || {
+            let mut buffer = [0; 8192];
+            while let Ok(count) = reader.read(&mut buffer) {
+                if count == 0 || sender.send(buffer[..count].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        Pty {
+            child,
+            writer: pair.master.take_writer().unwrap(),
+            master: pair.master,
+            output,
+            parser: vt100::Parser::new(rows, cols, 0),
+        }
+    }
+
+    fn press(&mut self, keys: &str) {
+        self.writer.write_all(keys.as_bytes()).unwrap();
+        self.writer.flush().unwrap();
+    }
+
+    fn resize(&mut self, cols: u16, rows: u16) {
+        self.master.resize(size(cols, rows)).unwrap();
+        self.parser.screen_mut().set_size(rows, cols);
+    }
+
+    fn text(&self) -> String {
+        self.parser.screen().contents()
+    }
+
+    /// Waits until the screen is as wished.
+    fn wait(&mut self, what: &str, wished: impl Fn(&vt100::Screen) -> bool) {
+        let start = Instant::now();
+        while !wished(self.parser.screen()) {
+            assert!(start.elapsed() < PATIENCE, "no {what}:\n{}", self.text());
+            if let Ok(bytes) = self.output.recv_timeout(Duration::from_millis(50)) {
+                self.parser.process(&bytes);
+            }
+        }
+    }
+
+    fn wait_for(&mut self, text: &str) {
+        self.wait(text, |screen| screen.contents().contains(text));
+    }
+
+    /// Waits for a verdict on the score card that nothing marks as old.
+    fn wait_for_score(&mut self) {
+        self.wait("score", |screen| {
+            let text = screen.contents();
+            let verdict = text.contains("ANSWER") || text.contains("DECLINE");
+            verdict && text.contains("self-eval") && text.contains("cosine")
+        });
+    }
+
+    /// Waits for the end and checks that the terminal is as it was before.
+    fn wait_for_end(&mut self) {
+        let start = Instant::now();
+        while self.child.try_wait().unwrap().is_none() {
+            assert!(
+                start.elapsed() < PATIENCE,
+                "it does not end:\n{}",
+                self.text()
+            );
+            while let Ok(bytes) = self.output.try_recv() {
+                self.parser.process(&bytes);
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        self.wait("terminal given back", |screen| {
+            !screen.alternate_screen()
+                && !screen.bracketed_paste()
+                && !screen.hide_cursor()
+                && screen.mouse_protocol_mode() == vt100::MouseProtocolMode::None
+        });
+    }
+}
+
+#[test]
+fn it_scores_what_is_there_and_what_is_typed_and_leaves_the_terminal_as_it_was() {
+    let mut pty = Pty::juror(&[], 120, 40);
+    pty.wait_for("Records");
+    pty.wait_for("starter");
+    pty.wait_for_score();
+    assert!(pty.parser.screen().alternate_screen());
+    pty.press("i and a pinch of salt");
+    pty.wait_for("pinch of salt");
+    pty.press("\u{1b}[200~ pasted\u{1b}[31m words\u{1b}[201~");
+    pty.wait_for("pasted[31m words");
+    pty.wait_for_score();
+    pty.resize(80, 24);
+    pty.wait("narrow layout", |screen| {
+        let first = screen.rows(0, 80).next().unwrap_or_default();
+        first.trim_end().ends_with("responses")
+    });
+    pty.press("\u{3}");
+    pty.wait_for("Ctrl-C again quits");
+    pty.press("\u{3}");
+    pty.wait_for_end();
+    assert!(pty.child.wait().unwrap().success());
+}
+
+#[test]
+fn a_response_is_written_and_can_be_stopped() {
+    let mut pty = Pty::juror(&["sample_data/common.jsonl"], 120, 40);
+    pty.wait_for_score();
+    pty.press("\u{7}");
+    pty.wait("own draft", |screen| screen.contents().contains("yours"));
+    // Either it is still being written, and Ctrl-C stops it, or it has ended and Ctrl-C asks.
+    pty.press("\u{3}");
+    pty.wait("stop or question", |screen| {
+        let text = screen.contents();
+        text.contains("topped") || text.contains("Ctrl-C again quits")
+    });
+    pty.press("\u{1b}");
+    thread::sleep(Duration::from_millis(300));
+    pty.press("\u{1b}q");
+    thread::sleep(Duration::from_millis(300));
+    pty.press("\u{3}\u{3}");
+    pty.wait_for_end();
+}
+
+#[test]
+fn without_a_judge_browsing_goes_on() {
+    let mut pty = Pty::juror(&["--judge", "nowhere"], 80, 24);
+    pty.wait_for("no such folder");
+    pty.press("\u{1b}j");
+    pty.wait_for("Records");
+    pty.press("q");
+    pty.wait_for_end();
+}
+
+#[test]
+fn a_terminal_too_small_is_told_the_size_it_needs() {
+    let mut pty = Pty::juror(&["--no-judge"], 39, 9);
+    pty.wait_for("40");
+    pty.resize(40, 10);
+    pty.wait_for("1/126");
+    pty.press("q");
+    pty.wait_for_end();
+}
+
+#[test]
+fn a_signal_gives_the_terminal_back() {
+    let mut pty = Pty::juror(&[], 120, 40);
+    pty.wait_for("Records");
+    let id = pty.child.process_id().unwrap().to_string();
+    let status = std::process::Command::new("kill")
+        .args(["-TERM", &id])
+        .status();
+    assert!(status.unwrap().success());
+    pty.wait_for_end();
+}
+
+#[test]
+#[ignore = "runs inside the terminal that the next test opens"]
+fn explorer_that_panics() {
+    if std::env::var_os("JUROR_TEST_PANIC").is_none() {
+        return;
+    }
+    run(ExploreOptions {
+        title: "nothing".into(),
+        load: Box::new(|| Ok(Loaded::default())),
+        judge: Some(Box::new(|| panic!("asked to panic"))),
+        theme: None,
+        themes: None,
+        keymap: None,
+        ascii: false,
+        threshold: None,
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_panic_gives_the_terminal_back_and_is_told_there() {
+    let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
+    command.args([
+        "--ignored",
+        "--exact",
+        "terminal::explorer_that_panics",
+        "--nocapture",
+    ]);
+    command.env("JUROR_TEST_PANIC", "1");
+    let mut pty = Pty::open(command, 120, 40);
+    pty.wait_for_end();
+    pty.wait_for("asked to panic");
+}
