@@ -108,12 +108,13 @@ fn without_a_reference_cosine_and_fused_are_null() {
     );
     assert_eq!(rows[0]["labels"]["score"], 4.0);
     assert_eq!(rows[0]["meta"]["note"], serde_json::json!([1]));
-    assert_eq!(rows[1]["mode"], "free");
+    assert_eq!(rows[1]["mode"], "reference-free");
     assert_eq!(
         rows[1]["signals"]["self_eval"],
         rows[1]["signals"]["self_eval_free"]
     );
     for name in ["self_eval_ref", "cosine", "fused"] {
+        assert!(rows[1]["signals"].get(name).is_some(), "null, not missing");
         assert_eq!(rows[1]["signals"][name], Value::Null);
     }
 }
@@ -187,4 +188,30 @@ fn what_is_missing_is_named_with_a_cure() {
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         assert!(said(&output).contains(expected), "{}", said(&output));
     }
+}
+
+#[test]
+fn a_mode_without_a_template_is_an_error_on_the_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let template = folder.path().join("with.txt");
+    std::fs::write(&template, "{instruction}\n{reference}\n{input}\nGrade: ").unwrap();
+    let (rows, _) = score(TWO, &["--template", template.to_str().unwrap()]);
+    assert_eq!(rows[0]["error"], Value::Null);
+    assert!(rows[1]["error"].as_str().unwrap().contains("--template"));
+}
+
+#[test]
+fn an_empty_response_is_like_nothing() {
+    let data = r#"{"instruction":"Name a colour.","reference":"Red.","response":""}"#;
+    let (rows, output) = score(data, &[]);
+    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(rows[0]["signals"]["cosine"], 0.0);
+}
+
+#[test]
+fn a_text_of_many_bytes_a_character_is_cut_too() {
+    let data = serde_json::json!({"instruction": "讲个故事。", "reference": "好。", "response": "从前有座山🏔️。".repeat(900)});
+    let (rows, output) = score(&data.to_string(), &["--signals", "self_eval"]);
+    assert_eq!(rows[0]["error"], Value::Null, "{}", said(&output));
+    assert!(rows[0]["prompt_tokens"].as_u64().unwrap() > 1900);
 }

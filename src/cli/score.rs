@@ -10,9 +10,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::DataArguments;
 use super::judge::JudgeArguments;
+use crate::data::atomic::AtomicFile;
 use crate::data::{self, Record};
 use crate::judge::Judge;
-use crate::run::atomic::AtomicFile;
 use crate::run::score::{Mode, ScoreRun, Scorer, Signal, Summary};
 
 /// Score every response of a data set.
@@ -57,27 +57,33 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     }
     let rows = set.response_count();
     let bar = bar(arguments.quiet, rows);
+    // What can be wrong is found before a model is loaded.
+    let setup = arguments.judge.setup()?;
+    let place = || format!("cannot write {}", arguments.output.display());
+    let file = match to_stdout {
+        true => None,
+        false => Some(AtomicFile::create(&arguments.output).with_context(place)?),
+    };
     let loading = Instant::now();
     let (engine, cast) = arguments.judge.start(|stage, done, total| match total {
         0 => bar.set_message(stage.to_owned()),
         _ => bar.set_message(format!("{stage} {} of {} MB", done >> 20, total >> 20)),
     })?;
-    let judge = Judge::new(cast, arguments.judge.setup()?)?;
+    let judge = Judge::new(cast, setup)?;
     let load_s = loading.elapsed().as_secs_f64();
     let run = ScoreRun {
         mode: arguments.mode,
-        signals: in_order(&arguments.signals),
+        signals: distinct(&arguments.signals),
         strict: arguments.data.strict,
     };
     let scorer = Scorer::new(&judge, &engine, &run);
-    let summary = if to_stdout {
-        scored(scorer, &set.records, &mut io::stdout().lock(), &bar)
-    } else {
-        let place = || format!("cannot write {}", arguments.output.display());
-        let mut file = AtomicFile::create(&arguments.output).with_context(place)?;
-        let summary = scored(scorer, &set.records, &mut file, &bar)?;
-        file.finish().with_context(place)?;
-        Ok(summary)
+    let summary = match file {
+        None => scored(scorer, &set.records, &mut io::stdout().lock(), &bar),
+        Some(mut file) => {
+            let summary = scored(scorer, &set.records, &mut file, &bar)?;
+            file.finish().with_context(place)?;
+            Ok(summary)
+        }
     };
     bar.finish_and_clear();
     let summary = Summary {
@@ -86,19 +92,18 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         ..summary?
     };
     if arguments.json {
-        println!("{}", serde_json::to_string(&summary)?);
+        writeln!(io::stdout(), "{}", serde_json::to_string(&summary)?)?;
     } else if !arguments.quiet {
         eprintln!("{}", sentence(&summary));
     }
     Ok(())
 }
 
-/// `self_eval` is followed by the mode's own name in the rows that have it.
-fn in_order(signals: &[Signal]) -> Vec<Signal> {
-    let mut all = signals.to_vec();
+/// Each signal once, in the order asked.
+fn distinct(signals: &[Signal]) -> Vec<Signal> {
     let mut seen = std::collections::HashSet::new();
-    all.retain(|s| seen.insert(*s));
-    all
+    let new = signals.iter().filter(|s| seen.insert(**s));
+    new.copied().collect()
 }
 
 fn scored(

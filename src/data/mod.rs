@@ -6,6 +6,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod alpaca;
+pub mod atomic;
 pub mod container;
 pub mod conversation;
 pub mod detect;

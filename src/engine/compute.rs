@@ -1,5 +1,7 @@
 //! One task on one model, in forward passes short enough to be interrupted between.
 
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use candle_core::Tensor;
@@ -11,7 +13,7 @@ use super::request::{Answer, Ask, Job, Outcome, Role, Task};
 use crate::model::decoder::{Decoder, State};
 use crate::model::facts::Network;
 use crate::model::sampling::Sampler;
-use crate::model::{ModelError, Result};
+use crate::model::{ModelError, Result, pooling};
 
 /// Tokens of one forward pass.
 const PASS: usize = 256;
@@ -33,7 +35,12 @@ pub struct Computer<'a> {
     pub models: &'a Models,
     pub cache: PrefixCache,
     pub queue: &'a Queue,
+    /// Texts embedded lately: a reference is compared with all responses of its record.
+    pub embedded: HashMap<(Role, Vec<u32>), Vec<f32>>,
 }
+
+/// Embeddings remembered at a time.
+const REMEMBERED: usize = 4096;
 
 impl Computer<'_> {
     /// Runs a job to its end and answers it.
@@ -42,7 +49,12 @@ impl Computer<'_> {
         let mut outcomes = Vec::with_capacity(job.tasks.len());
         let mut answer = None;
         for task in &job.tasks {
-            match self.task(job, task) {
+            // A panic fails this job alone; whoever waits for it is told.
+            let result = catch_unwind(AssertUnwindSafe(|| self.task(job, task)));
+            let result = result.unwrap_or_else(|_| {
+                Err(Stopped::Failed("the engine panicked on this prompt".into()))
+            });
+            match result {
                 Ok(outcome) => outcomes.push(outcome),
                 Err(Stopped::Cancelled) => answer = Some(Answer::Cancelled { id: job.id }),
                 Err(Stopped::Failed(cause)) => answer = Some(Answer::Failed { id: job.id, cause }),
@@ -66,13 +78,7 @@ impl Computer<'_> {
             return Err(Stopped::Failed("the prompt is empty".into()));
         }
         match &task.ask {
-            Ask::Embed => {
-                self.pause(job)?;
-                Ok(Outcome::Embedding {
-                    vector: self.models.of(task.role).embed(&task.ids)?,
-                    computed: task.ids.len(),
-                })
-            }
+            Ask::Embed => self.embed(job, task),
             Ask::Labels(labels) => {
                 let (hidden, state, computed) = self.prompt(job, task.role, &task.ids)?;
                 let next = self.decoder(task.role)?.next_log_probs(&hidden)?;
@@ -101,6 +107,50 @@ impl Computer<'_> {
                 Ok(Outcome::Generated { ids, ended: false })
             }
         }
+    }
+
+    fn embed(&mut self, job: &Job, task: &Task) -> std::result::Result<Outcome, Stopped> {
+        let key = (task.role, task.ids.clone());
+        if let Some(vector) = self.embedded.get(&key) {
+            return Ok(Outcome::Embedding {
+                vector: vector.clone(),
+                computed: 0,
+            });
+        }
+        self.pause(job)?;
+        let vector = match &self.models.of(task.role).network {
+            Network::Bert(bert) => {
+                let mut sum = Decoder::sum_rows(&bert.forward(&task.ids)?)?;
+                pooling::normalize(&mut sum);
+                sum
+            }
+            Network::Decoder(_) => self.mean_hidden(job, task)?,
+        };
+        if self.embedded.len() >= REMEMBERED {
+            self.embedded.clear();
+        }
+        self.embedded.insert(key, vector.clone());
+        Ok(Outcome::Embedding {
+            vector,
+            computed: task.ids.len(),
+        })
+    }
+
+    /// The mean of a decoder's hidden states, pass by pass.
+    fn mean_hidden(&mut self, job: &Job, task: &Task) -> std::result::Result<Vec<f32>, Stopped> {
+        let (mut state, mut sum) = (State::default(), Vec::new());
+        for pass in task.ids.chunks(PASS) {
+            self.pause(job)?;
+            let (hidden, after) = self.decoder(task.role)?.forward(pass, &state)?;
+            state = after;
+            let part = Decoder::sum_rows(&hidden)?;
+            match sum.is_empty() {
+                true => sum = part,
+                false => sum.iter_mut().zip(&part).for_each(|(s, p)| *s += p),
+            }
+        }
+        pooling::normalize(&mut sum);
+        Ok(sum)
     }
 
     fn decoder(&self, role: Role) -> Result<&Decoder> {

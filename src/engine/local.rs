@@ -91,10 +91,8 @@ impl Models {
             embedder: other(&options.embedder)?,
             policy: other(&options.policy)?,
         };
-        for (role, name) in [
-            (Role::Judge, &options.judge),
-            (Role::Policy, &options.judge),
-        ] {
+        let policy = options.policy.as_ref().unwrap_or(&options.judge);
+        for (role, name) in [(Role::Judge, &options.judge), (Role::Policy, policy)] {
             let facts = &models.of(role).facts;
             if !facts.is_decoder {
                 return Err(ModelError::Spec {
@@ -179,13 +177,17 @@ impl Engine {
 }
 
 fn work(options: &Options, queue: &Queue, events: &Sender<LoadEvent>) {
-    match Models::load(options, events) {
+    let load = std::panic::AssertUnwindSafe(|| Models::load(options, events));
+    let loaded = std::panic::catch_unwind(load)
+        .unwrap_or_else(|_| Err(ModelError::Text("loading the model panicked".into())));
+    match loaded {
         Ok(models) => {
             let _ = events.send(LoadEvent::Ready(models.cast()));
             let mut computer = Computer {
                 models: &models,
                 cache: PrefixCache::new(options.cache_bytes),
                 queue,
+                embedded: std::collections::HashMap::new(),
             };
             while let Some(job) = queue.next() {
                 computer.run(&job);

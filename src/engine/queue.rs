@@ -64,6 +64,10 @@ impl Queue {
                         .wait(waiting)
                         .unwrap_or_else(PoisonError::into_inner);
                 }
+                if waiting.closed {
+                    cancelled(&job);
+                    return;
+                }
                 waiting.batch.push_back(job);
             }
         }

@@ -10,7 +10,6 @@ use super::{JudgeError, Result, fusion};
 use crate::data::ScoreCard;
 use crate::engine::local::Cast;
 use crate::engine::{Ask, Outcome, Role, Task};
-use crate::model::facts::Facts;
 use crate::model::pooling;
 
 /// Which numbers are wanted.
@@ -49,9 +48,6 @@ pub struct Setup {
     pub label_prefix: Option<String>,
 }
 
-/// Texts whose embedding is remembered; a reference is compared with all responses of its record.
-const REMEMBERED: usize = 4096;
-
 type LabelTokens = Arc<Vec<Vec<u32>>>;
 
 /// Loaded models with templates: makes prompts and reads their outcomes.
@@ -66,7 +62,6 @@ pub struct Judge {
     embed_tokens: Option<usize>,
     /// Label tokens by the mode and the ids of the template's last words.
     labels: Mutex<HashMap<(bool, Vec<u32>), LabelTokens>>,
-    embeddings: Mutex<HashMap<String, Arc<Vec<f32>>>>,
 }
 
 /// What each outcome of a plan is.
@@ -86,8 +81,8 @@ enum Part {
 pub struct Plan {
     pub tasks: Vec<Task>,
     parts: Vec<Part>,
-    reference: Option<String>,
-    known_reference: Option<Arc<Vec<f32>>>,
+    /// An empty response is like nothing: its cosine is 0.
+    blank: bool,
     fuse_free: bool,
     /// Tokens of the judge's prompts.
     pub prompt_tokens: usize,
@@ -110,23 +105,24 @@ impl Judge {
     /// # Errors
     /// A malformed template file in the model's folder.
     pub fn new(cast: Cast, setup: Setup) -> Result<Self> {
-        let own = |facts: &Facts| TemplateSet::of_model(&facts.path);
-        let embed_tokens = own(&cast.embedder)?.embed_tokens;
+        let embed_tokens = TemplateSet::embed_tokens_of(&cast.embedder.path)?;
         let templates = match setup.templates {
             Some(templates) => templates,
-            None => own(&cast.judge)?,
+            None => TemplateSet::of_model(&cast.judge.path)?,
         };
         let natural = match cast.judge.chat {
             Some(_) => Wrap::Chat,
             None => Wrap::None,
         };
-        let wrap = setup.wrap.or_else(|| templates.wrap.clone());
         let mut templates = templates;
+        let wrap = setup.wrap.or(templates.wrap).unwrap_or(natural);
+        // The hash then covers it.
+        templates.wrap = Some(wrap.clone());
         if let Some(prefix) = setup.label_prefix {
             templates.label_prefix = prefix;
         }
         Ok(Judge {
-            wrap: wrap.unwrap_or(natural),
+            wrap,
             cast,
             templates,
             truncate: setup.truncate,
@@ -134,7 +130,6 @@ impl Judge {
             weight: setup.weight.unwrap_or(0.5),
             embed_tokens,
             labels: Mutex::default(),
-            embeddings: Mutex::default(),
         })
     }
 
@@ -157,8 +152,7 @@ impl Judge {
         let mut plan = Plan {
             tasks: Vec::new(),
             parts: Vec::new(),
-            reference: subject.reference.clone(),
-            known_reference: None,
+            blank: false,
             fuse_free: want.fuse_free,
             prompt_tokens: 0,
             truncated: false,
@@ -176,9 +170,10 @@ impl Judge {
             self.ask(&mut plan, t, subject, false)?;
         }
         if let Some(reference) = subject.reference.as_deref().filter(|_| want.cosine) {
-            self.embed(&mut plan, &subject.response, false)?;
-            plan.known_reference = self.remembered(reference);
-            if plan.known_reference.is_none() {
+            let empty = |text: &str| text.trim().is_empty();
+            plan.blank = empty(&subject.response) || empty(reference);
+            if !plan.blank {
+                self.embed(&mut plan, &subject.response, false)?;
                 self.embed(&mut plan, reference, true)?;
             }
         }
@@ -198,8 +193,8 @@ impl Judge {
         let pieces = template.fill(subject);
         // Room for the longest label behind the prompt.
         let limit = facts.context.saturating_sub(8);
-        let prompt = prompt::make(pieces.clone(), &self.wrap, facts, self.truncate, limit)?;
-        let labels = self.label_tokens(template, &pieces, &prompt)?;
+        let prompt = prompt::make(pieces, &self.wrap, facts, self.truncate, limit)?;
+        let labels = self.label_tokens(template, &prompt)?;
         Ok((prompt, labels.to_vec()))
     }
 
@@ -226,12 +221,7 @@ impl Judge {
     }
 
     /// Tokens of the labels; found once for each ending that prompts of a template have.
-    fn label_tokens(
-        &self,
-        template: &Template,
-        pieces: &[crate::model::tokenizer::Piece],
-        prompt: &Prompt,
-    ) -> Result<LabelTokens> {
+    fn label_tokens(&self, template: &Template, prompt: &Prompt) -> Result<LabelTokens> {
         let data_end = prompt.spans.iter().map(|(_, span)| span.end).max();
         let tail: Vec<u32> = prompt
             .ids
@@ -248,7 +238,7 @@ impl Judge {
         }
         let scale = &self.templates.scale;
         let found = Arc::new(prompt::label_tokens(
-            pieces,
+            &prompt.pieces,
             &self.wrap,
             &self.cast.judge,
             &self.templates.label_prefix,
@@ -258,32 +248,9 @@ impl Judge {
         Ok(found)
     }
 
-    fn remembered(&self, text: &str) -> Option<Arc<Vec<f32>>> {
-        let map = self
-            .embeddings
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        map.get(text).cloned()
-    }
-
-    fn remember(&self, text: &str, vector: Arc<Vec<f32>>) {
-        let mut map = self
-            .embeddings
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if map.len() >= REMEMBERED {
-            map.clear();
-        }
-        map.insert(text.to_owned(), vector);
-    }
-
     fn embed(&self, plan: &mut Plan, text: &str, reference: bool) -> Result<()> {
         let chunks = similarity::encode(&self.cast.embedder, text, self.embed_tokens, self.long)?;
         for (ids, tokens) in chunks {
-            // An empty text without special tokens has nothing to embed: its cosine is 0.
-            if ids.is_empty() {
-                continue;
-            }
             plan.tasks.push(Task {
                 role: Role::Embedder,
                 ids,
@@ -317,6 +284,11 @@ impl Judge {
                         computed,
                     },
                 ) => {
+                    let mass: f64 = probabilities.iter().sum();
+                    if !(mass.is_finite() && mass > 0.0) {
+                        let cause = format!("the judge gave no usable probabilities (mass {mass})");
+                        return Err(JudgeError::Prompt(cause));
+                    }
                     scored.computed_tokens += computed;
                     let distribution = self.templates.scale.distribution(probabilities);
                     match part {
@@ -337,25 +309,25 @@ impl Judge {
                 _ => return Err(JudgeError::Prompt("an outcome of another kind".into())),
             }
         }
-        let known = plan.known_reference.clone();
-        let reference = known.or_else(|| {
-            let vector = Arc::new(pooling::average(&reference));
-            (!vector.is_empty()).then(|| {
-                if let Some(text) = &plan.reference {
-                    self.remember(text, Arc::clone(&vector));
+        let cosine = match (plan.blank, response.is_empty()) {
+            (true, _) => Some(0.0),
+            (false, true) => None,
+            (false, false) => {
+                let (a, b) = (pooling::average(&response), pooling::average(&reference));
+                if a.iter().chain(&b).any(|x| !x.is_finite()) {
+                    return Err(JudgeError::Prompt("the embedding is not finite".into()));
                 }
-                vector
-            })
-        });
-        if let (Some(reference), false) = (reference, response.is_empty()) {
-            let cosine = pooling::cosine(&pooling::average(&response), &reference);
-            scored.card.cosine = Some(cosine);
-            let card = &mut scored.card;
-            let with = card.self_eval_ref.as_ref().filter(|_| !plan.fuse_free);
-            let shown = with.or(card.self_eval_free.as_ref());
-            let ends = self.templates.scale.ends();
-            card.fused = shown.map(|d| fusion::range(d.mean(), ends, cosine, self.weight));
-        }
+                Some(pooling::cosine(&a, &b))
+            }
+        };
+        let card = &mut scored.card;
+        let with = card.self_eval_ref.as_ref().filter(|_| !plan.fuse_free);
+        let shown = with.or(card.self_eval_free.as_ref());
+        let ends = self.templates.scale.ends();
+        card.fused = cosine
+            .zip(shown)
+            .map(|(cosine, d)| fusion::range(d.mean(), ends, cosine, self.weight));
+        card.cosine = cosine;
         Ok(scored)
     }
 }

@@ -30,6 +30,8 @@ pub struct Prompt {
     pub spans: Vec<(&'static str, std::ops::Range<usize>)>,
     /// Whether something was cut.
     pub truncated: bool,
+    /// What it was made of, after cutting and before wrapping.
+    pub pieces: Vec<Piece>,
 }
 
 /// The pieces with what the wrap puts around them, and whether the tokenizer adds its own
@@ -78,7 +80,7 @@ pub fn make(
         let encoded = facts.tokenizer.encode(&all, special)?;
         let over = encoded.ids.len().saturating_sub(limit);
         if over == 0 {
-            return Ok(finished(&all, encoded, truncated));
+            return Ok(finished(pieces, &all, encoded, truncated));
         }
         if truncate == Truncate::Error {
             return Err(JudgeError::Prompt(format!(
@@ -94,7 +96,7 @@ pub fn make(
     )))
 }
 
-fn finished(all: &[Piece], encoded: Encoded, truncated: bool) -> Prompt {
+fn finished(pieces: Vec<Piece>, all: &[Piece], encoded: Encoded, truncated: bool) -> Prompt {
     let mut text = String::new();
     let mut spans = Vec::new();
     for piece in all {
@@ -110,10 +112,12 @@ fn finished(all: &[Piece], encoded: Encoded, truncated: bool) -> Prompt {
         offsets: encoded.offsets,
         spans,
         truncated,
+        pieces,
     }
 }
 
-/// Shortens the response, then the reference, by `over` tokens in all.
+/// Shortens the response, then the reference, by `over` tokens in all (a slot that stands twice loses
+/// its share at both places).
 fn cut(
     pieces: &mut [Piece],
     all: &[Piece],
@@ -124,25 +128,28 @@ fn cut(
     let mut any = false;
     for slot in ["response", "reference"] {
         let mut start = 0;
-        for piece in all {
-            let span = start..start + piece.text.len();
-            start = span.end;
-            if piece.slot != Some(slot) || over == 0 || piece.text.is_empty() {
-                continue;
-            }
-            let tokens: Vec<(usize, usize)> = encoded
-                .offsets
-                .iter()
-                .copied()
-                .filter(|(a, b)| a < b && *a >= span.start && *b <= span.end)
-                .collect();
-            let keep = tokens.len().saturating_sub(over);
-            over -= (tokens.len() - keep).min(over);
-            let text = shortened(&piece.text, span.start, &tokens, keep, truncate);
-            for own in pieces.iter_mut().filter(|p| p.slot == Some(slot)) {
-                any |= own.text != text;
-                own.text.clone_from(&text);
-            }
+        let spans = all.iter().map(|piece| {
+            start += piece.text.len();
+            (piece, start - piece.text.len()..start)
+        });
+        let places: Vec<_> = spans
+            .filter(|(piece, span)| piece.slot == Some(slot) && !span.is_empty())
+            .collect();
+        let Some((piece, span)) = places.first().filter(|_| over > 0) else {
+            continue;
+        };
+        let tokens: Vec<(usize, usize)> = encoded
+            .offsets
+            .iter()
+            .filter(|(a, b)| a < b && *a >= span.start && *b <= span.end)
+            .map(|(a, b)| (a - span.start, b - span.start))
+            .collect();
+        let remove = over.div_ceil(places.len()).min(tokens.len());
+        over = over.saturating_sub(remove * places.len());
+        let text = shortened(&piece.text, &tokens, tokens.len() - remove, truncate);
+        any |= text != piece.text;
+        for own in pieces.iter_mut().filter(|p| p.slot == Some(slot)) {
+            own.text.clone_from(&text);
         }
     }
     match any {
@@ -155,37 +162,35 @@ fn cut(
     }
 }
 
-/// The text with `keep` of its tokens (byte ranges shifted by `start`).
-fn shortened(
-    text: &str,
-    start: usize,
-    tokens: &[(usize, usize)],
-    keep: usize,
-    truncate: Truncate,
-) -> String {
+/// The text with `keep` of its tokens, given as byte ranges. Several tokens may make one character,
+/// and then have its range: such a character goes or stays whole, and it goes rather than stays.
+fn shortened(text: &str, tokens: &[(usize, usize)], keep: usize, truncate: Truncate) -> String {
+    if keep == 0 {
+        return String::new();
+    }
+    if keep >= tokens.len() {
+        return text.to_owned();
+    }
     let head = match truncate {
         Truncate::Middle => keep.div_ceil(2),
         _ => keep,
     };
-    let at = |byte: usize| {
-        let mut byte = (byte - start).min(text.len());
+    let floor = |mut byte: usize| {
         while !text.is_char_boundary(byte) {
             byte -= 1;
         }
         byte
     };
-    let begin = tokens.get(head).map_or(text.len(), |t| at(t.0));
-    let tail = keep - head;
-    let end = match tail {
-        0 => text.len(),
-        _ => tokens
-            .get(tokens.len() - tail)
-            .map_or(text.len(), |t| at(t.0)),
+    let ceil = |mut byte: usize| {
+        while !text.is_char_boundary(byte) {
+            byte += 1;
+        }
+        byte
     };
-    let ending = if tail == 0 {
-        ""
-    } else {
-        &text[end.max(begin)..]
+    let begin = floor(tokens[head].0);
+    let ending = match keep - head {
+        0 => "",
+        tail => &text[ceil(tokens[tokens.len() - tail - 1].1).max(begin)..],
     };
     format!("{}{ending}", &text[..begin])
 }
@@ -228,11 +233,24 @@ mod tests {
     #[test]
     fn a_shortened_text_keeps_its_ends_or_its_beginning() {
         let text = "aa bb cc dd ee";
-        let tokens: Vec<(usize, usize)> = (0..5).map(|i| (10 + 3 * i, 12 + 3 * i)).collect();
-        let of = |keep, how| shortened(text, 10, &tokens, keep, how);
-        assert_eq!(of(3, Truncate::Middle), "aa bb ee");
+        let tokens: Vec<(usize, usize)> = (0..5).map(|i| (3 * i, 3 * i + 2)).collect();
+        let of = |keep, how| shortened(text, &tokens, keep, how);
+        assert_eq!(of(3, Truncate::Middle), "aa bb  ee");
         assert_eq!(of(3, Truncate::Tail), "aa bb cc ");
         assert_eq!(of(0, Truncate::Middle), "");
         assert_eq!(of(5, Truncate::Middle), text);
+    }
+
+    #[test]
+    fn a_character_of_several_tokens_goes_whole() {
+        let text = "äöüß";
+        // Two tokens a character, each with the character's whole range.
+        let tokens: Vec<(usize, usize)> = (0..8).map(|i| (i / 2 * 2, i / 2 * 2 + 2)).collect();
+        for keep in 0..8 {
+            for how in [Truncate::Middle, Truncate::Tail] {
+                let short = shortened(text, &tokens, keep, how);
+                assert!(short.chars().count() * 2 <= keep, "{keep} {short}");
+            }
+        }
     }
 }

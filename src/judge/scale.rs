@@ -36,6 +36,14 @@ impl Scale {
         if values.len() < 2 {
             return Err("a scale needs at least two labels".into());
         }
+        if values.iter().any(|v| !v.is_finite()) {
+            return Err("labels must be finite numbers".into());
+        }
+        let mut sorted = values.clone();
+        sorted.sort_by(f64::total_cmp);
+        if sorted.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Err("two labels have the same value".into());
+        }
         Ok(Scale { labels, values })
     }
 
@@ -88,5 +96,7 @@ mod tests {
         assert_eq!(of(&["1", "2", "10"]).unwrap().values, [1.0, 2.0, 10.0]);
         assert!(of(&["good", "bad"]).is_err());
         assert!(of(&["1"]).is_err());
+        assert!(of(&["5", "5.0"]).is_err());
+        assert!(of(&["1", "inf"]).is_err());
     }
 }

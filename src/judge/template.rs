@@ -170,11 +170,25 @@ impl TemplateSet {
     /// # Errors
     /// A malformed file, named.
     pub fn of_model(folder: &Path) -> Result<Self> {
-        let path = folder.join("juror.toml");
-        match std::fs::read_to_string(&path) {
-            Ok(text) => Self::from_toml(&path.display().to_string(), &text),
-            Err(_) => Self::standard(),
+        match own_file(folder)? {
+            Some((name, text)) => Self::from_toml(&name, &text),
+            None => Self::standard(),
         }
+    }
+
+    /// Longest chunk in tokens that a model's own folder allows when it embeds.
+    ///
+    /// # Errors
+    /// A malformed file, named.
+    pub fn embed_tokens_of(folder: &Path) -> Result<Option<usize>> {
+        let Some((name, text)) = own_file(folder)? else {
+            return Ok(None);
+        };
+        let file: File = toml::from_str(&text).map_err(|e| JudgeError::Template {
+            name,
+            cause: e.to_string(),
+        })?;
+        Ok(file.embed_tokens)
     }
 
     fn from_toml(name: &str, text: &str) -> Result<Self> {
@@ -241,6 +255,14 @@ impl TemplateSet {
                     if twice(&first.reference, &next.reference) || twice(&first.free, &next.free) {
                         return Err(wrong("a second template for the same mode".into()));
                     }
+                    let same = first.scale == next.scale
+                        && first.wrap == next.wrap
+                        && first.label_prefix == next.label_prefix;
+                    if !same {
+                        return Err(wrong(
+                            "labels, wrap or prefix differ from the first file's".into(),
+                        ));
+                    }
                     TemplateSet {
                         reference: first.reference.or(next.reference),
                         free: first.free.or(next.free),
@@ -289,6 +311,20 @@ impl TemplateSet {
             .iter()
             .map(|b| format!("{b:02x}"))
             .collect()
+    }
+}
+
+/// Name and text of a model folder's `juror.toml`, if it has one.
+fn own_file(folder: &Path) -> Result<Option<(String, String)>> {
+    let path = folder.join("juror.toml");
+    let name = path.display().to_string();
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok(Some((name, text))),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(JudgeError::Template {
+            name,
+            cause: e.to_string(),
+        }),
     }
 }
 

@@ -10,7 +10,7 @@ use super::chat::ChatTemplate;
 use super::config::DecoderConfig;
 use super::decoder::Decoder;
 use super::tokenizer::Tokenizer;
-use super::{ModelError, Result, files, pooling, spec};
+use super::{ModelError, Result, files, spec};
 
 /// What computes.
 pub enum Network {
@@ -109,7 +109,9 @@ impl Model {
         let tokenizer = Tokenizer::read(&tokenizer_path)?;
         let chat = ChatTemplate::read(folder)?;
         let weights = files::weight_files(folder)?;
-        let extra = [config_path.clone(), tokenizer_path];
+        let mut extra = vec![config_path.clone(), tokenizer_path];
+        let shaping = ["tokenizer_config.json", "chat_template.jinja"].map(|n| folder.join(n));
+        extra.extend(shaping.into_iter().filter(|p| p.is_file()));
         let loaded = files::load(&weights, &extra, device, |done, total| {
             progress("weights", done, total);
         })?;
@@ -150,19 +152,5 @@ impl Model {
                 is_decoder,
             }),
         })
-    }
-
-    /// The unit embedding of one chunk: mean over all its tokens' hidden states.
-    ///
-    /// # Errors
-    /// A chunk longer than the context, or what the tensor library says.
-    pub fn embed(&self, ids: &[u32]) -> Result<Vec<f32>> {
-        let hidden = match &self.network {
-            Network::Decoder(decoder) => decoder.forward(ids, &Default::default())?.0,
-            Network::Bert(bert) => bert.forward(ids)?,
-        };
-        let mut sum = Decoder::sum_rows(&hidden)?;
-        pooling::normalize(&mut sum);
-        Ok(sum)
     }
 }

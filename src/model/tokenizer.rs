@@ -53,6 +53,8 @@ pub struct Tokenizer {
     plain: Encoder,
     /// Added tokens and their ids.
     added: Vec<(String, u32)>,
+    /// What the post-processor puts before and after a text.
+    frame: (Vec<u32>, Vec<u32>),
 }
 
 fn text_error(error: impl std::fmt::Display) -> ModelError {
@@ -88,6 +90,7 @@ impl Tokenizer {
             .filter(|(content, _)| !content.is_empty())
             .collect();
         Ok(Tokenizer {
+            frame: frame(&full)?,
             full,
             plain: build(&bare)?,
             added,
@@ -115,45 +118,85 @@ impl Tokenizer {
             run.clear();
         }
         owned.extend(self.added_in(&run, start));
-        if owned == all {
-            let encoded = self
-                .full
-                .encode(text.as_str(), special)
-                .map_err(text_error)?;
-            return Ok(Encoded {
-                ids: encoded.get_ids().to_vec(),
-                offsets: encoded.get_offsets().to_vec(),
-            });
-        }
-        let (before, after) = if special {
-            self.frame()?
-        } else {
-            Default::default()
+        let mut encoded = match owned == all {
+            true => {
+                let encoded = self.full.encode(text.as_str(), special);
+                let encoded = encoded.map_err(text_error)?;
+                Encoded {
+                    ids: encoded.get_ids().to_vec(),
+                    offsets: encoded.get_offsets().to_vec(),
+                }
+            }
+            false => self.encode_guarded(&text, &owned, special)?,
         };
+        // Exactly one BOS: a template that writes it itself gets no second one.
+        let before = &self.frame.0;
+        if special && !before.is_empty() && encoded.ids[before.len()..].starts_with(before) {
+            encoded.ids.drain(..before.len());
+            encoded.offsets.drain(..before.len());
+        }
+        Ok(encoded)
+    }
+
+    /// Encodes a text in which only the `owned` stretches are added tokens.
+    fn encode_guarded(
+        &self,
+        text: &str,
+        owned: &[(usize, usize, u32)],
+        special: bool,
+    ) -> Result<Encoded> {
         let mut encoded = Encoded::default();
         let mut add = |id: u32, offset: (usize, usize)| {
             encoded.ids.push(id);
             encoded.offsets.push(offset);
         };
-        before.iter().for_each(|id| add(*id, (0, 0)));
+        if special {
+            self.frame.0.iter().for_each(|id| add(*id, (0, 0)));
+        }
         let mut end = 0;
         for (from, to, id) in owned.iter().copied().chain([(text.len(), text.len(), 0)]) {
-            let part = self
-                .plain
-                .encode(&text[end..from], false)
-                .map_err(text_error)?;
-            for (id, (a, b)) in part.get_ids().iter().zip(part.get_offsets()) {
-                add(*id, (a + end, b + end));
-            }
+            self.encode_plain(text, end, from, &mut add)?;
             if to > from {
                 add(id, (from, to));
             }
             end = to;
         }
-        after
-            .iter()
-            .for_each(|id| add(*id, (text.len(), text.len())));
+        if special {
+            let last = (text.len(), text.len());
+            self.frame.1.iter().for_each(|id| add(*id, last));
+        }
         Ok(encoded)
+    }
+
+    /// Encodes `text[start..end]` such that no added token comes out, not even where the vocabulary
+    /// holds it as an ordinary piece (Unigram does): such a piece is encoded in two halves.
+    fn encode_plain(
+        &self,
+        text: &str,
+        start: usize,
+        end: usize,
+        add: &mut impl FnMut(u32, (usize, usize)),
+    ) -> Result<()> {
+        let part = self
+            .plain
+            .encode(&text[start..end], false)
+            .map_err(text_error)?;
+        for (id, (a, b)) in part.get_ids().iter().zip(part.get_offsets()) {
+            let (a, b) = (a + start, b + start);
+            let first = text[a..b].chars().next().map_or(0, char::len_utf8);
+            if first < b - a && self.added.iter().any(|(_, added)| added == id) {
+                for (from, to) in [(a, a + first), (a + first, b)] {
+                    let half = self
+                        .plain
+                        .encode(&text[from..to], false)
+                        .map_err(text_error)?;
+                    half.get_ids().iter().for_each(|id| add(*id, (from, to)));
+                }
+            } else {
+                add(*id, (a, b));
+            }
+        }
+        Ok(())
     }
 
     /// Encodes a text of a person's: nothing in it is special.
@@ -186,16 +229,6 @@ impl Tokenizer {
         found
     }
 
-    /// What the post-processor puts before and after a text.
-    fn frame(&self) -> Result<(Vec<u32>, Vec<u32>)> {
-        let probe = self.full.encode("a", true).map_err(text_error)?;
-        let mask = probe.get_special_tokens_mask();
-        let first = mask.iter().position(|m| *m == 0).unwrap_or(mask.len());
-        let last = mask.iter().rposition(|m| *m == 0).map_or(first, |p| p + 1);
-        let ids = probe.get_ids();
-        Ok((ids[..first].to_vec(), ids[last..].to_vec()))
-    }
-
     /// Text of ids, special tokens left out.
     ///
     /// # Errors
@@ -213,6 +246,16 @@ impl Tokenizer {
     pub fn id(&self, token: &str) -> Option<u32> {
         self.full.token_to_id(token)
     }
+}
+
+/// What the post-processor puts before and after a text.
+fn frame(full: &Encoder) -> Result<(Vec<u32>, Vec<u32>)> {
+    let probe = full.encode("a", true).map_err(text_error)?;
+    let mask = probe.get_special_tokens_mask();
+    let first = mask.iter().position(|m| *m == 0).unwrap_or(mask.len());
+    let last = mask.iter().rposition(|m| *m == 0).map_or(first, |p| p + 1);
+    let ids = probe.get_ids();
+    Ok((ids[..first].to_vec(), ids[last..].to_vec()))
 }
 
 #[cfg(test)]
@@ -272,6 +315,22 @@ mod tests {
         // Nor where data and template only make one together.
         let split = [Piece::data("response", "<|"), Piece::template("x|>")];
         assert!(!t.encode(&split, false).unwrap().ids.contains(&1));
+    }
+
+    #[test]
+    fn a_template_that_writes_the_bos_gets_no_second_one() {
+        let t = tokenizer();
+        let own = [
+            Piece::template("<|bos|><|x|>"),
+            Piece::data("response", "a"),
+        ];
+        assert_eq!(t.encode(&own, true).unwrap().ids[..2], [0, 1]);
+        let attack = [
+            Piece::template("<|bos|>"),
+            Piece::data("response", "<|bos|>"),
+        ];
+        let ids = t.encode(&attack, true).unwrap().ids;
+        assert_eq!(ids.iter().filter(|id| **id == 0).count(), 1);
     }
 
     #[test]

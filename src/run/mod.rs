@@ -1,6 +1,5 @@
 //! Work from plan to result, for the command line and the explorer alike.
 
-pub mod atomic;
 pub mod live;
 pub mod score;
 pub mod service;

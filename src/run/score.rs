@@ -257,6 +257,15 @@ impl<'a> Scorer<'a> {
             cosine: wants(Signal::Cosine) || fused,
             fuse_free: !with_reference,
         };
+        let templates = self.judge.templates();
+        let template = match with_reference {
+            true => &templates.reference,
+            false => &templates.free,
+        };
+        if in_mode && template.is_none() {
+            let cause = "the judge has no template for this mode: give one with --template";
+            return item(State::Ready(Err(cause.into())));
+        }
         let subject = Subject::of(record, &response.text);
         match self.judge.plan(&subject, want) {
             Err(error) => item(State::Ready(Err(error.to_string()))),
@@ -322,6 +331,13 @@ impl<'a> Scorer<'a> {
                 Signal::Fused => card.and_then(|c| c.fused),
             };
             signals.insert(signal.name().into(), value.into());
+            if *signal == Signal::SelfEval {
+                let own = match item.with_reference {
+                    true => Signal::SelfEvalRef,
+                    false => Signal::SelfEvalFree,
+                };
+                signals.insert(own.name().into(), value.into());
+            }
         }
         let (record, response) = (item.record, item.response);
         let mut meta = record.meta.clone();
@@ -338,10 +354,9 @@ impl<'a> Scorer<'a> {
             id: &record.id,
             response_id: &response.id,
             generator: response.generator.as_deref(),
-            mode: if item.with_reference {
-                "reference"
-            } else {
-                "free"
+            mode: match item.with_reference {
+                true => "reference",
+                false => "reference-free",
             },
             signals,
             self_eval: in_mode.map(|d| Distribution {

@@ -119,12 +119,23 @@ struct Service {
 
 impl Service {
     fn run(mut self, inputs: &Receiver<Input>) {
-        for input in inputs {
-            match input {
-                Input::Closed => return,
-                Input::Loaded(Loaded(event)) => self.loaded(event),
-                Input::Command(command) => self.command(command),
-                Input::Answer(answer) => self.answer(answer),
+        while let Ok(first) = inputs.recv() {
+            // Of several keystrokes that wait, only the last text is made into prompts.
+            let inbox: Vec<Input> = std::iter::once(first).chain(inputs.try_iter()).collect();
+            if inbox.iter().any(|input| matches!(input, Input::Closed)) {
+                return;
+            }
+            let last = inbox.iter().rposition(|input| typed(input).is_some());
+            for (n, input) in inbox.into_iter().enumerate() {
+                match (typed(&input), input) {
+                    (Some(ticket), _) if last.is_some_and(|last| n < last) => {
+                        self.tell(Event::Cancelled { ticket });
+                    }
+                    (_, Input::Loaded(Loaded(event))) => self.loaded(event),
+                    (_, Input::Command(command)) => self.command(command),
+                    (_, Input::Answer(answer)) => self.answer(answer),
+                    (_, Input::Closed) => return,
+                }
             }
         }
     }
@@ -188,6 +199,23 @@ impl Service {
                 }
             }
             Command::CancelBatch => {
+                let is_early = |c: &Command| {
+                    matches!(
+                        c,
+                        Command::Score {
+                            lane: Lane::Batch,
+                            ..
+                        }
+                    )
+                };
+                let (gone, kept) = std::mem::take(&mut self.early)
+                    .into_iter()
+                    .partition(is_early);
+                self.early = kept;
+                let gone: Vec<Command> = gone;
+                for ticket in gone.iter().filter_map(ticket_of) {
+                    self.tell(Event::Cancelled { ticket });
+                }
                 let batch = |w: &Waiting| matches!(w, Waiting::Score(_, Lane::Batch));
                 for (ticket, _) in self.waiting.iter().filter(|(_, w)| batch(w)) {
                     self.engine.cancel(*ticket);
@@ -328,6 +356,18 @@ impl Service {
         }
         *shown = text.len();
         self.tell(Event::Token { ticket, text: new });
+    }
+}
+
+/// The ticket of an interactive score.
+fn typed(input: &Input) -> Option<Ticket> {
+    match input {
+        Input::Command(Command::Score {
+            ticket,
+            lane: Lane::Interactive,
+            ..
+        }) => Some(*ticket),
+        _ => None,
     }
 }
 

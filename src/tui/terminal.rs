@@ -100,14 +100,20 @@ pub fn restore() {
     }
 }
 
-/// A panic is told on the terminal as it was before.
+/// A panic of the drawing thread is told on the terminal as it was before. One of another thread
+/// is caught there and told in the explorer, which goes on.
 fn restore_on_panic() {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
+        let drawing = std::thread::current().id();
         let previous = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
-            restore();
-            previous(info);
+            if std::thread::current().id() == drawing {
+                restore();
+            }
+            if !TAKEN.load(Ordering::SeqCst) {
+                previous(info);
+            }
         }));
     });
 }

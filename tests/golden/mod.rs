@@ -11,7 +11,6 @@ use juror::judge::similarity::{self, Long};
 use juror::judge::{Judge, Setup, Signals};
 use juror::model::config::DecoderConfig;
 use juror::model::decoder::{Decoder, State};
-use juror::model::facts::Model;
 use juror::model::pooling;
 use serde_json::Value;
 
@@ -92,28 +91,75 @@ fn the_context_and_the_vocabulary_are_kept() {
 
 #[test]
 fn a_bert_embedder_equals_sentence_transformers() {
-    let folder = here("bert");
-    let model = Model::load(folder.to_str().unwrap(), &Device::Cpu, |_, _, _| ()).unwrap();
+    let folder = here("bert").display().to_string();
+    let (engine, judge) = load(Some(folder));
+    let embedder = &judge.cast().embedder;
     for case in json(here("bert/golden.json")).as_array().unwrap() {
         let text = case["text"].as_str().unwrap();
-        let chunks = similarity::encode(&model.facts, text, None, Long::Truncate).unwrap();
-        let vectors: Vec<_> = chunks
-            .iter()
-            .map(|(ids, tokens)| (model.embed(ids).unwrap(), *tokens))
-            .collect();
-        let got: Vec<f64> = pooling::average(&vectors)
-            .iter()
-            .map(|x| f64::from(*x))
-            .collect();
+        let chunks = similarity::encode(embedder, text, None, Long::Truncate).unwrap();
+        assert_eq!(chunks.len(), 1);
+        let task = Task {
+            role: Role::Embedder,
+            ids: chunks[0].0.clone(),
+            ask: Ask::Embed,
+        };
+        let Outcome::Embedding { vector, .. } = compute(&engine, vec![task]).remove(0) else {
+            panic!("an embedding expected");
+        };
+        let got: Vec<f64> = vector.iter().map(|x| f64::from(*x)).collect();
         close(&got, &numbers(&case["embedding"]), 1e-5);
     }
 }
 
+#[test]
+fn a_text_in_several_passes_has_the_mean_of_all_its_states() {
+    let (engine, judge) = load(None);
+    let tokenizer = &judge.cast().judge.tokenizer;
+    let ids = tokenizer
+        .encode_data(&"one two three. ".repeat(120), true)
+        .unwrap()
+        .ids;
+    assert!(ids.len() > 300, "more than one pass");
+    let task = |ids: &[u32]| Task {
+        role: Role::Embedder,
+        ids: ids.to_vec(),
+        ask: Ask::Embed,
+    };
+    let mut outcomes = compute(&engine, vec![task(&ids), task(&ids)]);
+    let again = outcomes.pop().unwrap();
+    let Outcome::Embedding { vector, computed } = outcomes.pop().unwrap() else {
+        panic!("an embedding expected");
+    };
+    assert_eq!(computed, ids.len());
+    assert_eq!(
+        again,
+        Outcome::Embedding {
+            vector: vector.clone(),
+            computed: 0
+        }
+    );
+    let tensors = candle_core::safetensors::load(
+        sample_data().join("starter/model.safetensors"),
+        &Device::Cpu,
+    );
+    let config = DecoderConfig::read(&sample_data().join("starter/config.json")).unwrap();
+    let decoder = Decoder::new(config, &tensors.unwrap(), &Device::Cpu).unwrap();
+    let (hidden, _) = decoder.forward(&ids, &State::default()).unwrap();
+    let mut whole = Decoder::sum_rows(&hidden).unwrap();
+    pooling::normalize(&mut whole);
+    assert!(pooling::cosine(&whole, &vector) > 0.999_999);
+}
+
 fn starter() -> (Engine, Judge) {
+    load(None)
+}
+
+fn load(embedder: Option<String>) -> (Engine, Judge) {
     let (events, loading) = channel();
     let options = Options {
         judge: sample_data().join("starter").display().to_string(),
         device: "cpu".into(),
+        embedder,
         ..Options::default()
     };
     let engine = Engine::start(options, events).unwrap();

@@ -1,30 +1,23 @@
 //! What survives an interruption, written so that a half-written file is never taken for a whole.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 
+use crate::data::atomic;
 use crate::train::optimizer::Optimizer;
 use crate::train::shape::Shape;
 
-/// Writes bytes beside the target, flushes them to disk, and renames.
+/// Writes a whole file or nothing.
 ///
 /// # Errors
 /// What the file system says, with the path.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
-    let beside = path.with_extension("partial");
-    let write = || -> std::io::Result<()> {
-        let mut file = File::create(&beside)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&beside, path)
-    };
-    write().with_context(|| format!("cannot write {}", path.display()))
+    atomic::write(path, bytes).with_context(|| format!("cannot write {}", path.display()))
 }
 
 fn bytes_of(values: &[f32]) -> Vec<u8> {

@@ -357,6 +357,28 @@ fn writing_does_not_lose_ones_own_words() {
 }
 
 #[test]
+fn what_is_being_written_is_scored_a_few_words_at_a_time() {
+    let mut bench = bench();
+    bench.judge_all();
+    bench.keys("<ctrl-g>");
+    let ticket = bench.state.generation.as_ref().unwrap().ticket;
+    bench.asked();
+    let mut write = |text: &str| {
+        let text = text.to_string();
+        bench.tell(Event::Token { ticket, text });
+        bench.asked()
+    };
+    assert!(write("Six").is_empty(), "too little to score");
+    let asked = write(" minutes in boiling water");
+    assert_eq!(asked.len(), 1);
+    assert_eq!(asked[0].1.response, "Six minutes in boiling water");
+    assert!(
+        write(", then cold water at once.").is_empty(),
+        "one at a time"
+    );
+}
+
+#[test]
 fn a_failed_writing_is_told() {
     let mut bench = bench();
     bench.judge_all();

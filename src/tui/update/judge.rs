@@ -92,11 +92,16 @@ pub fn generate(state: &mut State) -> Vec<Effect> {
         ..Sampling::default()
     };
     state.generated += 1;
-    vec![Effect::Judge(Command::Generate {
-        ticket,
-        instruction: record.task(),
-        sampling,
-    })]
+    // What is scored ahead waits: somebody is watching this.
+    state.scores.drop_batch();
+    vec![
+        Effect::Judge(Command::CancelBatch),
+        Effect::Judge(Command::Generate {
+            ticket,
+            instruction: record.task(),
+            sampling,
+        }),
+    ]
 }
 
 /// Stops writing and keeps the text so far.
