@@ -133,7 +133,7 @@ fn it_scores_what_is_there_and_what_is_typed_and_leaves_the_terminal_as_it_was()
     pty.press("i and a pinch of salt");
     pty.wait_for("pinch of salt");
     pty.press("\u{1b}[200~ pasted\u{1b}[31m words\u{1b}[201~");
-    pty.wait_for("pasted[31m words");
+    pty.wait_for("pasted[31m");
     pty.wait_for_score();
     pty.resize(80, 24);
     pty.wait("narrow layout", |screen| {
@@ -152,7 +152,7 @@ fn a_response_is_written_and_can_be_stopped() {
     let mut pty = Pty::juror(&["sample_data/common.jsonl"], 120, 40);
     pty.wait_for_score();
     pty.press("\u{7}");
-    pty.wait("own draft", |screen| screen.contents().contains("yours"));
+    pty.wait_for("Your own response");
     // Either it is still being written, and Ctrl-C stops it, or it has ended and Ctrl-C asks.
     pty.press("\u{3}");
     pty.wait("stop or question", |screen| {

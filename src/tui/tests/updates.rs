@@ -286,6 +286,7 @@ fn a_response_is_written_token_by_token() {
     bench.keys("<ctrl-g>");
     let effects = bench.take();
     let [
+        Effect::Judge(Command::CancelBatch),
         Effect::Judge(Command::Generate {
             ticket,
             instruction,
