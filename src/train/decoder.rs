@@ -267,6 +267,7 @@ impl Worker {
         grads: &mut [f32],
         pack: &Pack,
         contrast_weight: f32,
+        relevance_weight: f32,
     ) -> LossSums {
         let mut sums = LossSums::default();
         if pack.is_empty() {
@@ -312,6 +313,18 @@ impl Worker {
                 &mut grad_stream,
                 &mut grad_hidden,
             );
+            if layer + 1 == self.shape.layers {
+                let kept = &self.kept[layer];
+                loss::relevance(
+                    pack,
+                    &kept.input,
+                    &kept.input_inverse,
+                    dim,
+                    relevance_weight,
+                    &mut grad_stream,
+                    &mut sums,
+                );
+            }
         }
         let grad_embedding = &mut grads[embedding_at];
         for (grad, id) in grad_stream.chunks(dim).zip(&pack.ids) {
@@ -476,6 +489,7 @@ mod tests {
             kind: AskKind::Language,
         });
         pack.twins = vec![(a, b), (root, c)];
+        pack.relevant = vec![(5..8, true), (8..10, false)];
         pack
     }
 
@@ -487,12 +501,13 @@ mod tests {
             let mut one = pack.clone();
             one.asks = vec![ask.clone()];
             one.twins.clear();
-            let sums = worker.step(weights, &mut unused, &one, 0.0);
+            let sums = worker.step(weights, &mut unused, &one, 0.0, 0.0);
             total += (sums.language + sums.judgment) * f64::from(ask.weight);
         }
         let mut twins = pack.clone();
         twins.asks.clear();
-        total + worker.step(weights, &mut unused, &twins, 0.05).contrast * 0.05
+        let sums = worker.step(weights, &mut unused, &twins, 0.05, 0.2);
+        total + sums.contrast * 0.05 + sums.relevance * 0.2
     }
 
     #[test]
@@ -501,7 +516,7 @@ mod tests {
         let mut worker = Worker::new(&shape);
         let base = weights(&shape);
         let mut grads = vec![0.0; base.len()];
-        worker.step(&base, &mut grads, &pack, 0.05);
+        worker.step(&base, &mut grads, &pack, 0.05, 0.2);
         for tensor in shape.tensors() {
             let norm = vector::dot(&grads[tensor.range.clone()], &grads[tensor.range.clone()]);
             assert!(norm > 0.0, "{} gets no gradient", tensor.name);

@@ -21,6 +21,8 @@ pub struct LossSums {
     pub judgment_count: f64,
     pub contrast: f64,
     pub contrast_count: f64,
+    pub relevance: f64,
+    pub relevance_count: f64,
 }
 
 impl LossSums {
@@ -32,6 +34,8 @@ impl LossSums {
         self.judgment_count += other.judgment_count;
         self.contrast += other.contrast;
         self.contrast_count += other.contrast_count;
+        self.relevance += other.relevance;
+        self.relevance_count += other.relevance_count;
     }
 }
 
@@ -146,6 +150,48 @@ pub fn cross_entropy(
             );
         }
     });
+}
+
+/// Whether each token of a response belongs to the task, read along a fixed direction of the
+/// normalised residual stream that the last block sees (`[tokens, dim]`, `inverse` its 1/rms): the
+/// logistic loss. A rating is one label for hundreds of tokens; this tells every token what the
+/// rating will ask of it. Adds `weight` times the gradient to `grad_stream`.
+pub fn relevance(
+    pack: &Pack,
+    stream: &[f32],
+    inverse: &[f32],
+    dim: usize,
+    weight: f32,
+    grad_stream: &mut [f32],
+    sums: &mut LossSums,
+) {
+    let ones = vec![1.0; dim];
+    let mut unused = vec![0.0; dim];
+    // Signs from the bits of a fixed sequence; the length makes the probe's output about ±4.
+    let probe: Vec<f32> = (0..dim as u32)
+        .map(|i| match (i.wrapping_mul(2_654_435_769) >> 16) & 1 {
+            0 => 4.0 / (dim as f32).sqrt(),
+            _ => -4.0 / (dim as f32).sqrt(),
+        })
+        .collect();
+    let mut grad = vec![0.0; dim];
+    for (rows, is_relevant) in &pack.relevant {
+        for row in rows.clone() {
+            let at = row * dim..(row + 1) * dim;
+            let z = vector::dot(&probe, &stream[at.clone()]) * inverse[row];
+            let p = 1.0 / (1.0 + (-z).exp());
+            let target = if *is_relevant { 1.0 } else { 0.0 };
+            let hit = if *is_relevant { p } else { 1.0 - p };
+            sums.relevance -= f64::from(hit.max(1e-30)).ln();
+            sums.relevance_count += 1.0;
+            for (g, a) in grad.iter_mut().zip(&probe) {
+                *g = weight * (p - target) * a;
+            }
+            let grad_x = &mut grad_stream[at.clone()];
+            let x = &stream[at];
+            vector::rms_norm_backward(grad_x, &mut unused, &grad, x, &ones, inverse[row]);
+        }
+    }
 }
 
 /// The mean of a segment's rows, normalised to length one, and the length before.

@@ -54,6 +54,9 @@ pub struct Pack {
     /// Segments whose mean-pooled embeddings should lie close together, against all other pairs
     /// of the pack.
     pub twins: Vec<(usize, usize)>,
+    /// Rows of responses, and whether they are about the task they stand under: what the probe of
+    /// [`loss::relevance`](super::loss::relevance) is to find there.
+    pub relevant: Vec<(Range<usize>, bool)>,
 }
 
 impl Pack {

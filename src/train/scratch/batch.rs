@@ -211,6 +211,7 @@ impl<'a> Batches<'a> {
         }
         if language_only {
             pack.asks.clear();
+            pack.relevant.clear();
         }
         self.language(&mut pack, language_only, rng);
         Ok(pack)
@@ -259,6 +260,7 @@ impl<'a> Batches<'a> {
         }
         let mut parent = tree.root;
         let mut rest = tokens;
+        let start = tree.pack.len();
         if cut && tokens.len() >= 16 {
             let at = rng.random_range(tokens.len() / 4..tokens.len() * 3 / 4);
             parent = tree.pack.add(Some(parent), &tokens[..at]);
@@ -266,6 +268,14 @@ impl<'a> Batches<'a> {
             rest = &tokens[at..];
         }
         let segment = tree.pack.add(Some(parent), rest);
+        if cut {
+            // Marks of a part that breaks off stand between; the rest alone is enough.
+            let rows = tree.pack.segments[segment].rows.clone();
+            tree.pack.relevant.push((rows, true));
+        } else if quality >= 4.0 || quality <= UNRELATED {
+            let rows = start..tree.pack.len();
+            tree.pack.relevant.push((rows, quality >= 4.0));
+        }
         tree.pack.segments[segment].ends = quality >= 4.0;
         self.ask_quality(tree, segment, quality);
     }
@@ -325,7 +335,7 @@ impl<'a> Batches<'a> {
                 rng,
             );
         }
-        if rng.random_bool(0.35) {
+        if rng.random_bool(0.6) {
             let stranger = self.stranger(g, rng);
             self.rate(&mut tree, stranger, UNRELATED, false, rng);
         }

@@ -74,6 +74,9 @@ pub struct Training {
     pub language_share: f32,
     /// Weight of one term of the contrastive loss.
     pub contrast_weight: f32,
+    /// Weight of telling one token whether it belongs to the task.
+    #[serde(default)]
+    pub relevance_weight: f32,
     /// Minutes between checkpoints.
     pub checkpoint_minutes: f64,
     /// Steps between evaluations on tuning rows.

@@ -187,6 +187,7 @@ impl Loop<'_> {
                     "gradient": length,
                     "language": round(sums.language / sums.language_count.max(1.0)),
                     "judgment": round(sums.judgment / sums.judgment_count.max(1.0)),
+                    "relevance": round(sums.relevance / sums.relevance_count.max(1.0)),
                     "contrast": round(sums.contrast / sums.contrast_count.max(1.0)),
                 }))?;
                 (sums, tokens_then) = (LossSums::default(), self.progress.tokens);
@@ -234,8 +235,13 @@ impl Loop<'_> {
                         let (mut sums, mut tokens) = (LossSums::default(), 0);
                         for index in (t..packs).step_by(threads) {
                             let pack = batches.pack(steps, index, language_only)?;
-                            let contrast = training.contrast_weight;
-                            sums.add(&worker.step(weights, &mut grads, &pack, contrast));
+                            sums.add(&worker.step(
+                                weights,
+                                &mut grads,
+                                &pack,
+                                training.contrast_weight,
+                                training.relevance_weight,
+                            ));
                             tokens += pack.len();
                         }
                         Ok((grads, sums, tokens))
