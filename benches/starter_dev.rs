@@ -105,6 +105,8 @@ struct Score {
     cosine: f64,
 }
 
+const BOTH: [Signal; 3] = [Signal::SelfEvalRef, Signal::SelfEvalFree, Signal::Cosine];
+
 struct Jury {
     engine: Engine,
     judge: Judge,
@@ -132,7 +134,7 @@ impl Jury {
     }
 
     /// Scores rows, in order.
-    fn score(&self, rows: &[&Row<'_>]) -> Result<Vec<Score>> {
+    fn score(&self, rows: &[&Row<'_>], signals: &[Signal]) -> Result<Vec<Score>> {
         let mut records: Vec<Record> = Vec::new();
         for row in rows {
             if records.last().is_none_or(|r| r.id != row.record.id) {
@@ -147,7 +149,7 @@ impl Jury {
         }
         let run = ScoreRun {
             mode: Mode::Auto,
-            signals: vec![Signal::SelfEvalRef, Signal::SelfEvalFree, Signal::Cosine],
+            signals: signals.to_vec(),
             strict: true,
         };
         let mut out = Vec::new();
@@ -280,7 +282,7 @@ fn embedding(rows: &[&Row<'_>], jury: &Jury, scores: &[Score]) -> Result<Option<
         }
     }
     let crossed = self::rows(&crossed).into_iter().collect::<Vec<_>>();
-    let strangers = jury.score(&crossed.iter().collect::<Vec<_>>())?;
+    let strangers = jury.score(&crossed.iter().collect::<Vec<_>>(), &[Signal::Cosine])?;
     let all: Vec<f64> = scores.iter().chain(&strangers).map(|s| s.cosine).collect();
     let own: Vec<bool> = (0..all.len()).map(|i| i < scores.len()).collect();
     Ok(auroc(&all, &own))
@@ -308,24 +310,20 @@ fn main() -> Result<()> {
     let train = part(&|r| r.meta("split") == "train");
     let clean = part(&|r| r.meta("instr_split") == "dev" && r.meta("model_split") == "dev");
     let (ridge, ridge_free) = (fit(&train, false)?, fit(&train, true)?);
-    let report = |title: &str, rows: &[&Row<'_>], scores: &[Score]| {
-        let with: Vec<f64> = scores.iter().map(|s| s.with).collect();
-        let free: Vec<f64> = scores.iter().map(|s| s.free).collect();
-        table(
-            &format!("{title}, with reference"),
-            rows,
-            &with,
-            &surface(&ridge, rows, false),
-        );
-        table(
-            &format!("{title}, without"),
-            rows,
-            &free,
-            &surface(&ridge_free, rows, true),
-        );
+    let with = |title: &str, rows: &[&Row<'_>], scores: &[Score]| {
+        let judge: Vec<f64> = scores.iter().map(|s| s.with).collect();
+        let surface = surface(&ridge, rows, false);
+        table(&format!("{title}, with reference"), rows, &judge, &surface);
     };
-    let scores = jury.score(&clean)?;
-    report("clean rows (new models, new instructions)", &clean, &scores);
+    let free = |title: &str, rows: &[&Row<'_>], scores: &[Score]| {
+        let judge: Vec<f64> = scores.iter().map(|s| s.free).collect();
+        let surface = surface(&ridge_free, rows, true);
+        table(&format!("{title}, without"), rows, &judge, &surface);
+    };
+    let scores = jury.score(&clean, &BOTH)?;
+    let title = "clean rows (new models, new instructions)";
+    with(title, &clean, &scores);
+    free(title, &clean, &scores);
     let auc = embedding(&clean, &jury, &scores)?;
     println!(
         "\nembedding: AUC of the cosine to the reference, own response against one to another \
@@ -346,7 +344,7 @@ fn main() -> Result<()> {
         .collect();
     let arena = rows(&arena);
     let arena: Vec<&Row<'_>> = arena.iter().collect();
-    let scores = jury.score(&arena)?;
+    let scores = jury.score(&arena, &BOTH[..2])?;
     let label = |r: &&Row<'_>| r.response.labels.get("score").copied().unwrap_or(f64::NAN);
     let labels: Vec<f64> = arena.iter().map(label).collect();
     let of = |f: fn(&Score) -> f64| pearson(&scores.iter().map(f).collect::<Vec<_>>(), &labels);
@@ -359,17 +357,13 @@ fn main() -> Result<()> {
 
     if arguments.rows == Rows::All {
         let dev = part(&|r| r.meta("split") == "dev");
-        let scores = jury.score(&dev)?;
-        report("all weighted dev rows", &dev, &scores);
-        let tuning = |r: &&&Row<'_>| r.meta("instr_split") == "train";
-        let kept: Vec<usize> = (0..dev.len()).filter(|i| tuning(&&dev[*i])).collect();
-        let rows: Vec<&Row<'_>> = kept.iter().map(|i| dev[*i]).collect();
-        let scores: Vec<Score> = kept.iter().map(|i| scores[*i]).collect();
-        report(
-            "tuning rows (new models, known instructions)",
-            &rows,
-            &scores,
-        );
+        let scores = jury.score(&dev, &BOTH[..1])?;
+        with("all weighted dev rows", &dev, &scores);
+        let known = |i: &usize| dev[*i].meta("instr_split") == "train";
+        let known: Vec<usize> = (0..dev.len()).filter(known).collect();
+        let rows: Vec<&Row<'_>> = known.iter().map(|i| dev[*i]).collect();
+        let scores: Vec<Score> = known.iter().map(|i| scores[*i]).collect();
+        with("tuning rows (new models, known instructions)", &rows, &scores);
     }
     Ok(())
 }
