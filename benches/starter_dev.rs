@@ -363,7 +363,11 @@ fn main() -> Result<()> {
         let known: Vec<usize> = (0..dev.len()).filter(known).collect();
         let rows: Vec<&Row<'_>> = known.iter().map(|i| dev[*i]).collect();
         let scores: Vec<Score> = known.iter().map(|i| scores[*i]).collect();
-        with("tuning rows (new models, known instructions)", &rows, &scores);
+        with(
+            "tuning rows (new models, known instructions)",
+            &rows,
+            &scores,
+        );
     }
     Ok(())
 }

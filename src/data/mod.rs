@@ -1,7 +1,7 @@
 //! Instructions, responses and labels: plain types, and the readers that fill them.
 //!
-//! [`discover`](discover::discover) turns DATA arguments into files, [`read`](read::read) turns files
-//! into records, [`records`](read::records) does so one at a time. Formats are told by the shape of
+//! [`discover()`] turns DATA arguments into files, [`read()`] turns files
+//! into records, [`records()`] does so one at a time. Formats are told by the shape of
 //! their rows, never by the name of the file.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 

@@ -36,7 +36,7 @@ impl DataSet {
     }
 }
 
-/// Reads files (see [`super::discover`] for folders) into memory. AlpacaEval outputs of several files
+/// Reads files (see [`super::discover()`] for folders) into memory. AlpacaEval outputs of several files
 /// become one record an instruction, with a response from each file.
 pub fn read(paths: &[PathBuf], options: &ReadOptions) -> Result<DataSet, DataError> {
     let mut data = DataSet::default();

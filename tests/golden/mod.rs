@@ -198,15 +198,12 @@ fn the_starter_equals_transformers_from_text_to_probabilities() {
         .collect();
     let set = juror::data::read(&files, &Default::default()).unwrap();
     for case in json(here("starter.json")).as_array().unwrap() {
-        let record = set
-            .records
-            .iter()
-            .find(|r| Value::from(r.id.as_str()) == case["id"]);
+        let record = set.records.iter().find(|r| case["id"] == r.id.as_str());
         let record = record.unwrap();
         let response = record
             .responses
             .iter()
-            .find(|r| Value::from(r.id.as_str()) == case["response"]);
+            .find(|r| case["response"] == r.id.as_str());
         let with_reference = case["with_reference"].as_bool().unwrap();
         let want = Signals {
             self_eval_ref: with_reference,
