@@ -5,8 +5,8 @@
 //! about 8, one that beats it 9.
 
 /// `p`, the probability of beating the reference, where the annotator gives it from token
-/// log-probabilities: half of its information lies in its logarithm (most values are tiny), half
-/// near its upper end. `(low, log, root)` are the weights of 1, `1 + log₁₀(p)/7`, and `√p`.
+/// log-probabilities: most values are tiny and differ in their logarithm, but what counts is the
+/// upper end. `(low, log, root)` are the weights of 1, `1 + log₁₀(p)/7`, and `√p`.
 fn from_continuous(p: f64, low: f64, log: f64, root: f64) -> f64 {
     let p = p.clamp(1e-7, 1.0);
     low + log * (1.0 + p.log10() / 7.0) + root * p.sqrt()
@@ -24,8 +24,8 @@ fn from_three(p: f64, loses: f64, draws: f64, wins: f64) -> f64 {
 /// Quality of an AlpacaEval 2 response, `p` against GPT-4 Turbo.
 pub fn against_gpt4_turbo(p: f64, annotator: &str) -> f64 {
     match annotator {
-        "weighted_gpt4_turbo" => from_continuous(p, 4.2, 2.2, 2.6),
-        _ => from_three(p, 5.0, 7.6, 8.6),
+        "weighted_gpt4_turbo" => from_continuous(p, 4.4, 0.8, 3.8),
+        _ => from_three(p, 4.7, 7.6, 8.7),
     }
 }
 
@@ -36,7 +36,7 @@ pub fn against_davinci(p: f64) -> f64 {
 
 /// Quality of a sample, `p` against gpt-3.5-turbo.
 pub fn against_gpt35(p: f64) -> f64 {
-    from_continuous(p, 4.2, 1.6, 2.6)
+    from_continuous(p, 4.4, 0.8, 3.0)
 }
 
 /// Quality of an absolutely rated response, `share` its place between the ends of the source's
