@@ -12,8 +12,8 @@ use super::corpus::{Corpus, Origin};
 use super::{spoil, targets, tokens};
 use crate::train::pack::{Ask, AskKind, Pack};
 
-const UNRELATED: f64 = 0.3;
-const REFUSAL: f64 = 0.8;
+const UNRELATED: f64 = 0.0;
+const REFUSAL: f64 = 0.5;
 
 /// An answer in tokens.
 #[derive(Debug)]
@@ -361,7 +361,7 @@ impl<'a> Batches<'a> {
             .collect();
         let with_reference = rng.random_bool(0.7);
         let reference = with_reference.then_some(good.tokens.as_slice());
-        let best = if with_reference { 8.4 } else { 6.5 };
+        let best = if with_reference { 8.5 } else { 7.5 };
         let mut rated: Vec<(Vec<u32>, f64)> = Vec::new();
         let limit = self.config.limits.response;
         let mut add = |text: &str, quality: f64| -> Result<()> {
@@ -388,7 +388,7 @@ impl<'a> Batches<'a> {
             && rng.random_bool(0.45)
             && let Some(text) = spoil::wrong(plain, &strangers.join(" "), rng)
         {
-            add(&text, 2.0)?;
+            add(&text, 1.5)?;
         }
         if let Some(first) = spoil::terse(plain).filter(|_| rng.random_bool(0.3)) {
             add(first, 5.5)?;
@@ -438,8 +438,8 @@ impl<'a> Batches<'a> {
         let mut tree = self.root(pack, &group.task, with_reference.then_some(reference));
         for answer in &picked {
             let opening = self.opening(&answer.tokens, rng.random_range(12..120));
-            let quality = 7.2 + 0.5 * (answer.quality.unwrap_or(6.0) - 6.0);
-            self.rate(&mut tree, opening, quality.clamp(6.0, 8.8), false, rng);
+            let quality = 8.2 + 0.3 * (answer.quality.unwrap_or(6.0) - 6.0);
+            self.rate(&mut tree, opening, quality.clamp(7.5, 9.0), false, rng);
         }
         for _ in 0..2 {
             let stranger = self.stranger(g, rng);
