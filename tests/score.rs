@@ -125,6 +125,10 @@ fn a_row_that_cannot_be_scored_says_why_and_the_run_goes_on() {
     assert!(output.status.success());
     assert_eq!(rows[0]["error"], Value::Null);
     assert!(rows[1]["error"].as_str().unwrap().contains("--mode free"));
+    assert!(
+        said(&output).contains("y: there is no reference")
+            || said(&output).contains("there is no reference")
+    );
     assert_eq!(rows[1]["signals"]["self_eval"], Value::Null);
     assert!(said(&output).contains("1 errors"), "{}", said(&output));
     let (rows, output) = score(TWO, &["--mode", "reference", "--strict"]);
@@ -197,7 +201,35 @@ fn a_mode_without_a_template_is_an_error_on_the_row() {
     std::fs::write(&template, "{instruction}\n{reference}\n{input}\nGrade: ").unwrap();
     let (rows, _) = score(TWO, &["--template", template.to_str().unwrap()]);
     assert_eq!(rows[0]["error"], Value::Null);
-    assert!(rows[1]["error"].as_str().unwrap().contains("--template"));
+    assert!(
+        rows[1]["error"]
+            .as_str()
+            .unwrap()
+            .contains("there is no reference")
+    );
+    let free = folder.path().join("free.txt");
+    std::fs::write(&free, "{instruction}\n{response}\nGrade: ").unwrap();
+    let (rows, _) = score(TWO, &["--template", free.to_str().unwrap()]);
+    assert!(
+        rows.iter()
+            .all(|r| r["mode"] == "reference-free" && r["error"].is_null())
+    );
+    let (_, output) = score(
+        TWO,
+        &["--template", free.to_str().unwrap(), "--mode", "reference"],
+    );
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn an_input_is_never_overwritten() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("in.jsonl");
+    std::fs::write(&file, TWO).unwrap();
+    let name = file.to_str().unwrap();
+    let output = juror(&["score", name, "-o", name]);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), TWO);
 }
 
 #[test]

@@ -46,6 +46,16 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     }
     let files = data::discover(&arguments.data.data)?;
     let set = data::read(&files, &arguments.data.options()?)?;
+    let same = |file: &PathBuf| {
+        let real = |p: &Path| p.canonicalize().ok();
+        real(file).is_some() && real(file) == real(&arguments.output)
+    };
+    if !to_stdout && files.iter().any(same) {
+        bail!(
+            "{} is one of the files that are read: name another with -o",
+            arguments.output.display()
+        );
+    }
     for error in set.errors.iter().take(20) {
         eprintln!("juror: {error}");
     }
@@ -76,7 +86,20 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         signals: distinct(&arguments.signals),
         strict: arguments.data.strict,
     };
-    let scorer = Scorer::new(&judge, &engine, &run);
+    let templates = judge.templates();
+    let missing = match arguments.mode {
+        Mode::Reference => templates.reference.is_none(),
+        Mode::Free => templates.free.is_none(),
+        Mode::Auto => false,
+    };
+    if missing {
+        bail!(
+            "there is no template for this --mode: give one with --template (one with {{reference}} serves reference mode, one without serves free)"
+        );
+    }
+    let scorer = Scorer::new(&judge, &engine, &run).on_first_failure(|what| {
+        bar.suspend(|| eprintln!("juror: {what} (the first such row; see `error` in the output)"))
+    });
     let summary = match file {
         None => scored(scorer, &set.records, &mut io::stdout().lock(), &bar),
         Some(mut file) => {
@@ -86,9 +109,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         }
     };
     bar.finish_and_clear();
+    let read_errors = set.errors.len();
     let summary = Summary {
         load_s,
-        errors: summary.as_ref().map_or(0, |s| s.errors) + set.errors.len(),
+        errors: summary.as_ref().map_or(0, |s| s.errors) + read_errors,
         ..summary?
     };
     if arguments.json {
@@ -140,7 +164,14 @@ fn sentence(s: &Summary) -> String {
         n => format!(", {n} cut to fit"),
     };
     format!(
-        "{} responses scored, {} errors{cut}; {} prompt tokens ({} computed) in {:.1} s, {:.0} tok/s; loading took {:.2} s",
-        s.rows, s.errors, s.prompt_tokens, s.computed_tokens, s.score_s, s.tokens_per_s, s.load_s
+        "{} of {} responses scored, {} errors{cut}; {} prompt tokens ({} computed) in {:.1} s, {:.0} tok/s; loading took {:.2} s",
+        s.rows - s.failed,
+        s.rows,
+        s.errors,
+        s.prompt_tokens,
+        s.computed_tokens,
+        s.score_s,
+        s.tokens_per_s,
+        s.load_s
     )
 }

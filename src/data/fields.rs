@@ -111,14 +111,18 @@ impl Fields {
         }
     }
 
-    /// The numeric fields among `names`. A boolean counts as 1 or 0; words in `label` are no number
-    /// and stay.
+    /// The numeric fields among `names`, also where a number is written as text. A boolean counts as
+    /// 1 or 0; words in `label` are no number and stay.
     pub fn labels(&mut self, names: &[String]) -> Result<BTreeMap<String, f64>, FieldError> {
         let mut labels = BTreeMap::new();
         for name in names {
             let number = match self.map.get(name) {
                 None | Some(Value::Null) => continue,
-                Some(Value::String(_)) if name == "label" => continue,
+                Some(Value::String(text)) => match text.trim().parse::<f64>() {
+                    Ok(number) => Some(number).filter(|number| number.is_finite()),
+                    Err(_) if name == "label" => continue,
+                    Err(_) => None,
+                },
                 Some(Value::Bool(flag)) => Some(f64::from(u8::from(*flag))),
                 Some(Value::Number(number)) => number.as_f64().filter(|number| number.is_finite()),
                 Some(_) => None,

@@ -73,6 +73,12 @@ impl FieldMap {
     /// Renames the fields of a row, all at once, so that two may change places. A field in the way of a
     /// new name takes the name that became free.
     pub fn apply(&self, row: &mut Map<String, Value>) {
+        // A row that lacks the source lacks the field: another field of that name is not meant.
+        for (target, source) in &self.pairs {
+            if target != source && !row.contains_key(source.split('.').next().unwrap_or(source)) {
+                row.shift_remove(target);
+            }
+        }
         let found: Vec<(&str, &str, Value)> = self
             .pairs
             .iter()
@@ -148,6 +154,7 @@ mod tests {
             json!({"response": 2, "best": 1})
         );
         assert_eq!(applied("a=b", json!({"c": 1})), json!({"c": 1}));
+        assert_eq!(applied("a=b", json!({"a": 1, "c": 1})), json!({"c": 1}));
     }
 
     #[test]

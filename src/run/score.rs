@@ -100,7 +100,11 @@ struct Row<'a> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Summary {
     pub rows: usize,
+    /// Rows that could not be read or scored.
     pub errors: usize,
+    /// Those among `rows`.
+    #[serde(skip)]
+    pub failed: usize,
     pub truncated: usize,
     pub prompt_tokens: usize,
     pub computed_tokens: usize,
@@ -154,6 +158,8 @@ pub struct Scorer<'a> {
     replies: Sender<Answer>,
     answers: Receiver<Answer>,
     summary: Summary,
+    /// Told of the first row that cannot be scored.
+    first_failure: Box<dyn Fn(&str) + 'a>,
 }
 
 impl<'a> Scorer<'a> {
@@ -176,7 +182,15 @@ impl<'a> Scorer<'a> {
             replies,
             answers,
             summary: Summary::default(),
+            first_failure: Box::new(|_| ()),
         }
+    }
+
+    /// Calls `tell` with the first row that cannot be scored and why; the others are in the output.
+    #[must_use]
+    pub fn on_first_failure(mut self, tell: impl Fn(&str) + 'a) -> Self {
+        self.first_failure = Box::new(tell);
+        self
     }
 
     /// Runs to the end; `progress(rows, prompt_tokens)` is called after each row.
@@ -236,7 +250,9 @@ impl<'a> Scorer<'a> {
         let with_reference = match self.run.mode {
             Mode::Reference => true,
             Mode::Free => false,
-            Mode::Auto => record.reference.is_some(),
+            // The mode whose template there is, where there is only one.
+            Mode::Auto if self.judge.templates().free.is_none() => true,
+            Mode::Auto => record.reference.is_some() && self.judge.templates().reference.is_some(),
         };
         let item = |state| Item {
             record,
@@ -245,7 +261,8 @@ impl<'a> Scorer<'a> {
             state,
         };
         if with_reference && record.reference.is_none() {
-            let cause = "there is no reference: use --mode free or auto";
+            let cause = "there is no reference, and the judge is to be shown one: use --mode free or auto, \
+                         with a template that does without";
             return item(State::Ready(Err(cause.into())));
         }
         let wants = |s: Signal| self.run.signals.contains(&s);
@@ -378,6 +395,10 @@ impl<'a> Scorer<'a> {
         let summary = &mut self.summary;
         summary.rows += 1;
         summary.errors += usize::from(error.is_some());
+        summary.failed += usize::from(error.is_some());
+        if let (Some(cause), 1) = (&error, summary.failed) {
+            (self.first_failure)(&format!("{} / {}: {cause}", record.id, response.id));
+        }
         summary.prompt_tokens += row.prompt_tokens;
         if let Some(scored) = &scored {
             summary.truncated += usize::from(scored.truncated);

@@ -110,6 +110,17 @@ impl Draft {
         self.insert(record, text);
     }
 
+    /// Forgets how the text came about, but for what was there `before`: two steps of undo lead back
+    /// to that.
+    pub fn settle(&mut self, record: &Record, before: &str, theme: &Theme) {
+        let text = self.text();
+        let mut settled = Draft::new(record, before, theme);
+        settled.original.clone_from(&self.original);
+        settled.scored = self.scored;
+        settled.replace(record, &text);
+        *self = settled;
+    }
+
     fn rekey(&mut self, record: &Record) {
         let text = self.text();
         // An unchanged text is the row's own, whatever signs were left out of the editor.

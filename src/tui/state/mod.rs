@@ -66,6 +66,8 @@ pub struct Generation {
     pub ticket: Ticket,
     /// Where the text goes.
     pub draft: DraftId,
+    /// What the draft held before.
+    pub before: String,
     /// Characters so far.
     pub chars: usize,
     /// Characters when a score was last asked for.
@@ -156,6 +158,8 @@ pub struct State {
     pub generated: u64,
 
     pub drafts: BTreeMap<DraftId, Draft>,
+    /// Whether leaving was asked for by the key before.
+    pub asked_to_quit: bool,
     /// The draft of each record that was edited last.
     pub origins: HashMap<usize, Origin>,
     /// Keys go into the editor.
@@ -209,6 +213,7 @@ impl State {
             considered: None,
             generated: 0,
             drafts: BTreeMap::new(),
+            asked_to_quit: false,
             origins: HashMap::new(),
             typing: false,
             register: String::new(),

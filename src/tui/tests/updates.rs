@@ -380,6 +380,32 @@ fn what_is_being_written_is_scored_a_few_words_at_a_time() {
 }
 
 #[test]
+fn after_a_writing_undo_leads_back_to_ones_own_words() {
+    let mut bench = bench();
+    bench.judge_all();
+    bench.keys("<f2>imine<esc><ctrl-g>");
+    let ticket = bench.state.generation.as_ref().unwrap().ticket;
+    for n in 0..200 {
+        let text = format!("word {n} ");
+        bench.tell(Event::Token { ticket, text });
+    }
+    bench.keys("<esc>");
+    assert!(bench.state.draft().unwrap().text().ends_with("word 199 "));
+    bench.keys("i<ctrl-u><ctrl-u>");
+    assert_eq!(bench.state.draft().unwrap().text(), "mine");
+}
+
+#[test]
+fn edits_are_not_left_behind_by_one_key() {
+    let mut bench = bench();
+    bench.keys("imine<esc>q");
+    assert!(!bench.take().contains(&Effect::Quit));
+    assert!(bench.screen().contains("q again quits"));
+    bench.keys("q");
+    assert!(bench.take().contains(&Effect::Quit));
+}
+
+#[test]
 fn a_failed_writing_is_told() {
     let mut bench = bench();
     bench.judge_all();
@@ -406,6 +432,11 @@ fn ctrl_c_cancels_and_then_quits() {
     );
     bench.keys("<ctrl-c>");
     assert!(bench.take().contains(&Effect::Quit));
+    bench.keys("<ctrl-c>j<ctrl-c>");
+    assert!(
+        !bench.take().contains(&Effect::Quit),
+        "another key in between asks anew"
+    );
 }
 
 #[test]

@@ -4,12 +4,12 @@ use super::{editing, judge, moves, overlay};
 use crate::tui::effect::Effect;
 use crate::tui::keymap::Action;
 use crate::tui::layout::{Pane, Screen};
-use crate::tui::state::{DraftId, Origin, State, Tone};
+use crate::tui::state::{Draft, DraftId, Origin, State, Tone};
 
 /// Does an action.
 pub fn run(state: &mut State, action: Action) -> Vec<Effect> {
     match action {
-        Action::Quit => return vec![Effect::Quit],
+        Action::Quit => return quit(state),
         Action::Cancel => return cancel(state),
         Action::Back => return back(state),
         Action::Accept => state.filter.open = false,
@@ -131,7 +131,21 @@ fn back(state: &mut State) -> Vec<Effect> {
     Vec::new()
 }
 
-/// Stops what is going on; with nothing going on, leaves.
+/// Leaves, after a second press where texts were typed that nothing keeps.
+fn quit(state: &mut State) -> Vec<Effect> {
+    let edited = state.drafts.values().any(Draft::is_changed);
+    if edited && !state.asked_to_quit {
+        state.asked_to_quit = true;
+        state.say(
+            Tone::Warning,
+            "Edited responses are not kept; q again quits.",
+        );
+        return Vec::new();
+    }
+    vec![Effect::Quit]
+}
+
+/// Stops what is going on; with nothing going on, leaves when pressed again.
 fn cancel(state: &mut State) -> Vec<Effect> {
     if state.generation.is_some() {
         return judge::stop_generation(state);
@@ -139,10 +153,12 @@ fn cancel(state: &mut State) -> Vec<Effect> {
     if state.typing || state.filter.open {
         state.typing = false;
         state.filter.open = false;
-        state.say(Tone::Plain, "Ctrl-C again quits.");
-        return Vec::new();
+    } else if state.asked_to_quit {
+        return vec![Effect::Quit];
     }
-    vec![Effect::Quit]
+    state.asked_to_quit = true;
+    state.say(Tone::Plain, "Ctrl-C again quits.");
+    Vec::new()
 }
 
 fn copy(state: &mut State) -> Vec<Effect> {

@@ -76,14 +76,17 @@ pub fn generate(state: &mut State) -> Vec<Effect> {
     let Some(record) = records.get(index) else {
         return Vec::new();
     };
+    let mut before = String::new();
     if let Some(draft) = state.drafts.get_mut(&id)
         && !draft.area.is_empty()
     {
+        before = draft.text();
         draft.replace(record, "");
     }
     state.generation = Some(Generation {
         ticket,
         draft: id,
+        before,
         chars: 0,
         scored: 0,
     });
@@ -108,6 +111,7 @@ pub fn generate(state: &mut State) -> Vec<Effect> {
 pub fn stop_generation(state: &mut State) -> Vec<Effect> {
     match state.generation.take() {
         Some(generation) => {
+            keep(state, &generation);
             state.say(Tone::Plain, "Stopped; the text so far is kept.");
             vec![Effect::Judge(Command::Cancel(generation.ticket))]
         }
@@ -134,17 +138,30 @@ fn generated(state: &mut State, ticket: Ticket, text: &str) {
     let Some(generation) = state.generation.as_ref() else {
         return;
     };
-    let id = generation.draft;
-    if !end_generation(state, ticket) {
+    if generation.ticket != ticket {
         return;
     }
+    let id = generation.draft;
     let record = state.records.get(id.record);
     if let (Some(draft), Some(record)) = (state.drafts.get_mut(&id), record)
         && draft.text() != crate::tui::text::clean(text)
     {
         draft.replace(record, text);
     }
+    end_generation(state, ticket);
     state.say(Tone::Plain, "Written.");
+}
+
+/// What was written becomes one change to what was there before, so that undo leads back to it and
+/// not through every token.
+fn keep(state: &mut State, generation: &Generation) {
+    let records = Arc::clone(&state.records);
+    let Some(record) = records.get(generation.draft.record) else {
+        return;
+    };
+    if let Some(draft) = state.drafts.get_mut(&generation.draft) {
+        draft.settle(record, &generation.before, &state.theme);
+    }
 }
 
 /// Whether the ticket was that of the writing going on, which ends.
@@ -153,8 +170,8 @@ fn end_generation(state: &mut State, ticket: Ticket) -> bool {
         .generation
         .as_ref()
         .is_some_and(|generation| generation.ticket == ticket);
-    if ours {
-        state.generation = None;
+    if ours && let Some(generation) = state.generation.take() {
+        keep(state, &generation);
     }
     ours
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use super::effect::Effect;
 use super::key::{Code, Key};
-use super::keymap::{Layer, Lookup};
+use super::keymap::{Action, Layer, Lookup};
 use super::message::Message;
 use super::state::{DataFailure, DataStatus, JudgeStatus, Loaded, State};
 
@@ -51,11 +51,13 @@ pub fn update(state: &mut State, message: Message) -> Vec<Effect> {
 /// Takes a key: adds it to the sequence so far and looks what that means.
 fn press(state: &mut State, key: Key) -> Vec<Effect> {
     state.notice = None;
+    let asked = std::mem::take(&mut state.asked_to_quit);
     let layer = state.layer();
     state.pending_keys.push(key);
     match state.keymap.look_up(layer, &state.pending_keys) {
         Lookup::Found(action) => {
             state.pending_keys.clear();
+            state.asked_to_quit = asked && matches!(action, Action::Quit | Action::Cancel);
             match layer {
                 Layer::Overlay => overlay::run(state, action),
                 _ => action::run(state, action),

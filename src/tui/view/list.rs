@@ -289,8 +289,13 @@ fn response_line(
     row.push(format!("{branch} "), paint.style("ui.border"));
     let right = numbers(state, paint, (record, index), columns);
     let room = columns.saturating_sub(row.width() + right.width() + 1);
-    let id = truncate(&paint.safe(&response.id), room.min(8), glyphs.ellipsis);
     let generator = response.generator.as_deref().unwrap_or_default();
+    // A long id mostly repeats the record's and the generator's: the generator tells more.
+    let most = if generator.is_empty() { room } else { 3 };
+    let id = match paint.safe(&response.id) {
+        id if width(&id) > most && !generator.is_empty() => (index + 1).to_string(),
+        id => truncate(&id, most, glyphs.ellipsis),
+    };
     let room = room.saturating_sub(width(&id) + 1);
     let generator = truncate(&paint.safe(generator), room, glyphs.ellipsis);
     row.push(format!("{id} "), Style::default())

@@ -84,7 +84,7 @@ fn nothing(state: &State, paint: &Paint<'_>) -> Option<Vec<(String, &'static str
             ("There is no record in this data".to_string(), "ui.text"),
             (
                 if state.errors.is_empty() {
-                    "Files may be JSON, JSONL, CSV or Parquet.".to_string()
+                    "Files may be JSON or JSONL, also gzip or zstd.".to_string()
                 } else {
                     "Rows were left out; E shows why.".to_string()
                 },
