@@ -229,14 +229,14 @@ mod tests {
 
     #[test]
     fn a_wrong_type_names_field_expected_and_found() {
-        let mut row = fields(json!({"instruction": 5, "p": "0.3", "id": [1]}));
+        let mut row = fields(json!({"instruction": 5, "p": "high", "id": [1]}));
         assert_eq!(
             row.task().unwrap_err().to_string(),
             "field `instruction`: expected a string, found the number 5"
         );
         assert_eq!(
             row.labels(&["p".into()]).unwrap_err().to_string(),
-            "field `p`: expected a number, found the string \"0.3\""
+            "field `p`: expected a number, found the string \"high\""
         );
         assert!(row.id().unwrap_err().to_string().contains("an array of 1"));
         let row = Fields::within("responses[1].".into(), Map::new());

@@ -43,7 +43,7 @@ fn one_bad_row_is_named_and_skipped() {
             "`output`: expected a string, found an array of 1",
         ),
         (
-            b"{\"instruction\":\"i\",\"response\":\"r\",\"p\":\"0.3\"}",
+            b"{\"instruction\":\"i\",\"response\":\"r\",\"p\":\"high\"}",
             "`p`: expected a number, found the string",
         ),
         (
