@@ -77,6 +77,9 @@ pub struct Training {
     /// Weight of telling one token whether it belongs to the task.
     #[serde(default)]
     pub relevance_weight: f32,
+    /// How far the ratings of each AlpacaEval instruction are moved towards the common mean.
+    #[serde(default)]
+    pub flatten: f64,
     /// Minutes between checkpoints.
     pub checkpoint_minutes: f64,
     /// Steps between evaluations on tuning rows.

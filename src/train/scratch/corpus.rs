@@ -275,9 +275,58 @@ pub fn read(data: &Path) -> Result<Corpus> {
     Ok(Corpus { groups, tuning })
 }
 
+/// Moves the AlpacaEval ratings of each instruction towards one common mean, by `share` of the way.
+///
+/// How well all models do on an instruction cannot be told from a new one; a model that learns it
+/// has learned the instructions by heart.
+pub fn flatten(groups: &mut [Group], share: f64) {
+    let mean = |answers: &mut dyn Iterator<Item = &Answer>| {
+        let rated: Vec<f64> = answers
+            .filter(|a| a.origin == Origin::AlpacaEval2)
+            .filter_map(|a| a.quality)
+            .collect();
+        (!rated.is_empty()).then(|| rated.iter().sum::<f64>() / rated.len() as f64)
+    };
+    let Some(common) = mean(&mut groups.iter().flat_map(|g| &g.answers)) else {
+        return;
+    };
+    for group in groups {
+        let Some(own) = mean(&mut group.answers.iter()) else {
+            continue;
+        };
+        for answer in &mut group.answers {
+            if answer.origin == Origin::AlpacaEval2 {
+                let moved = |q: f64| (q + share * (common - own)).clamp(0.0, 9.0);
+                answer.quality = answer.quality.map(moved);
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn flattened_instructions_keep_their_order_and_share_a_mean() {
+        let group = |qualities: &[f64]| Group {
+            answers: qualities
+                .iter()
+                .map(|q| Answer {
+                    text: String::new(),
+                    quality: Some(*q),
+                    origin: Origin::AlpacaEval2,
+                })
+                .collect(),
+            ..Group::default()
+        };
+        let mut groups = [group(&[3.0, 5.0]), group(&[6.0, 8.0])];
+        flatten(&mut groups, 1.0);
+        for group in &groups {
+            let q: Vec<f64> = group.answers.iter().filter_map(|a| a.quality).collect();
+            assert_eq!(q, [4.5, 6.5]);
+        }
+    }
 
     #[test]
     fn keys_keep_letters_and_digits() {

@@ -34,7 +34,8 @@ pub fn run(config_path: &Path) -> Result<()> {
     let config: Config = toml::from_str(&source).with_context(place)?;
     fs::create_dir_all(&config.output)
         .with_context(|| format!("cannot make {}", config.output.display()))?;
-    let corpus = corpus::read(&config.data)?;
+    let mut corpus = corpus::read(&config.data)?;
+    corpus::flatten(&mut corpus.groups, config.training.flatten);
     let tokenizer = tokenizer(&config, &corpus)?;
     let shape = Shape {
         vocab: tokenizer.get_vocab_size(true),
