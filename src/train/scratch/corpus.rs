@@ -1,15 +1,14 @@
 //! The judge data as groups: an instruction with its references, rated responses and choices.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use flate2::read::GzDecoder;
 use serde_json::Value;
 
 use super::targets;
+use crate::data::source;
 
 /// A response and what is known of it.
 #[derive(Clone, Debug)]
@@ -92,9 +91,8 @@ pub fn is_dev_by_hash(source: &str, key: &str) -> bool {
 /// The rows of one file, with the file's name for errors.
 fn rows(data: &Path, name: &str) -> Result<Vec<Value>> {
     let path: PathBuf = data.join(name);
-    let file = File::open(&path).with_context(|| format!("cannot open {}", path.display()))?;
     let mut rows = Vec::new();
-    for (n, line) in BufReader::new(GzDecoder::new(file)).lines().enumerate() {
+    for (n, line) in source::open(&path)?.lines().enumerate() {
         let place = || format!("{} line {}", path.display(), n + 1);
         let line = line.with_context(place)?;
         rows.push(serde_json::from_str(&line).with_context(place)?);
