@@ -199,15 +199,19 @@ impl Baseline {
         Some(self.ridge.predict(&self.columns(&raw)))
     }
 
+    /// The features of a triple in deviations from the mean of the rows fitted on, within ±4. With a
+    /// baseline fitted beside references, a triple without one has the features of [`FREE`] alone.
+    pub fn standardised(&self, triple: &Triple) -> Vec<f64> {
+        let raw = features(&seen(triple, self.with_reference));
+        (0..raw.len()).map(|i| self.standard(&raw, i)).collect()
+    }
+
+    fn standard(&self, raw: &[f64], place: usize) -> f64 {
+        ((raw[place] - self.mean[place]) / self.scale[place]).clamp(-FURTHEST, FURTHEST)
+    }
+
     fn columns(&self, raw: &[f64]) -> Vec<f64> {
-        let standard: Vec<f64> = self
-            .places
-            .iter()
-            .map(|place| {
-                let z = (raw[*place] - self.mean[*place]) / self.scale[*place];
-                z.clamp(-FURTHEST, FURTHEST)
-            })
-            .collect();
+        let standard: Vec<f64> = self.places.iter().map(|i| self.standard(raw, *i)).collect();
         expand(&standard)
     }
 }

@@ -1,7 +1,7 @@
 //! The decoder's forward pass over a pack and its hand-written backward.
 
 use super::attention::{self, Heads, Saved, Scratch};
-use super::loss::{self, LossSums};
+use super::loss::{self, Auxiliary, LossSums};
 use super::pack::Pack;
 use super::shape::{LayerAt, Layout, Shape};
 use crate::kernel::{View, ViewMut, matmul, vector};
@@ -266,8 +266,7 @@ impl Worker {
         weights: &[f32],
         grads: &mut [f32],
         pack: &Pack,
-        contrast_weight: f32,
-        relevance_weight: f32,
+        auxiliary: Auxiliary,
     ) -> LossSums {
         let mut sums = LossSums::default();
         if pack.is_empty() {
@@ -290,7 +289,7 @@ impl Worker {
             pack,
             &self.hidden,
             dim,
-            contrast_weight,
+            auxiliary.contrast,
             &mut grad_hidden,
             &mut sums,
         );
@@ -315,15 +314,20 @@ impl Worker {
             );
             if layer + 1 == self.shape.layers {
                 let kept = &self.kept[layer];
-                loss::relevance(
-                    pack,
-                    &kept.input,
-                    &kept.input_inverse,
-                    dim,
-                    relevance_weight,
-                    &mut grad_stream,
-                    &mut sums,
-                );
+                for (loss, weight) in [
+                    (loss::relevance as loss::Probe, auxiliary.relevance),
+                    (loss::surface, auxiliary.surface),
+                ] {
+                    loss(
+                        pack,
+                        &kept.input,
+                        &kept.input_inverse,
+                        dim,
+                        weight,
+                        &mut grad_stream,
+                        &mut sums,
+                    );
+                }
             }
         }
         let grad_embedding = &mut grads[embedding_at];
@@ -490,8 +494,15 @@ mod tests {
         });
         pack.twins = vec![(a, b), (root, c)];
         pack.relevant = vec![(5..8, true), (8..10, false)];
+        pack.surfaces = vec![(pack.last_row(leaf), vec![0.5, -1.0, 2.0])];
         pack
     }
+
+    const AUXILIARY: Auxiliary = Auxiliary {
+        contrast: 0.05,
+        relevance: 0.2,
+        surface: 0.1,
+    };
 
     /// The weighted loss that `step` differentiates.
     fn loss_of(worker: &mut Worker, weights: &[f32], pack: &Pack) -> f64 {
@@ -501,13 +512,15 @@ mod tests {
             let mut one = pack.clone();
             one.asks = vec![ask.clone()];
             one.twins.clear();
-            let sums = worker.step(weights, &mut unused, &one, 0.0, 0.0);
+            one.relevant.clear();
+            one.surfaces.clear();
+            let sums = worker.step(weights, &mut unused, &one, Auxiliary::default());
             total += (sums.language + sums.judgment) * f64::from(ask.weight);
         }
         let mut twins = pack.clone();
         twins.asks.clear();
-        let sums = worker.step(weights, &mut unused, &twins, 0.05, 0.2);
-        total + sums.contrast * 0.05 + sums.relevance * 0.2
+        let sums = worker.step(weights, &mut unused, &twins, AUXILIARY);
+        total + sums.contrast * 0.05 + sums.relevance * 0.2 + sums.surface * 0.1
     }
 
     #[test]
@@ -516,7 +529,7 @@ mod tests {
         let mut worker = Worker::new(&shape);
         let base = weights(&shape);
         let mut grads = vec![0.0; base.len()];
-        worker.step(&base, &mut grads, &pack, 0.05, 0.2);
+        worker.step(&base, &mut grads, &pack, AUXILIARY);
         for tensor in shape.tensors() {
             let norm = vector::dot(&grads[tensor.range.clone()], &grads[tensor.range.clone()]);
             assert!(norm > 0.0, "{} gets no gradient", tensor.name);

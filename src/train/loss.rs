@@ -12,6 +12,17 @@ const CHUNK: usize = 64;
 /// Temperature of the contrastive loss.
 const TEMPERATURE: f32 = 0.05;
 
+/// Weights of one term of each loss beside a judgment's 1.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Auxiliary {
+    pub contrast: f32,
+    pub relevance: f32,
+    pub surface: f32,
+}
+
+/// A loss on the residual stream that the last block sees.
+pub type Probe = fn(&Pack, &[f32], &[f32], usize, f32, &mut [f32], &mut LossSums);
+
 /// Weighted sums of losses, and the weights they are to be divided by.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LossSums {
@@ -23,6 +34,8 @@ pub struct LossSums {
     pub contrast_count: f64,
     pub relevance: f64,
     pub relevance_count: f64,
+    pub surface: f64,
+    pub surface_count: f64,
 }
 
 impl LossSums {
@@ -36,6 +49,8 @@ impl LossSums {
         self.contrast_count += other.contrast_count;
         self.relevance += other.relevance;
         self.relevance_count += other.relevance_count;
+        self.surface += other.surface;
+        self.surface_count += other.surface_count;
     }
 }
 
@@ -167,13 +182,8 @@ pub fn relevance(
 ) {
     let ones = vec![1.0; dim];
     let mut unused = vec![0.0; dim];
-    // Signs from the bits of a fixed sequence; the length makes the probe's output about ±4.
-    let probe: Vec<f32> = (0..dim as u32)
-        .map(|i| match (i.wrapping_mul(2_654_435_769) >> 16) & 1 {
-            0 => 4.0 / (dim as f32).sqrt(),
-            _ => -4.0 / (dim as f32).sqrt(),
-        })
-        .collect();
+    // The length makes the probe's output about ±4.
+    let probe = direction(0, dim, 4.0);
     let mut grad = vec![0.0; dim];
     for (rows, is_relevant) in &pack.relevant {
         for row in rows.clone() {
@@ -191,6 +201,51 @@ pub fn relevance(
             let x = &stream[at];
             vector::rms_norm_backward(grad_x, &mut unused, &grad, x, &ones, inverse[row]);
         }
+    }
+}
+
+/// A fixed direction of the given length: signs from the bits of a scrambled counter.
+fn direction(which: u32, dim: usize, length: f32) -> Vec<f32> {
+    let each = length / (dim as f32).sqrt();
+    let sign = |i: u32| {
+        let mixed = (i.wrapping_add(which.wrapping_mul(65_537))).wrapping_mul(2_654_435_769);
+        let mixed = (mixed ^ (mixed >> 15)).wrapping_mul(0x85eb_ca6b);
+        if (mixed >> 16) & 1 == 0 { each } else { -each }
+    };
+    (0..dim as u32).map(sign).collect()
+}
+
+/// The surface features of a response, each read along a fixed direction of the normalised residual
+/// stream that the last block sees at the rated position: squared error. A rating is one noisy number; these are
+/// many exact ones, and what they measure carries over to new instructions. Adds `weight` times the
+/// gradient to `grad_stream`.
+pub fn surface(
+    pack: &Pack,
+    stream: &[f32],
+    inverse: &[f32],
+    dim: usize,
+    weight: f32,
+    grad_stream: &mut [f32],
+    sums: &mut LossSums,
+) {
+    let ones = vec![1.0; dim];
+    let mut unused = vec![0.0; dim];
+    let most = pack.surfaces.iter().map(|(_, f)| f.len()).max();
+    let probes: Vec<Vec<f32>> = (1..=most.unwrap_or(0) as u32)
+        .map(|which| direction(which, dim, 1.0))
+        .collect();
+    for (row, features) in &pack.surfaces {
+        let at = row * dim..(row + 1) * dim;
+        let mut grad = vec![0.0; dim];
+        for (probe, feature) in probes.iter().zip(features) {
+            let error = vector::dot(probe, &stream[at.clone()]) * inverse[*row] - feature;
+            sums.surface += f64::from(0.5 * error * error);
+            sums.surface_count += 1.0;
+            vector::add_scaled(&mut grad, probe, weight * error);
+        }
+        let x = &stream[at.clone()];
+        let grad_x = &mut grad_stream[at];
+        vector::rms_norm_backward(grad_x, &mut unused, &grad, x, &ones, inverse[*row]);
     }
 }
 

@@ -57,6 +57,9 @@ pub struct Pack {
     /// Rows of responses, and whether they are about the task they stand under: what the probe of
     /// [`loss::relevance`](super::loss::relevance) is to find there.
     pub relevant: Vec<(Range<usize>, bool)>,
+    /// Rated rows and the standardised surface features of the response rated there
+    /// ([`loss::surface`](super::loss::surface)).
+    pub surfaces: Vec<(usize, Vec<f32>)>,
 }
 
 impl Pack {

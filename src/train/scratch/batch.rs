@@ -1,7 +1,7 @@
 //! Packs to train on, drawn from the corpus: each step's packs follow from the seed, the step and
 //! their index alone, so a run that resumes sees what it would have seen.
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use rand::rngs::SmallRng;
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{RngExt, SeedableRng};
@@ -9,7 +9,9 @@ use tokenizers::Tokenizer;
 
 use super::config::Config;
 use super::corpus::{Corpus, Origin};
+use super::teacher::Teacher;
 use super::{spoil, targets, tokens};
+use crate::stats::surface::Triple;
 use crate::train::pack::{Ask, AskKind, Pack};
 
 const UNRELATED: f64 = 0.0;
@@ -46,6 +48,7 @@ struct Group {
 pub struct Batches<'a> {
     config: &'a Config,
     tokenizer: &'a Tokenizer,
+    teacher: &'a Teacher,
     digits: Vec<u32>,
     choose: [u32; 2],
     groups: Vec<Group>,
@@ -95,6 +98,18 @@ fn refuses(text: &str) -> bool {
 struct Tree<'p> {
     pack: &'p mut Pack,
     root: usize,
+    task: String,
+    reference: Option<String>,
+}
+
+impl Tree<'_> {
+    fn triple<'t>(&'t self, response: &'t str) -> Triple<'t> {
+        Triple {
+            instruction: &self.task,
+            reference: self.reference.as_deref(),
+            response,
+        }
+    }
 }
 
 impl<'a> Batches<'a> {
@@ -102,7 +117,12 @@ impl<'a> Batches<'a> {
     ///
     /// # Errors
     /// When the tokenizer refuses a text or lacks the digits.
-    pub fn new(config: &'a Config, corpus: &Corpus, tokenizer: &'a Tokenizer) -> Result<Self> {
+    pub fn new(
+        config: &'a Config,
+        corpus: &Corpus,
+        tokenizer: &'a Tokenizer,
+        teacher: &'a Teacher,
+    ) -> Result<Self> {
         let limits = &config.limits;
         let encode = |text: &str, limit| -> Result<Vec<u32>> {
             Ok(cut_middle(tokens::encode(tokenizer, text)?, limit))
@@ -151,6 +171,7 @@ impl<'a> Batches<'a> {
         Ok(Batches {
             config,
             tokenizer,
+            teacher,
             digits: tokens::digits(tokenizer)?,
             choose: tokens::choices(tokenizer)?,
             rated,
@@ -202,22 +223,33 @@ impl<'a> Batches<'a> {
                 draw < 0.0
             });
             match kind {
-                Some(0) => self.rated_tree(&mut pack, true, rng),
-                Some(1) => self.rated_tree(&mut pack, false, rng),
+                Some(0) => self.rated_tree(&mut pack, true, rng)?,
+                Some(1) => self.rated_tree(&mut pack, false, rng)?,
                 Some(2) => self.instruct_tree(&mut pack, rng)?,
-                Some(3) => self.short_tree(&mut pack, rng),
-                _ => self.pair_tree(&mut pack, rng),
+                Some(3) => self.short_tree(&mut pack, rng)?,
+                _ => self.pair_tree(&mut pack, rng)?,
             }
         }
         if language_only {
             pack.asks.clear();
             pack.relevant.clear();
+            pack.surfaces.clear();
         }
         self.language(&mut pack, language_only, rng);
         Ok(pack)
     }
 
-    fn root<'p>(&self, pack: &'p mut Pack, task: &[u32], reference: Option<&[u32]>) -> Tree<'p> {
+    fn text(&self, tokens: &[u32]) -> Result<String> {
+        let text = self.tokenizer.decode(tokens, false);
+        text.map_err(|e| anyhow!("tokenizer: {e}"))
+    }
+
+    fn root<'p>(
+        &self,
+        pack: &'p mut Pack,
+        task: &[u32],
+        reference: Option<&[u32]>,
+    ) -> Result<Tree<'p>> {
         let mut prompt = vec![tokens::BOS, tokens::INSTRUCTION];
         prompt.extend_from_slice(task);
         if let Some(reference) = reference {
@@ -226,14 +258,22 @@ impl<'a> Batches<'a> {
         }
         prompt.push(tokens::RESPONSE);
         let root = pack.add(None, &prompt);
-        Tree { pack, root }
+        Ok(Tree {
+            pack,
+            root,
+            task: self.text(task)?,
+            reference: reference.map(|r| self.text(r)).transpose()?,
+        })
     }
 
-    fn ask_quality(&self, tree: &mut Tree<'_>, segment: usize, quality: f64) {
+    /// Asks for a rating of the text that ends with `segment`, and for the text's surface.
+    fn ask(&self, tree: &mut Tree<'_>, segment: usize, target: [f32; 10], text: &str) {
+        let features = self.teacher.features(&tree.triple(text));
         let rate = tree.pack.add(Some(segment), &[tokens::RATE]);
-        let target = targets::digits(quality);
+        let row = tree.pack.last_row(rate);
+        tree.pack.surfaces.push((row, features));
         tree.pack.asks.push(Ask {
-            row: tree.pack.last_row(rate),
+            row,
             target: self
                 .digits
                 .iter()
@@ -254,9 +294,9 @@ impl<'a> Batches<'a> {
         quality: f64,
         cut: bool,
         rng: &mut SmallRng,
-    ) {
+    ) -> Result<()> {
         if tokens.is_empty() {
-            return;
+            return Ok(());
         }
         let mut parent = tree.root;
         let mut rest = tokens;
@@ -264,7 +304,8 @@ impl<'a> Batches<'a> {
         if cut && tokens.len() >= 16 {
             let at = rng.random_range(tokens.len() / 4..tokens.len() * 3 / 4);
             parent = tree.pack.add(Some(parent), &tokens[..at]);
-            self.ask_quality(tree, parent, 0.35 * quality);
+            let text = self.text(&tokens[..at])?;
+            self.ask(tree, parent, targets::digits(0.35 * quality), &text);
             rest = &tokens[at..];
         }
         let segment = tree.pack.add(Some(parent), rest);
@@ -277,7 +318,77 @@ impl<'a> Batches<'a> {
             tree.pack.relevant.push((rows, quality >= 4.0));
         }
         tree.pack.segments[segment].ends = quality >= 4.0;
-        self.ask_quality(tree, segment, quality);
+        self.ask(tree, segment, targets::digits(quality), &self.text(tokens)?);
+        Ok(())
+    }
+
+    /// A model's response, rated by its label and by the surface ridge: altered ones, and those
+    /// beside a reference that is not the label's, by the ridge alone.
+    fn rate_taught(
+        &self,
+        tree: &mut Tree<'_>,
+        answer: &Answer,
+        own_reference: bool,
+        rng: &mut SmallRng,
+    ) -> Result<()> {
+        let (Some(label), Some(share)) = (answer.quality, self.taught(answer)) else {
+            return self.rate(
+                tree,
+                &answer.tokens,
+                answer.quality.unwrap_or(0.0),
+                false,
+                rng,
+            );
+        };
+        let altered = rng.random_bool(self.config.training.altered_share.clamp(0.0, 1.0));
+        let tokens = if altered {
+            self.altered(&answer.tokens, rng)
+        } else {
+            answer.tokens.clone()
+        };
+        if tokens.is_empty() {
+            return Ok(());
+        }
+        let text = self.text(&tokens)?;
+        let share = if altered || !own_reference {
+            1.0
+        } else {
+            share
+        } as f32;
+        let by_ridge = targets::digits(self.teacher.rate(&tree.triple(&text)));
+        let mut target = targets::digits(label);
+        for (t, r) in target.iter_mut().zip(by_ridge) {
+            *t = share * r + (1.0 - share) * *t;
+        }
+        let root = tree.root;
+        let segment = tree.pack.add(Some(root), &tokens);
+        let rows = tree.pack.segments[segment].rows.clone();
+        tree.pack.relevant.push((rows, true));
+        tree.pack.segments[segment].ends = !altered;
+        self.ask(tree, segment, target, &text);
+        Ok(())
+    }
+
+    /// The ridge's share in the target of an answer whose label is a preference.
+    fn taught(&self, answer: &Answer) -> Option<f64> {
+        let relative = [Origin::AlpacaEval2, Origin::AlpacaEval1, Origin::BestOf];
+        let share = self.config.training.teacher_share.clamp(0.0, 1.0);
+        relative.contains(&answer.origin).then_some(share)
+    }
+
+    /// Without its end, or without a part in its middle, from one end of a sentence to another.
+    fn altered(&self, tokens: &[u32], rng: &mut SmallRng) -> Vec<u32> {
+        let is_end = |i: &usize| self.sentence_ends.get(tokens[*i] as usize) == Some(&true);
+        let ends: Vec<usize> = (0..tokens.len()).filter(is_end).map(|i| i + 1).collect();
+        if ends.len() < 3 {
+            return tokens.to_vec();
+        }
+        let first = rng.random_range(0..ends.len() - 1);
+        if rng.random_bool(0.5) {
+            return tokens[..ends[first]].to_vec();
+        }
+        let last = rng.random_range(first..ends.len());
+        [&tokens[..ends[first]], &tokens[ends[last]..]].concat()
     }
 
     /// An answer to some other instruction, of the same category half of the time.
@@ -296,54 +407,51 @@ impl<'a> Batches<'a> {
         found
     }
 
-    fn rated_tree(&self, pack: &mut Pack, with_reference: bool, rng: &mut SmallRng) {
+    fn rated_tree(&self, pack: &mut Pack, with_reference: bool, rng: &mut SmallRng) -> Result<()> {
         let Some(&(g, first)) = self.rated.choose(rng) else {
-            return;
+            return Ok(());
         };
         let group = &self.groups[g];
-        let reference = match group.references.len() {
-            _ if !with_reference => None,
-            0 => {
-                // No reference of its own: another good answer serves.
-                let good: Vec<&Answer> = group
-                    .answers
-                    .iter()
-                    .enumerate()
-                    .filter(|(a, x)| *a != first && x.quality.is_some_and(|q| q >= 6.0))
-                    .map(|(_, x)| x)
-                    .collect();
-                good.choose(rng).map(|a| a.tokens.as_slice())
-            }
-            n if rng.random_bool(0.8) || n == 1 => Some(group.references[0].as_slice()),
-            n => Some(group.references[rng.random_range(1..n)].as_slice()),
-        };
-        let mut tree = self.root(pack, &group.task, reference);
         let others: Vec<usize> = (0..group.answers.len())
             .filter(|a| *a != first && group.answers[*a].quality.is_some())
             .collect();
         let count = if with_reference { 6 } else { 4 };
         let mut picked: Vec<usize> = others.sample(rng, count - 1).copied().collect();
         picked.push(first);
+        let (reference, own) = match group.references.first() {
+            _ if !with_reference => (None, true),
+            Some(own) if !rng.random_bool(self.config.training.altered_share.clamp(0.0, 1.0)) => {
+                (Some(own.as_slice()), true)
+            }
+            // Another decent answer serves.
+            _ => {
+                let decent: Vec<&Answer> = others
+                    .iter()
+                    .filter(|a| !picked.contains(a) && group.answers[**a].is_decent())
+                    .map(|a| &group.answers[*a])
+                    .collect();
+                match (decent.choose(rng), group.references.first()) {
+                    (Some(other), _) => (Some(other.tokens.as_slice()), false),
+                    (None, own) => (own.map(Vec::as_slice), true),
+                }
+            }
+        };
+        let mut tree = self.root(pack, &group.task, reference)?;
         for a in picked {
-            let answer = &group.answers[a];
-            let cut = rng.random_bool(0.1);
-            self.rate(
-                &mut tree,
-                &answer.tokens,
-                answer.quality.unwrap_or(0.0),
-                cut,
-                rng,
-            );
+            self.rate_taught(&mut tree, &group.answers[a], own, rng)?;
         }
-        if rng.random_bool(0.6) {
+        // Rare here: a judge that is never sure whether a long answer belongs to its task rates all of
+        // them by that doubt.
+        if rng.random_bool(0.12) {
             let stranger = self.stranger(g, rng);
-            self.rate(&mut tree, stranger, UNRELATED, false, rng);
+            self.rate(&mut tree, stranger, UNRELATED, false, rng)?;
         }
-        if rng.random_bool(0.08)
+        if rng.random_bool(0.03)
             && let Some(refusal) = self.refusals.choose(rng)
         {
-            self.rate(&mut tree, refusal, REFUSAL, false, rng);
+            self.rate(&mut tree, refusal, REFUSAL, false, rng)?;
         }
+        Ok(())
     }
 
     fn instruct_tree(&self, pack: &mut Pack, rng: &mut SmallRng) -> Result<()> {
@@ -401,10 +509,10 @@ impl<'a> Batches<'a> {
         {
             rated.push((refusal.clone(), REFUSAL));
         }
-        let mut tree = self.root(pack, &group.task, reference);
+        let mut tree = self.root(pack, &group.task, reference)?;
         for (tokens, quality) in rated {
             let cut = quality > 6.0 && rng.random_bool(0.3);
-            self.rate(&mut tree, &tokens, quality, cut, rng);
+            self.rate(&mut tree, &tokens, quality, cut, rng)?;
         }
         Ok(())
     }
@@ -421,9 +529,9 @@ impl<'a> Batches<'a> {
 
     /// Short answers by different hands beside a short reference: what they share is their subject,
     /// not their words. Lengths are drawn for each, so that they tell nothing.
-    fn short_tree(&self, pack: &mut Pack, rng: &mut SmallRng) {
+    fn short_tree(&self, pack: &mut Pack, rng: &mut SmallRng) -> Result<()> {
         let Some(&g) = self.discussed.choose(rng) else {
-            return;
+            return Ok(());
         };
         let group = &self.groups[g];
         let decent: Vec<&Answer> = group.answers.iter().filter(|a| a.is_decent()).collect();
@@ -431,49 +539,50 @@ impl<'a> Batches<'a> {
         let reference = match (picked.pop(), group.references.first()) {
             (_, Some(own)) if rng.random_bool(0.5) => own.as_slice(),
             (Some(other), _) => other.tokens.as_slice(),
-            (None, _) => return,
+            (None, _) => return Ok(()),
         };
         let reference = self.opening(reference, rng.random_range(16..130));
         let with_reference = rng.random_bool(0.75);
-        let mut tree = self.root(pack, &group.task, with_reference.then_some(reference));
+        let mut tree = self.root(pack, &group.task, with_reference.then_some(reference))?;
         for answer in &picked {
             let opening = self.opening(&answer.tokens, rng.random_range(12..120));
             let quality = 8.2 + 0.3 * (answer.quality.unwrap_or(6.0) - 6.0);
-            self.rate(&mut tree, opening, quality.clamp(7.5, 9.0), false, rng);
+            self.rate(&mut tree, opening, quality.clamp(7.5, 9.0), false, rng)?;
         }
         for _ in 0..2 {
             let stranger = self.stranger(g, rng);
             let opening = self.opening(stranger, rng.random_range(12..120));
-            self.rate(&mut tree, opening, UNRELATED, false, rng);
+            self.rate(&mut tree, opening, UNRELATED, false, rng)?;
         }
         let Some(answer) = picked.first() else {
-            return;
+            return Ok(());
         };
         let limit = rng.random_range(12..100).min(answer.tokens.len());
         if rng.random_bool(0.25) && !self.ends_well(&answer.tokens[..limit]) {
-            self.rate(&mut tree, &answer.tokens[..limit], 2.5, false, rng);
+            self.rate(&mut tree, &answer.tokens[..limit], 2.5, false, rng)?;
         }
         let opening = self.opening(&answer.tokens, limit);
         if rng.random_bool(0.15) {
             let mut salad = opening.to_vec();
             salad.shuffle(rng);
-            self.rate(&mut tree, &salad, 0.5, false, rng);
+            self.rate(&mut tree, &salad, 0.5, false, rng)?;
         }
         if rng.random_bool(0.15) {
             let again = [opening, opening, opening].concat();
-            self.rate(&mut tree, &again, 3.5, false, rng);
+            self.rate(&mut tree, &again, 3.5, false, rng)?;
         }
         if rng.random_bool(0.15) {
             let stranger = self.stranger(g, rng);
             let astray = [opening, self.opening(stranger, 80)].concat();
-            self.rate(&mut tree, &astray, 3.0, false, rng);
+            self.rate(&mut tree, &astray, 3.0, false, rng)?;
         }
         if rng.random_bool(0.2)
             && let Some(refusal) = self.refusals.choose(rng)
         {
             let opening = self.opening(refusal, rng.random_range(12..120));
-            self.rate(&mut tree, opening, REFUSAL, false, rng);
+            self.rate(&mut tree, opening, REFUSAL, false, rng)?;
         }
+        Ok(())
     }
 
     fn ends_well(&self, tokens: &[u32]) -> bool {
@@ -481,7 +590,7 @@ impl<'a> Batches<'a> {
         tokens.last().is_none_or(is_end)
     }
 
-    fn pair_tree(&self, pack: &mut Pack, rng: &mut SmallRng) {
+    fn pair_tree(&self, pack: &mut Pack, rng: &mut SmallRng) -> Result<()> {
         let drawn = if rng.random_bool(0.5) {
             self.chosen.choose(rng).and_then(|g| {
                 let choice = self.groups[*g].choices.choose(rng)?;
@@ -501,10 +610,10 @@ impl<'a> Batches<'a> {
             })
         };
         let Some((g, (a, b, better))) = drawn else {
-            return;
+            return Ok(());
         };
         let group = &self.groups[g];
-        let Tree { pack, root } = self.root(pack, &group.task, None);
+        let Tree { pack, root, .. } = self.root(pack, &group.task, None)?;
         for (first, second, p) in [(a, b, better), (b, a, 1.0 - better)] {
             let mut tokens = group.answers[first].tokens.clone();
             tokens.push(tokens::RESPONSE);
@@ -519,6 +628,7 @@ impl<'a> Batches<'a> {
                 kind: AskKind::Judgment,
             });
         }
+        Ok(())
     }
 
     /// Texts about the same instruction, of one category half of the time so that the subject

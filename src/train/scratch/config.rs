@@ -77,7 +77,17 @@ pub struct Training {
     /// Weight of telling one token whether it belongs to the task.
     #[serde(default)]
     pub relevance_weight: f32,
-    /// How far the ratings of each AlpacaEval instruction are moved towards the common mean.
+    /// Weight of telling one surface feature of a response.
+    #[serde(default)]
+    pub surface_weight: f32,
+    /// Share of the surface ridge's rating in the target of a rated response; the rest is its label.
+    #[serde(default)]
+    pub teacher_share: f64,
+    /// Share of rated responses that are shortened, and of references that are exchanged for another
+    /// response; their target is the surface ridge's rating alone.
+    #[serde(default)]
+    pub altered_share: f64,
+    /// How far the labels of each instruction are moved towards the source's mean.
     #[serde(default)]
     pub flatten: f64,
     /// Minutes between checkpoints.

@@ -58,6 +58,9 @@ pub struct Corpus {
     pub groups: Vec<Group>,
     /// `instr_split` = train, `model_split` = dev: new models on known instructions.
     pub tuning: Vec<DevRow>,
+    /// The same on the instructions of [`is_held_out`]: new models on instructions that are not
+    /// trained on either, which is what a judge meets.
+    pub unseen: Vec<DevRow>,
 }
 
 /// The instruction (plus input) reduced to lower-case letters and digits.
@@ -86,6 +89,13 @@ pub fn is_dev_by_hash(source: &str, key: &str) -> bool {
         "arena_bench_v1" => crc.sum() % 2 == 1,
         _ => crc.sum().is_multiple_of(5),
     }
+}
+
+/// Whether a training instruction of AlpacaEval, by its key, is kept out of training to tune on.
+pub fn is_held_out(key: &str) -> bool {
+    let mut crc = flate2::Crc::new();
+    crc.update(key.as_bytes());
+    crc.sum() % 10 == 7
 }
 
 /// The rows of one file, with the file's name for errors.
@@ -200,6 +210,12 @@ pub fn read(data: &Path) -> Result<Corpus> {
     for row in &ranking {
         dev.insert(key(text(row, "instruction"), ""));
     }
+    for row in alpaca2.iter().filter(|r| text(r, "instr_split") == "train") {
+        let key = key(text(row, "instruction"), "");
+        if is_held_out(&key) {
+            dev.insert(key);
+        }
+    }
     for row in absolute
         .iter()
         .chain(&pairs)
@@ -259,7 +275,7 @@ pub fn read(data: &Path) -> Result<Corpus> {
     }
     let mut groups = builder.groups;
     groups.retain(|g| !g.answers.is_empty());
-    let tuning = alpaca2
+    let (unseen, tuning) = alpaca2
         .iter()
         .filter(|r| text(r, "instr_split") == "train" && text(r, "model_split") == "dev")
         .filter(|r| text(r, "annotator") == "weighted_gpt4_turbo")
@@ -269,18 +285,29 @@ pub fn read(data: &Path) -> Result<Corpus> {
             response: text(r, "response").to_owned(),
             p: r["p"].as_f64().unwrap_or(0.0),
         })
-        .collect();
-    Ok(Corpus { groups, tuning })
+        .partition(|row: &DevRow| is_held_out(&key(&row.task, "")));
+    Ok(Corpus {
+        groups,
+        tuning,
+        unseen,
+    })
 }
 
-/// Moves the AlpacaEval ratings of each instruction towards one common mean, by `share` of the way.
+/// Moves the ratings that each instruction has from one source towards the source's mean, by `share`
+/// of the way; ratings on an absolute scale stay.
 ///
 /// How well all models do on an instruction cannot be told from a new one; a model that learns it
 /// has learned the instructions by heart.
 pub fn flatten(groups: &mut [Group], share: f64) {
+    for origin in [Origin::AlpacaEval2, Origin::AlpacaEval1, Origin::BestOf] {
+        flatten_origin(groups, origin, share);
+    }
+}
+
+fn flatten_origin(groups: &mut [Group], origin: Origin, share: f64) {
     let mean = |answers: &mut dyn Iterator<Item = &Answer>| {
         let rated: Vec<f64> = answers
-            .filter(|a| a.origin == Origin::AlpacaEval2)
+            .filter(|a| a.origin == origin)
             .filter_map(|a| a.quality)
             .collect();
         (!rated.is_empty()).then(|| rated.iter().sum::<f64>() / rated.len() as f64)
@@ -293,7 +320,7 @@ pub fn flatten(groups: &mut [Group], share: f64) {
             continue;
         };
         for answer in &mut group.answers {
-            if answer.origin == Origin::AlpacaEval2 {
+            if answer.origin == origin {
                 let moved = |q: f64| (q + share * (common - own)).clamp(0.0, 9.0);
                 answer.quality = answer.quality.map(moved);
             }
@@ -366,6 +393,10 @@ mod tests {
             .clone()
             .filter(|r| answers.contains(r.response.as_str()));
         assert!(shared.count() * 100 < long.count());
-        assert_eq!(corpus.tuning.len(), 4504);
+        assert_eq!(corpus.tuning.len() + corpus.unseen.len(), 4504);
+        assert!((300..700).contains(&corpus.unseen.len()));
+        for row in &corpus.unseen {
+            assert!(!trained.contains(&key(&row.task, "")));
+        }
     }
 }

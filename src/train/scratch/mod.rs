@@ -11,6 +11,7 @@ pub mod evaluate;
 mod run;
 pub mod spoil;
 pub mod targets;
+mod teacher;
 pub mod tokens;
 
 pub use run::run;

@@ -15,14 +15,15 @@ use super::batch::Batches;
 use super::checkpoint::{self, Progress};
 use super::config::{Config, Training};
 use super::corpus::{self, Corpus, DevRow};
+use super::teacher::Teacher;
 use super::{evaluate, tokens};
 use crate::train::decoder::Worker;
-use crate::train::loss::LossSums;
+use crate::train::loss::{Auxiliary, LossSums};
 use crate::train::optimizer::Optimizer;
 use crate::train::shape::Shape;
 
-/// Tuning rows looked at during training.
-const EVALUATED: usize = 600;
+/// Rows on unseen instructions looked at during training; half as many on known ones.
+const EVALUATED: usize = 500;
 
 /// Trains as the file says; a run that was interrupted goes on from its last checkpoint.
 ///
@@ -35,6 +36,7 @@ pub fn run(config_path: &Path) -> Result<()> {
     fs::create_dir_all(&config.output)
         .with_context(|| format!("cannot make {}", config.output.display()))?;
     let mut corpus = corpus::read(&config.data)?;
+    let teacher = Teacher::fit(&corpus.groups)?;
     corpus::flatten(&mut corpus.groups, config.training.flatten);
     let tokenizer = tokenizer(&config, &corpus)?;
     let shape = Shape {
@@ -50,10 +52,9 @@ pub fn run(config_path: &Path) -> Result<()> {
     if let Some(problem) = shape.problem() {
         return Err(anyhow!("{}: {problem}", place()));
     }
-    let batches = Batches::new(&config, &corpus, &tokenizer)?;
+    let batches = Batches::new(&config, &corpus, &tokenizer, &teacher)?;
     let mut log = Log::open(&config.output.join("log.jsonl"))?;
     log.line(&json!({"parameters": shape.layout().len, "corpus": batches.summary()}))?;
-    let tuning: Vec<&DevRow> = spread(&corpus.tuning, EVALUATED);
     Loop {
         weights: initial(&shape, config.seed),
         optimizer: Optimizer::new(&shape, config.training.rule, config.training.weight_decay),
@@ -65,7 +66,10 @@ pub fn run(config_path: &Path) -> Result<()> {
         shape,
         batches,
         tokenizer: &tokenizer,
-        tuning,
+        watched: [
+            ("unseen", spread(&corpus.unseen, EVALUATED)),
+            ("tuning", spread(&corpus.tuning, EVALUATED / 2)),
+        ],
         log,
     }
     .run()
@@ -154,7 +158,7 @@ struct Loop<'a> {
     shape: Shape,
     batches: Batches<'a>,
     tokenizer: &'a Tokenizer,
-    tuning: Vec<&'a DevRow>,
+    watched: [(&'static str, Vec<&'a DevRow>); 2],
     weights: Vec<f32>,
     optimizer: Optimizer,
     workers: Vec<Worker>,
@@ -189,6 +193,7 @@ impl Loop<'_> {
                     "language": round(sums.language / sums.language_count.max(1.0)),
                     "judgment": round(sums.judgment / sums.judgment_count.max(1.0)),
                     "relevance": round(sums.relevance / sums.relevance_count.max(1.0)),
+                    "surface": round(sums.surface / sums.surface_count.max(1.0)),
                     "contrast": round(sums.contrast / sums.contrast_count.max(1.0)),
                 }))?;
                 (sums, tokens_then) = (LossSums::default(), self.progress.tokens);
@@ -240,8 +245,11 @@ impl Loop<'_> {
                                 weights,
                                 &mut grads,
                                 &pack,
-                                training.contrast_weight,
-                                training.relevance_weight,
+                                Auxiliary {
+                                    contrast: training.contrast_weight,
+                                    relevance: training.relevance_weight,
+                                    surface: training.surface_weight,
+                                },
                             ));
                             tokens += pack.len();
                         }
@@ -284,52 +292,62 @@ impl Loop<'_> {
     }
 
     fn evaluate(&mut self) -> Result<()> {
-        let started = Instant::now();
-        let middle = self.tuning.len() / self.workers.len().max(1) + 1;
-        for with_reference in [true, false] {
-            let (config, tokenizer, weights) = (self.config, self.tokenizer, &self.weights);
-            let parts: Vec<Result<Vec<f64>>> = std::thread::scope(|scope| {
-                let running: Vec<_> = self
-                    .tuning
-                    .chunks(middle)
-                    .zip(self.workers.iter_mut())
-                    .map(|(rows, worker)| {
-                        scope.spawn(move || {
-                            evaluate::expected_digits(
-                                config,
-                                tokenizer,
-                                worker,
-                                weights,
-                                rows,
-                                with_reference,
-                            )
-                        })
-                    })
-                    .collect();
-                running
-                    .into_iter()
-                    .map(|r| r.join().unwrap_or_else(|_| Err(anyhow!("a thread died"))))
-                    .collect()
-            });
-            let mut scores = Vec::new();
-            for part in parts {
-                scores.extend(part?);
+        for at in 0..self.watched.len() {
+            for with_reference in [true, false] {
+                let started = Instant::now();
+                let scores = self.scores(at, with_reference)?;
+                let (name, rows) = &self.watched[at];
+                let [pearson, within, auc] = evaluate::figures(&scores, rows);
+                let mean = scores.iter().sum::<f64>() / scores.len().max(1) as f64;
+                self.log.line(&json!({
+                    "step": self.progress.steps,
+                    "tokens": self.progress.tokens,
+                    "rows": name,
+                    "count": rows.len(),
+                    "with_reference": with_reference,
+                    "pearson": round(pearson),
+                    "within": round(within),
+                    "auc": round(auc),
+                    "mean": round(mean),
+                    "seconds": round(started.elapsed().as_secs_f64()),
+                }))?;
             }
-            let [pearson, within, auc] = evaluate::figures(&scores, &self.tuning);
-            let mean = scores.iter().sum::<f64>() / scores.len().max(1) as f64;
-            self.log.line(&json!({
-                "step": self.progress.steps,
-                "tokens": self.progress.tokens,
-                "with_reference": with_reference,
-                "tuning_rows": self.tuning.len(),
-                "pearson": round(pearson),
-                "within": round(within),
-                "auc": round(auc),
-                "mean": round(mean),
-                "seconds": round(started.elapsed().as_secs_f64()),
-            }))?;
         }
         Ok(())
+    }
+
+    /// Expected digits of watched rows, shared out among the threads.
+    fn scores(&mut self, at: usize, with_reference: bool) -> Result<Vec<f64>> {
+        let rows = &self.watched[at].1;
+        let part = rows.len() / self.workers.len().max(1) + 1;
+        let (config, tokenizer, weights) = (self.config, self.tokenizer, &self.weights);
+        let parts: Vec<Result<Vec<f64>>> = std::thread::scope(|scope| {
+            let running: Vec<_> = rows
+                .chunks(part)
+                .zip(self.workers.iter_mut())
+                .map(|(rows, worker)| {
+                    scope.spawn(move || {
+                        evaluate::expected_digits(
+                            config,
+                            tokenizer,
+                            worker,
+                            weights,
+                            rows,
+                            with_reference,
+                        )
+                    })
+                })
+                .collect();
+            running
+                .into_iter()
+                .map(|r| r.join().unwrap_or_else(|_| Err(anyhow!("a thread died"))))
+                .collect()
+        });
+        let mut scores = Vec::new();
+        for part in parts {
+            scores.extend(part?);
+        }
+        Ok(scores)
     }
 }
 

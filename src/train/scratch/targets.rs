@@ -6,10 +6,10 @@
 
 /// `p`, the probability of beating the reference, where the annotator gives it from token
 /// log-probabilities: most values are tiny and differ in their logarithm, but what counts is the
-/// upper end. `(low, log, root)` are the weights of 1, `1 + log₁₀(p)/7`, and `√p`.
-fn from_continuous(p: f64, low: f64, log: f64, root: f64) -> f64 {
+/// upper end. `(low, log, upper)` are the weights of 1, `1 + log₁₀(p)/7`, and `(p + √p)/2`.
+fn from_continuous(p: f64, low: f64, log: f64, upper: f64) -> f64 {
     let p = p.clamp(1e-7, 1.0);
-    low + log * (1.0 + p.log10() / 7.0) + root * p.sqrt()
+    low + log * (1.0 + p.log10() / 7.0) + upper * 0.5 * (p + p.sqrt())
 }
 
 /// Interpolates a three-valued `p` (0 loses, ½ draws, 1 wins).
@@ -24,19 +24,19 @@ fn from_three(p: f64, loses: f64, draws: f64, wins: f64) -> f64 {
 /// Quality of an AlpacaEval 2 response, `p` against GPT-4 Turbo.
 pub fn against_gpt4_turbo(p: f64, annotator: &str) -> f64 {
     match annotator {
-        "weighted_gpt4_turbo" => from_continuous(p, 4.4, 0.8, 3.8),
-        _ => from_three(p, 4.7, 7.6, 8.7),
+        "weighted_gpt4_turbo" => from_continuous(p, 4.0, 0.4, 4.6),
+        _ => from_three(p, 4.2, 7.2, 8.6),
     }
 }
 
 /// Quality of an AlpacaEval 1 response, `p` against text-davinci-003.
 pub fn against_davinci(p: f64) -> f64 {
-    from_three(p, 4.2, 5.3, 6.5)
+    from_three(p, 3.6, 4.4, 5.2)
 }
 
 /// Quality of a sample, `p` against gpt-3.5-turbo.
 pub fn against_gpt35(p: f64) -> f64 {
-    from_continuous(p, 4.4, 0.8, 3.0)
+    from_continuous(p, 4.0, 0.4, 2.6)
 }
 
 /// Quality of an absolutely rated response, `share` its place between the ends of the source's
