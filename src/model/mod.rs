@@ -1,5 +1,6 @@
 //! What computes: finding a model by name, reading it, running it. No queue, no prompts.
 
+pub mod architecture;
 pub mod bert;
 pub mod chat;
 pub mod config;
@@ -9,6 +10,7 @@ pub mod files;
 pub mod pooling;
 pub mod sampling;
 pub mod spec;
+pub mod tensors;
 pub mod tokenizer;
 
 use std::path::PathBuf;
