@@ -17,6 +17,9 @@ use crate::train::pack::{Ask, AskKind, Pack};
 const UNRELATED: f64 = 0.0;
 const REFUSAL: f64 = 0.5;
 
+/// Tokens of a short reference.
+const SHORT: usize = 130;
+
 /// An answer in tokens.
 #[derive(Debug)]
 struct Answer {
@@ -100,6 +103,8 @@ struct Tree<'p> {
     root: usize,
     task: String,
     reference: Option<String>,
+    /// Whether answers are held to the words of the reference.
+    by_agreement: bool,
 }
 
 impl Tree<'_> {
@@ -263,6 +268,7 @@ impl<'a> Batches<'a> {
             root,
             task: self.text(task)?,
             reference: reference.map(|r| self.text(r)).transpose()?,
+            by_agreement: false,
         })
     }
 
@@ -318,7 +324,12 @@ impl<'a> Batches<'a> {
             tree.pack.relevant.push((rows, quality >= 4.0));
         }
         tree.pack.segments[segment].ends = quality >= 4.0;
-        self.ask(tree, segment, targets::digits(quality), &self.text(tokens)?);
+        let text = self.text(tokens)?;
+        let most = match tree.by_agreement {
+            true => self.teacher.agreement(&tree.triple(&text)),
+            false => 9.0,
+        };
+        self.ask(tree, segment, targets::digits(quality.min(most)), &text);
         Ok(())
     }
 
@@ -510,11 +521,26 @@ impl<'a> Batches<'a> {
             rated.push((refusal.clone(), REFUSAL));
         }
         let mut tree = self.root(pack, &group.task, reference)?;
+        tree.by_agreement = good.tokens.len() <= SHORT;
         for (tokens, quality) in rated {
             let cut = quality > 6.0 && rng.random_bool(0.3);
             self.rate(&mut tree, &tokens, quality, cut, rng)?;
         }
         Ok(())
+    }
+
+    /// About half of a text's words, in stretches of a few that follow one another.
+    fn part(&self, tokens: &[u32], rng: &mut SmallRng) -> Vec<u32> {
+        let mut kept = Vec::new();
+        let mut rest = tokens;
+        while !rest.is_empty() {
+            let (stretch, after) = rest.split_at(rng.random_range(3..12).min(rest.len()));
+            if rng.random_bool(0.6) {
+                kept.extend_from_slice(stretch);
+            }
+            rest = after;
+        }
+        kept
     }
 
     /// The first sentences of a text, of at most `limit` tokens where a sentence ends within.
@@ -536,14 +562,37 @@ impl<'a> Batches<'a> {
         let group = &self.groups[g];
         let decent: Vec<&Answer> = group.answers.iter().filter(|a| a.is_decent()).collect();
         let mut picked: Vec<&Answer> = decent.sample(rng, 4).copied().collect();
+        let mut pool: Vec<&Answer> = decent.sample(rng, 8).copied().collect();
         let reference = match (picked.pop(), group.references.first()) {
             (_, Some(own)) if rng.random_bool(0.5) => own.as_slice(),
             (Some(other), _) => other.tokens.as_slice(),
             (None, _) => return Ok(()),
         };
-        let reference = self.opening(reference, rng.random_range(16..130));
+        let reference = self.opening(reference, rng.random_range(16..SHORT));
         let with_reference = rng.random_bool(0.75);
         let mut tree = self.root(pack, &group.task, with_reference.then_some(reference))?;
+        tree.by_agreement = true;
+        if with_reference {
+            // One of them as near to the reference as there is, and one that takes some of its sentences.
+            let mut near = Vec::with_capacity(pool.len());
+            for answer in pool.drain(..) {
+                let opening = self.opening(&answer.tokens, reference.len() + 16);
+                let agreement = self.teacher.agreement(&tree.triple(&self.text(opening)?));
+                near.push((agreement, opening));
+            }
+            near.sort_by(|a, b| b.0.total_cmp(&a.0));
+            if let Some((_, opening)) = near.first() {
+                self.rate(&mut tree, opening, 8.7, false, rng)?;
+            }
+            if let Some((_, opening)) = near.last() {
+                let own = self.part(reference, rng);
+                let mut both = [own.as_slice(), opening];
+                both.shuffle(rng);
+                let most = rng.random_range(reference.len() / 2..=2 * reference.len());
+                let mixed = both.concat();
+                self.rate(&mut tree, self.opening(&mixed, most), 8.7, false, rng)?;
+            }
+        }
         for answer in &picked {
             let opening = self.opening(&answer.tokens, rng.random_range(12..120));
             let quality = 8.2 + 0.3 * (answer.quality.unwrap_or(6.0) - 6.0);

@@ -38,7 +38,7 @@ pub fn reworded(text: &str, rng: &mut SmallRng) -> String {
         pieces.swap(i, i + 1);
     }
     let text = pieces.concat();
-    let drop = *[0.0, 0.03, 0.08].choose(rng).unwrap_or(&0.0);
+    let drop = *[0.0, 0.05, 0.15, 0.3].choose(rng).unwrap_or(&0.0);
     let words: Vec<&str> = text
         .split_inclusive(' ')
         .filter(|w| w.len() > 7 || !rng.random_bool(drop))

@@ -91,6 +91,31 @@ impl Teacher {
         ridge.score(triple).unwrap_or(0.0).clamp(0.0, 9.0)
     }
 
+    /// Quality in [0, 9] of a short answer by the rare words it shares with a short reference: beside
+    /// a few sentences, an answer that says something else is mostly wrong. 9 without a reference.
+    pub fn agreement(&self, triple: &Triple) -> f64 {
+        const STEPS: [(f64, f64); 5] = [
+            (0.04, 0.0),
+            (0.13, 1.5),
+            (0.29, 7.0),
+            (0.45, 8.5),
+            (0.6, 9.0),
+        ];
+        let Some(reference) = triple.reference else {
+            return 9.0;
+        };
+        let (f1, _) = self.rare_overlap(triple.response, reference);
+        let next = STEPS.partition_point(|(x, _)| *x < f1);
+        match (
+            next.checked_sub(1).and_then(|i| STEPS.get(i)),
+            STEPS.get(next),
+        ) {
+            (None, _) => 0.0,
+            (Some(_), None) => 9.0,
+            (Some((x0, y0)), Some((x1, y1))) => y0 + (y1 - y0) * (f1 - x0) / (x1 - x0),
+        }
+    }
+
     /// What a rated position should know of its response: standardised surface features, and
     /// beside a reference first how much of its rare words the response shares.
     pub fn features(&self, triple: &Triple) -> Vec<f32> {
@@ -152,6 +177,8 @@ mod tests {
         let of = |response| teacher.features(&triple(response));
         assert!(of("word1")[1] > of("word2")[1]);
         assert!(of("word1")[0] > of("the")[0]);
+        assert_eq!(teacher.agreement(&triple("the word is word1 indeed")), 9.0);
+        assert_eq!(teacher.agreement(&triple("nothing of it")), 0.0);
         let free = Triple {
             reference: None,
             ..triple("word1")
