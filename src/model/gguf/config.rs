@@ -217,12 +217,14 @@ pub fn read(
     let norm_eps = s.number(epsilon)?.filter(|e| *e > 0.0);
     let norm_eps =
         norm_eps.ok_or_else(|| s.metadata.wrong(&s.key(epsilon), "a positive number"))?;
+    let ffn = s.size("feed_forward_length")?;
+    fit(s, layers, [dim, heads * head_dim, kv_heads * head_dim, ffn])?;
     let first = |name: &str| s.has(&format!("blk.0.{name}.bias"));
     Ok(DecoderConfig {
         architecture: s.architecture.to_owned(),
         vocab,
         dim,
-        ffn: s.size("feed_forward_length")?,
+        ffn,
         heads,
         kv_heads,
         head_dim,
@@ -258,4 +260,33 @@ pub fn read(
         },
         end_tokens,
     })
+}
+
+/// That the layers' matrices have the shapes that the metadata speaks of: a wrong number of heads
+/// would otherwise only show in what the model says.
+fn fit(s: &Source, layers: usize, [dim, queries, keys, ffn]: [usize; 4]) -> Result<()> {
+    let up = match s.family {
+        Family::Phi3 => 2 * ffn,
+        _ => ffn,
+    };
+    let expected = [
+        ("attn_q", [queries, dim]),
+        ("attn_k", [keys, dim]),
+        ("attn_v", [keys, dim]),
+        ("attn_qkv", [queries + 2 * keys, dim]),
+        ("attn_output", [dim, queries]),
+        ("ffn_gate", [ffn, dim]),
+        ("ffn_up", [up, dim]),
+        ("ffn_down", [dim, ffn]),
+    ];
+    for (layer, (name, shape)) in (0..layers).flat_map(|l| expected.map(|e| (l, e))) {
+        let name = format!("blk.{layer}.{name}.weight");
+        // One that is missing is named when it is asked for.
+        let found = s.tensors.get(&name).map(|entry| &entry.shape);
+        if let Some(found) = found.filter(|found| **found != shape) {
+            let cause = format!("tensor `{name}` has shape {found:?}, {shape:?} expected");
+            return Err(ModelError::file(s.metadata.path(), cause));
+        }
+    }
+    Ok(())
 }

@@ -323,7 +323,7 @@ fn parts_that_are_not_computed_are_named() {
         (
             "attention.head_count",
             Value::Unsigned(3),
-            "do not fit together",
+            "`blk.0.attn_q.weight` has shape [8, 8], [12, 8] expected",
         ),
         (
             "attention.head_count",
