@@ -2,6 +2,8 @@
 
 mod cache;
 mod compute;
+mod labels;
+mod plan;
 pub mod local;
 mod queue;
 pub mod request;

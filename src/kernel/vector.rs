@@ -103,6 +103,18 @@ pub fn swiglu(out: &mut [f32], gate_up: &[f32]) {
     }
 }
 
+/// `out = gelu(gate) · up` with the tanh form of GELU, `gate` and `up` the two halves of `gate_up`.
+#[multiversion(targets("x86_64+avx512f+avx512vl+fma", "x86_64+avx2+fma", "aarch64+neon"))]
+pub fn geglu_tanh(out: &mut [f32], gate_up: &[f32]) {
+    const ROOT: f32 = 0.797_884_6; // √(2/π)
+    let (gate, up) = gate_up.split_at(out.len());
+    for ((o, g), u) in out.iter_mut().zip(gate).zip(up) {
+        let inner = ROOT * (g + 0.044715 * g * g * g);
+        // ½ (1 + tanh z) = 1 / (1 + e^(−2z))
+        *o = g / (1.0 + exp(-2.0 * inner)) * u;
+    }
+}
+
 /// Backward of [`swiglu`]: `gate_up` becomes its own gradient, given that of the output.
 #[multiversion(targets("x86_64+avx512f+avx512vl+fma", "x86_64+avx2+fma", "aarch64+neon"))]
 pub fn swiglu_backward(gate_up: &mut [f32], grad_out: &[f32]) {
