@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use candle_core::{D, DType, Device, IndexOp, Tensor};
 use candle_nn::{ops, rotary_emb};
 
+use super::architecture::{Activation, Head, Norms, QueryKeyNorm};
 use super::config::DecoderConfig;
 use super::{ModelError, Result};
 
@@ -77,6 +78,41 @@ fn linear(x: &Tensor, weight: &Tensor) -> candle_core::Result<Tensor> {
     x.matmul(&weight.t()?)
 }
 
+fn tied(config: &DecoderConfig) -> bool {
+    config.head == Head::Language { tied: true }
+}
+
+/// What is read from configurations and not computed here.
+fn refuse_uncomputed(c: &DecoderConfig) -> Result<()> {
+    let rotated = |c: &DecoderConfig| match &c.ropes[..] {
+        [rope] => {
+            rope.frequencies.len() * 2 == c.head_dim && rope.long.is_none() && rope.scale == 1.0
+        }
+        _ => false,
+    };
+    let limits = [
+        (c.norms == Norms::Pre && !c.norm_adds_one, "these norms"),
+        (c.query_key_norm == QueryKeyNorm::None, "norms of queries"),
+        (!c.qkv_bias && !c.output_bias && !c.ffn_bias, "biases"),
+        (c.activation == Activation::Silu, "this activation"),
+        (c.embedding_scale == 1.0, "scaled embeddings"),
+        (
+            c.attention_cap.is_none() && c.final_cap.is_none(),
+            "soft caps",
+        ),
+        (c.layers.iter().all(|l| l.window.is_none()), "windows"),
+        (rotated(c), "this rotary embedding"),
+        (matches!(c.head, Head::Language { .. }), "reward heads"),
+    ];
+    match limits.iter().find(|(fits, _)| !fits) {
+        None => Ok(()),
+        Some((_, what)) => Err(ModelError::Text(format!(
+            "architecture `{}`: {what} cannot be computed yet",
+            c.architecture
+        ))),
+    }
+}
+
 impl Decoder {
     /// Takes the weights it needs out of `tensors`.
     ///
@@ -87,6 +123,7 @@ impl Decoder {
         tensors: &HashMap<String, Tensor>,
         device: &Device,
     ) -> Result<Self> {
+        refuse_uncomputed(&config)?;
         let take = |name: String, shape: &[usize]| -> Result<Tensor> {
             let tensor = tensors
                 .get(&name)
@@ -101,7 +138,7 @@ impl Decoder {
         };
         let c = &config;
         let (q_dim, kv_dim) = (c.heads * c.head_dim, c.kv_heads * c.head_dim);
-        let layers = (0..c.layers)
+        let layers = (0..c.layers.len())
             .map(|i| {
                 let at = |part: &str| format!("model.layers.{i}.{part}.weight");
                 Ok(Layer {
@@ -118,7 +155,7 @@ impl Decoder {
             })
             .collect::<Result<_>>()?;
         let embedding = take("model.embed_tokens.weight".into(), &[c.vocab, c.dim])?;
-        let head = match c.tied_head {
+        let head = match tied(c) {
             true => embedding.clone(),
             false => take("lm_head.weight".into(), &[c.vocab, c.dim])?,
         };
@@ -127,8 +164,7 @@ impl Decoder {
         let mut cos = Vec::with_capacity(c.context * half);
         let mut sin = Vec::with_capacity(c.context * half);
         for position in 0..c.context {
-            for i in 0..half {
-                let rate = c.rope_theta.powf(-(i as f64) / half as f64);
+            for rate in &c.ropes[0].frequencies {
                 let angle = position as f64 * rate;
                 cos.push(angle.cos() as f32);
                 sin.push(angle.sin() as f32);
@@ -156,8 +192,8 @@ impl Decoder {
         let c = &self.config;
         let heads = (2 * c.heads + 2 * c.kv_heads) * c.head_dim * c.dim;
         let layer = heads + 3 * c.ffn * c.dim + 2 * c.dim;
-        let ends = c.vocab * c.dim * if c.tied_head { 1 } else { 2 };
-        (c.layers * layer + ends + c.dim) as u64
+        let ends = c.vocab * c.dim * if tied(c) { 1 } else { 2 };
+        (c.layers.len() * layer + ends + c.dim) as u64
     }
 
     /// Runs `ids` after the tokens of `past`: hidden states after the last norm,
@@ -187,7 +223,7 @@ impl Decoder {
         let (cos, sin) = (self.cos.narrow(0, start, n)?, self.sin.narrow(0, start, n)?);
         let mask = self.mask(n, start)?;
         let eps = c.norm_eps as f32;
-        let mut layers = Vec::with_capacity(c.layers);
+        let mut layers = Vec::with_capacity(c.layers.len());
         for (i, layer) in self.layers.iter().enumerate() {
             let normed = ops::rms_norm(&x, &layer.attention_norm, eps)?;
             let by_head = |t: Tensor, heads: usize| -> candle_core::Result<Tensor> {

@@ -7,7 +7,7 @@ use candle_core::{Device, Tensor};
 
 use super::bert::Bert;
 use super::chat::ChatTemplate;
-use super::config::DecoderConfig;
+use super::config::{self, DecoderConfig};
 use super::decoder::Decoder;
 use super::tokenizer::Tokenizer;
 use super::{ModelError, Result, files, spec};
@@ -68,15 +68,18 @@ pub fn device(name: &str) -> Result<Device> {
     device.map_err(|e| wrong(&e.to_string()))
 }
 
-/// Tensors of a decoder saved as a bare `LlamaModel` lack the prefix.
+/// A decoder's tensors by the names they have in a language model: one saved as a bare `LlamaModel`
+/// lacks the prefix, one among other networks has more of it.
 fn with_prefix(
     tensors: std::collections::HashMap<String, Tensor>,
 ) -> std::collections::HashMap<String, Tensor> {
+    let named = |(name, t): (String, Tensor)| Some((config::decoder_tensor(&name)?, t));
+    let tensors: std::collections::HashMap<_, _> = tensors.into_iter().filter_map(named).collect();
     if tensors.contains_key("model.embed_tokens.weight") {
         return tensors;
     }
     let named = |(name, t): (String, Tensor)| match name.as_str() {
-        "lm_head.weight" => (name, t),
+        "lm_head.weight" | "score.weight" => (name, t),
         _ => (format!("model.{name}"), t),
     };
     tensors.into_iter().map(named).collect()
