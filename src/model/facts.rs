@@ -8,6 +8,10 @@ use candle_core::Device;
 use super::architecture::DecoderConfig;
 use super::bert::Bert;
 use super::chat::ChatTemplate;
+<<<<<<< HEAD
+=======
+use super::config::{self, DecoderConfig};
+>>>>>>> arch
 use super::decoder::Decoder;
 use super::decoder::compute::Compute;
 use super::safetensors_folder::SafetensorsFolder;
@@ -83,7 +87,28 @@ pub fn device(name: &str) -> Result<Device> {
     device.map_err(|e| wrong(&e.to_string()))
 }
 
+<<<<<<< HEAD
 impl<C: Compute> Model<C> {
+=======
+/// A decoder's tensors by the names they have in a language model: one saved as a bare `LlamaModel`
+/// lacks the prefix, one among other networks has more of it.
+fn with_prefix(
+    tensors: std::collections::HashMap<String, Tensor>,
+) -> std::collections::HashMap<String, Tensor> {
+    let named = |(name, t): (String, Tensor)| Some((config::decoder_tensor(&name)?, t));
+    let tensors: std::collections::HashMap<_, _> = tensors.into_iter().filter_map(named).collect();
+    if tensors.contains_key("model.embed_tokens.weight") {
+        return tensors;
+    }
+    let named = |(name, t): (String, Tensor)| match name.as_str() {
+        "lm_head.weight" | "score.weight" => (name, t),
+        _ => (format!("model.{name}"), t),
+    };
+    tensors.into_iter().map(named).collect()
+}
+
+impl Model {
+>>>>>>> arch
     /// Loads the model that a string names. `progress(stage, done, total)` is called with bytes.
     ///
     /// # Errors
