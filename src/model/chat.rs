@@ -36,6 +36,11 @@ fn stand_in(index: usize) -> String {
 const FUEL: u64 = 1_000_000;
 
 impl ChatTemplate {
+    /// A template with the texts of the tokens that it may write.
+    pub fn new(source: String, bos: String, eos: String) -> Self {
+        ChatTemplate { source, bos, eos }
+    }
+
     /// Reads a model folder's template, if it has one.
     ///
     /// # Errors

@@ -71,7 +71,7 @@ impl Tokenizer {
         Self::from_json(&json).map_err(|e| ModelError::file(path, e))
     }
 
-    fn from_json(json: &Value) -> Result<Self> {
+    pub(super) fn from_json(json: &Value) -> Result<Self> {
         let build = |json: &Value| Encoder::from_str(&json.to_string()).map_err(text_error);
         let mut full = build(json)?;
         // Padding and truncation belong to the caller.
