@@ -8,11 +8,11 @@ use clap::{Args, ValueEnum};
 
 use crate::engine::local::Cast;
 use crate::engine::{Engine, LoadEvent, Options};
-use crate::kernel::linear::Format;
 use crate::judge::prompt::Truncate;
 use crate::judge::similarity::Long;
 use crate::judge::template::Wrap;
 use crate::judge::{Setup, TemplateSet};
+use crate::kernel::linear::Format;
 
 /// Models, templates, device.
 #[derive(Args, Clone, Debug)]

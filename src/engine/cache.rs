@@ -58,6 +58,7 @@ impl<K: Keys> PrefixCache<K> {
     }
 
     /// Bytes held.
+    #[cfg(test)]
     pub fn bytes(&self) -> usize {
         self.bytes
     }

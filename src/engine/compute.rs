@@ -218,12 +218,7 @@ impl<C: Compute> Computer<'_, C> {
         }
     }
 
-    fn forward(
-        &mut self,
-        role: Role,
-        pass: &mut Pass<C::Keys>,
-        jobs: &[Job],
-    ) -> Ended<C::Rows> {
+    fn forward(&mut self, role: Role, pass: &mut Pass<C::Keys>, jobs: &[Job]) -> Ended<C::Rows> {
         let decoder = decoder(self.models, role)?;
         decoder.forward(pass, &mut || self.pause(jobs))
     }
@@ -267,18 +262,15 @@ impl<C: Compute> Computer<'_, C> {
     }
 
     /// Probabilities of labels after prompts.
-    fn judge(
-        &mut self,
-        batch: &mut Batch,
-        role: Role,
-        long: bool,
-        places: &[Place],
-    ) -> Ended<()> {
+    fn judge(&mut self, batch: &mut Batch, role: Role, long: bool, places: &[Place]) -> Ended<()> {
         let of = |place: &Place| match &batch.task(*place).ask {
             Ask::Labels(labels) => labels.as_slice(),
             _ => &[],
         };
-        let ids: Vec<&[u32]> = places.iter().map(|p| batch.task(*p).ids.as_slice()).collect();
+        let ids: Vec<&[u32]> = places
+            .iter()
+            .map(|p| batch.task(*p).ids.as_slice())
+            .collect();
         let mut found: Vec<Option<labels::First>> = places.iter().map(|_| None).collect();
         let (chains, computed) =
             self.prompts(role, long, &ids, &batch.jobs, &mut |prompt, logits| {

@@ -3,8 +3,8 @@
 mod cache;
 mod compute;
 mod labels;
-mod plan;
 pub mod local;
+mod plan;
 mod queue;
 pub mod request;
 

@@ -22,6 +22,15 @@ struct Node<K> {
     keys: Option<Arc<K>>,
 }
 
+/// What comes before a node to be.
+#[derive(Clone, Copy)]
+enum Before {
+    /// Another node.
+    Node(usize),
+    /// Known tokens, of which this prompt knows all.
+    Known(Option<usize>),
+}
+
 /// Nodes in an order in which parents come before their children.
 pub struct Plan<K> {
     nodes: Vec<Node<K>>,
@@ -67,18 +76,17 @@ impl<K: Keys> Plan<K> {
             nodes: Vec::new(),
             next: 0,
         };
-        plan.grow(prompts, &order, 0, None, longest.max(1));
+        plan.grow(prompts, &order, 0, Before::Known(None), longest.max(1));
         plan
     }
 
-    /// Adds the nodes of prompts that agree on their first `at` tokens, `parent` the node that ends
-    /// there (`None`: all of these tokens are known).
+    /// Adds the nodes of prompts that agree on their first `at` tokens.
     fn grow(
         &mut self,
         prompts: &[Prompt<'_, K>],
         group: &[usize],
         at: usize,
-        parent: Option<usize>,
+        before: Before,
         longest: usize,
     ) {
         let mut rest = group;
@@ -104,32 +112,38 @@ impl<K: Keys> Plan<K> {
                 .count();
             let mut end = at + shared;
             let mut start = at;
-            let mut parent = parent;
-            let best = branch
-                .iter()
-                .max_by_key(|p| len(&prompts[**p].known))
-                .copied()
-                .unwrap_or(*leader);
-            if parent.is_none() {
-                let known = len(&prompts[best].known);
-                if known >= end && prompts[*leader].ids.len() > end {
-                    // All of it is known, and no prompt ends here.
-                    self.grow(prompts, branch, end, None, longest);
-                    continue;
+            let (mut parent, mut chain): (Option<usize>, Vec<Known<K>>) = (None, Vec::new());
+            match before {
+                Before::Node(node) => parent = Some(node),
+                Before::Known(above) => {
+                    let best = branch
+                        .iter()
+                        .max_by_key(|p| len(&prompts[**p].known))
+                        .copied()
+                        .unwrap_or(*leader);
+                    let known = len(&prompts[best].known);
+                    if known >= end && prompts[*leader].ids.len() > end {
+                        // All of it is known, and no prompt ends here.
+                        self.grow(prompts, branch, end, Before::Known(Some(best)), longest);
+                        continue;
+                    }
+                    // The last token is computed in any case.
+                    let most = if prompts[*leader].ids.len() == end {
+                        end - 1
+                    } else {
+                        end
+                    };
+                    start = known.clamp(at, most.max(at));
+                    // Up to `at` another prompt's known beginning serves where its own is shorter.
+                    let giver = if known >= start {
+                        best
+                    } else {
+                        above.unwrap_or(best)
+                    };
+                    chain = first(&prompts[giver].known, start);
                 }
-                // The last token is computed in any case.
-                let most = if prompts[*leader].ids.len() == end {
-                    end - 1
-                } else {
-                    end
-                };
-                start = known.clamp(at, most.max(at));
             }
             end = end.min(start + longest);
-            let before = match parent {
-                None => first(&prompts[best].known, start),
-                Some(_) => Vec::new(),
-            };
             let ends = branch
                 .iter()
                 .filter(|p| prompts[**p].ids.len() == end)
@@ -137,13 +151,13 @@ impl<K: Keys> Plan<K> {
                 .collect();
             self.nodes.push(Node {
                 ids: ids[start..end].to_vec(),
-                parent: parent.take(),
-                before,
+                parent,
+                before: chain,
                 ends,
                 keys: None,
             });
             let node = self.nodes.len() - 1;
-            self.grow(prompts, branch, end, Some(node), longest);
+            self.grow(prompts, branch, end, Before::Node(node), longest);
         }
     }
 

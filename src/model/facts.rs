@@ -8,13 +8,10 @@ use candle_core::Device;
 use super::architecture::DecoderConfig;
 use super::bert::Bert;
 use super::chat::ChatTemplate;
-<<<<<<< HEAD
-=======
-use super::config::{self, DecoderConfig};
->>>>>>> arch
 use super::decoder::Decoder;
 use super::decoder::compute::Compute;
-use super::safetensors_folder::SafetensorsFolder;
+use super::gguf;
+use super::safetensors_folder::{SafetensorsFolder, shaping_files};
 use super::tokenizer::Tokenizer;
 use super::{ModelError, Result, files, spec};
 
@@ -87,28 +84,7 @@ pub fn device(name: &str) -> Result<Device> {
     device.map_err(|e| wrong(&e.to_string()))
 }
 
-<<<<<<< HEAD
 impl<C: Compute> Model<C> {
-=======
-/// A decoder's tensors by the names they have in a language model: one saved as a bare `LlamaModel`
-/// lacks the prefix, one among other networks has more of it.
-fn with_prefix(
-    tensors: std::collections::HashMap<String, Tensor>,
-) -> std::collections::HashMap<String, Tensor> {
-    let named = |(name, t): (String, Tensor)| Some((config::decoder_tensor(&name)?, t));
-    let tensors: std::collections::HashMap<_, _> = tensors.into_iter().filter_map(named).collect();
-    if tensors.contains_key("model.embed_tokens.weight") {
-        return tensors;
-    }
-    let named = |(name, t): (String, Tensor)| match name.as_str() {
-        "lm_head.weight" | "score.weight" => (name, t),
-        _ => (format!("model.{name}"), t),
-    };
-    tensors.into_iter().map(named).collect()
-}
-
-impl Model {
->>>>>>> arch
     /// Loads the model that a string names. `progress(stage, done, total)` is called with bytes.
     ///
     /// # Errors
@@ -118,8 +94,45 @@ impl Model {
         place: &Place<C>,
         mut progress: impl FnMut(&str, u64, u64),
     ) -> Result<Self> {
-        let folder = spec::resolve(name)?;
-        Self::load_folder(&folder, &spec::short_name(name), place, &mut progress)
+        let path = spec::resolve(name)?;
+        let name = spec::short_name(name);
+        match path.is_file() {
+            true => Self::load_gguf(&path, &name, place, &mut progress),
+            false => Self::load_folder(&path, &name, place, &mut progress),
+        }
+    }
+
+    fn load_gguf(
+        path: &Path,
+        name: &str,
+        place: &Place<C>,
+        progress: &mut dyn FnMut(&str, u64, u64),
+    ) -> Result<Self> {
+        progress("tokenizer", 0, 0);
+        let file = gguf::open(path)?;
+        let chat = file.chat();
+        let hash = file
+            .tensors
+            .hash_with(&mut |done, total| progress("weights", done, total))?;
+        let (context, end_tokens) = (file.config.context, file.config.end_tokens.clone());
+        let compute = Arc::clone(&place.compute);
+        let decoder = Decoder::load(compute, file.config, &file.tensors, &mut |done, total| {
+            progress("preparing", done, total);
+        })?;
+        Ok(Model {
+            facts: Arc::new(Facts {
+                name: name.to_owned(),
+                path: path.to_owned(),
+                hash,
+                tokenizer: file.tokenizer,
+                chat,
+                context,
+                parameters: decoder.parameters(),
+                end_tokens,
+                is_decoder: true,
+            }),
+            network: Network::Decoder(Box::new(decoder)),
+        })
     }
 
     fn load_folder(
@@ -136,7 +149,7 @@ impl Model {
         let chat = ChatTemplate::read(folder)?;
         let (network, hash, context, parameters, end_tokens) = if kind == "bert" {
             let weights = files::weight_files(folder)?;
-            let extra = files::shaping(folder);
+            let extra = shaping_files(folder);
             let loaded = files::load(&weights, &extra, &place.encoders, |done, total| {
                 progress("weights", done, total);
             })?;

@@ -50,14 +50,6 @@ pub fn weight_files(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(names.into_iter().map(|n| folder.join(n)).collect())
 }
 
-/// The files beside the weights that shape what a model says, in the order in which they are hashed.
-pub fn shaping(folder: &Path) -> Vec<PathBuf> {
-    let mut files = vec![folder.join("config.json"), folder.join("tokenizer.json")];
-    let others = ["tokenizer_config.json", "chat_template.jinja"].map(|n| folder.join(n));
-    files.extend(others.into_iter().filter(|p| p.is_file()));
-    files
-}
-
 /// Every tensor of the files, and the hash of their bytes and of `extra` files'.
 pub struct Loaded {
     pub tensors: HashMap<String, Tensor>,

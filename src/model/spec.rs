@@ -48,14 +48,17 @@ pub fn resolve(spec: &str) -> Result<PathBuf> {
         return Ok(share()?.join("sample_data").join("starter"));
     }
     let elsewhere = ["hf:", "http://", "https://"];
-    if elsewhere.iter().any(|e| spec.starts_with(e)) || spec.ends_with(".gguf") {
+    if elsewhere.iter().any(|e| spec.starts_with(e)) {
         return Err(wrong(
-            "hubs, servers and GGUF files cannot be read yet".into(),
-            "name `starter` or a folder in Hugging Face layout (config.json, tokenizer.json, \
-             *.safetensors)",
+            "hubs and servers cannot be read yet".into(),
+            "name `starter`, a GGUF file or a folder in Hugging Face layout (config.json, \
+             tokenizer.json, *.safetensors)",
         ));
     }
     let path = Path::new(spec);
+    if path.is_file() {
+        return Ok(path.to_owned());
+    }
     if !path.is_dir() {
         return Err(wrong(
             "there is no such folder".into(),

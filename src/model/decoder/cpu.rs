@@ -8,8 +8,9 @@ use std::sync::{Mutex, PoisonError};
 
 use super::compute::{AttentionAt, Compute};
 use super::pass::{Keys, Link, Pass};
+use crate::kernel::Pool;
 use crate::kernel::attend::{Scratch, Stretch, attend};
-use crate::kernel::linear::{Activations, Format, Linear, Pool, linear};
+use crate::kernel::linear::{Activations, Format, Linear, linear};
 use crate::kernel::vector;
 use crate::model::Result;
 use crate::model::architecture::{Activation, DecoderConfig, Rope};
@@ -229,21 +230,21 @@ impl Cpu {
             .collect();
         let size = TASK_ROWS * qkv.width;
         let width = qkv.width;
-        let tasks = qkv
-            .values
-            .chunks_mut(size)
-            .zip(positions.chunks(TASK_ROWS));
-        self.spread(tasks.collect(), |(rows, positions): (&mut [f32], &[usize])| {
-            for (row, position) in rows.chunks_mut(width).zip(positions) {
-                let (queries, keys) = row[..keys_end].split_at_mut(c.heads * c.head_dim);
-                norm_heads(queries, at.query_norm, eps);
-                norm_heads(keys, at.key_norm, eps);
-                let angles = angles(rope, pass.long, *position);
-                for head in row[..keys_end].chunks_mut(c.head_dim) {
-                    rotate(head, &angles);
+        let tasks = qkv.values.chunks_mut(size).zip(positions.chunks(TASK_ROWS));
+        self.spread(
+            tasks.collect(),
+            |(rows, positions): (&mut [f32], &[usize])| {
+                for (row, position) in rows.chunks_mut(width).zip(positions) {
+                    let (queries, keys) = row[..keys_end].split_at_mut(c.heads * c.head_dim);
+                    norm_heads(queries, at.query_norm, eps);
+                    norm_heads(keys, at.key_norm, eps);
+                    let angles = angles(rope, pass.long, *position);
+                    for head in row[..keys_end].chunks_mut(c.head_dim) {
+                        rotate(head, &angles);
+                    }
                 }
-            }
-        });
+            },
+        );
     }
 }
 
@@ -348,11 +349,7 @@ fn answer(
             dim,
             &mut scratch,
         );
-        for (out, from) in task
-            .out
-            .chunks_mut(q_dim)
-            .zip(answers.chunks(share * dim))
-        {
+        for (out, from) in task.out.chunks_mut(q_dim).zip(answers.chunks(share * dim)) {
             out[columns.clone()].copy_from_slice(from);
         }
     }

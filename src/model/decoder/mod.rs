@@ -96,7 +96,12 @@ impl Reader<'_> {
         Ok((all, outputs))
     }
 
-    fn biases(&mut self, at: &str, parts: &[(&str, usize)], there: bool) -> Result<Option<Vec<f32>>> {
+    fn biases(
+        &mut self,
+        at: &str,
+        parts: &[(&str, usize)],
+        there: bool,
+    ) -> Result<Option<Vec<f32>>> {
         if !there {
             return Ok(None);
         }
@@ -244,7 +249,9 @@ impl<C: Compute> Decoder<C> {
     /// # Errors
     /// What the device says.
     pub fn logits(&self, hidden: &C::Rows) -> Result<Vec<f32>> {
-        let mut logits = self.device.read(&self.device.product(hidden, &self.head)?)?;
+        let mut logits = self
+            .device
+            .read(&self.device.product(hidden, &self.head)?)?;
         if let Some(cap) = self.config.final_cap {
             let cap = cap as f32;
             logits.iter_mut().for_each(|l| *l = cap * (*l / cap).tanh());
@@ -297,7 +304,7 @@ fn layer<C: Compute>(
     let base = format!("model.layers.{at}");
     let attention = format!("{base}.self_attn");
     let mlp = format!("{base}.mlp");
-    let mut norm = |reader: &mut Reader<'_>, there: bool, name: &str, len: usize| {
+    let norm = |reader: &mut Reader<'_>, there: bool, name: &str, len: usize| {
         there
             .then(|| vector(device, c, reader, &format!("{base}.{name}"), len))
             .transpose()
