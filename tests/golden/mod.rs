@@ -1,5 +1,7 @@
 //! The engine against independent implementations (see make.py beside this file).
 
+mod weights;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::channel;
