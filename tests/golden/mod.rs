@@ -1,6 +1,9 @@
 //! The engine against independent implementations (see make.py beside this file).
 
+mod architectures;
+mod chat;
 mod forward;
+mod weights;
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::channel;

@@ -6,6 +6,8 @@ use super::super::Result;
 use super::super::architecture::Rope;
 use super::fields::Fields;
 
+const ORIGINAL: &str = "original_max_position_embeddings";
+
 /// What surrounds a rotary embedding in a configuration.
 pub(super) struct Surroundings<'f, 'a> {
     pub top: &'f Fields<'a>,
@@ -59,6 +61,8 @@ pub(super) fn local_and_global(around: &Surroundings) -> Result<[Rope; 2]> {
 }
 
 fn scaled(around: &Surroundings, scaling: Option<&Fields>, theta: f64) -> Result<Rope> {
+    // Phi 3 writes it even where nothing is scaled, and then nothing depends on it.
+    around.top.value(ORIGINAL);
     let dims = rotated_dims(around, scaling)?;
     let base: Vec<f64> = (0..dims / 2)
         .map(|i| theta.powf(-2.0 * i as f64 / dims as f64))
@@ -72,6 +76,7 @@ fn scaled(around: &Surroundings, scaling: Option<&Fields>, theta: f64) -> Result
         return Ok(plain(base));
     };
     scaling.value("rope_theta");
+    scaling.value(ORIGINAL);
     // `type` is the older name; both may be there.
     let older = scaling.text("type")?;
     let kind = scaling.text("rope_type")?.or(older).unwrap_or("default");
@@ -129,13 +134,12 @@ fn rotated_dims(around: &Surroundings, scaling: Option<&Fields>) -> Result<usize
 /// The context that a scaled model was first trained with. The outer one holds where both are
 /// written, as in transformers.
 fn original_context(around: &Surroundings, scaling: &Fields) -> Result<usize> {
-    const NAME: &str = "original_max_position_embeddings";
-    let outer = around.top.optional_size(NAME)?;
-    let inner = scaling.optional_size(NAME)?;
+    let outer = around.top.optional_size(ORIGINAL)?;
+    let inner = scaling.optional_size(ORIGINAL)?;
     match (outer, inner) {
         (Some(outer), _) => Ok(outer),
         // Transformers would take 4096 for phi 3, whatever the inner one says.
-        (None, _) if around.is_phi => Err(around.top.wrong(NAME, "a positive integer")),
+        (None, _) if around.is_phi => Err(around.top.wrong(ORIGINAL, "a positive integer")),
         (None, Some(inner)) => Ok(inner),
         // Transformers' own default.
         (None, None) => Ok(around.context),
@@ -211,9 +215,8 @@ fn yarn(around: &Surroundings, scaling: &Fields, base: &[f64], theta: f64) -> Re
 /// Phi 3's long RoPE: one divisor a frequency, from one of two lists by the sequence's length.
 fn long(around: &Surroundings, scaling: &Fields, base: &[f64]) -> Result<Rope> {
     if !around.is_phi {
-        let name = "original_max_position_embeddings";
-        if !scaling.has(name) && !around.top.has(name) {
-            return Err(scaling.wrong(name, "a positive integer"));
+        if !scaling.has(ORIGINAL) && !around.top.has(ORIGINAL) {
+            return Err(scaling.wrong(ORIGINAL, "a positive integer"));
         }
     }
     let context = original_context(around, scaling)?;

@@ -255,7 +255,9 @@ fn gemma_3_with_eyes() {
 
 #[test]
 fn phi_3() {
-    let c = both("phi3", json!({"rope_theta": 1e4, "sliding_window": 2047}));
+    let more = json!({"rope_theta": 1e4, "sliding_window": 2047,
+        "original_max_position_embeddings": 4096});
+    let c = both("phi3", more);
     assert_eq!(windows_of(&c), [Some(2047); 4]);
     for name in ["longrope", "su", "yarn"] {
         let long = json!({"rope_theta": 1e4, "partial_rotary_factor": 0.5, "sliding_window": null,
