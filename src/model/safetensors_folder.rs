@@ -279,3 +279,6 @@ fn renamed(tensors: BTreeMap<String, Entry>) -> BTreeMap<String, Entry> {
         .map(|(name, entry)| (rename(name), entry))
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,12 @@ mod tensors;
 mod value;
 mod vocabulary;
 
-use std::path::{Path, PathBuf};
+#[cfg(test)]
+mod malformed;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
 
 pub use tensors::{GgufTensors, Q8};
 
@@ -28,7 +33,7 @@ use vocabulary::Vocabulary;
 pub struct Gguf {
     pub config: DecoderConfig,
     pub tensors: GgufTensors,
-    /// From the tokenizer.json beside the file, if there is one, or from the file itself.
+    /// From the tokenizer.json beside the file, if there is one of this model's, or from the file.
     pub tokenizer: Tokenizer,
     /// Jinja source.
     pub chat_template: Option<String>,
@@ -56,9 +61,34 @@ impl Gguf {
 /// A damaged file, an architecture or a tokenizer that is not known, named.
 pub fn open(path: &Path) -> Result<Gguf> {
     let file = FileBytes::open(path)?;
-    let Header { metadata, tensors } = Header::read(&file)?;
+    let header = Header::read(&file)?;
+    let (family, config, vocabulary) = configure(&file, &header)?;
+    let Header { metadata, tensors } = header;
+    let beside = path.with_file_name("tokenizer.json");
+    let published = match beside.is_file() {
+        true => published(&beside, &vocabulary)?,
+        false => None,
+    };
+    let (tokenizer, extra) = match published {
+        Some(tokenizer) => (tokenizer, vec![beside]),
+        None => (own(&vocabulary, &metadata)?, Vec::new()),
+    };
+    let (heads, kv_heads) = (config.heads, config.kv_heads);
+    Ok(Gguf {
+        tensors: GgufTensors::new(file, &tensors, family, heads, kv_heads, extra)?,
+        config,
+        tokenizer,
+        chat_template: metadata.text("tokenizer.chat_template")?.map(str::to_owned),
+        bos: vocabulary.text(vocabulary.bos),
+        eos: vocabulary.text(vocabulary.eos),
+    })
+}
+
+/// What a head says of the model, bar its weights and how texts are split.
+fn configure(file: &FileBytes, header: &Header) -> Result<(Family, DecoderConfig, Vocabulary)> {
+    let Header { metadata, tensors } = header;
     let unsupported = |cause: String| ModelError::Unsupported {
-        path: path.to_owned(),
+        path: file.path().to_owned(),
         cause,
     };
     if let Some(parts) = metadata.size("split.count")?
@@ -77,36 +107,23 @@ pub fn open(path: &Path) -> Result<Gguf> {
             "architecture `{architecture}` is not computed ({known} are)"
         ))
     })?;
-    let vocabulary = Vocabulary::read(&metadata)?;
+    let vocabulary = Vocabulary::read(metadata)?;
     let source = config::Source {
         family,
         architecture,
-        metadata: &metadata,
-        tensors: &tensors,
+        metadata,
+        tensors,
     };
     let config = config::read(&source, vocabulary.ends.clone(), &|name| {
         let entry = tensors.get(name);
-        entry.map(|e| tensors::values(&file, name, e)).transpose()
+        entry.map(|e| tensors::values(file, name, e)).transpose()
     })?;
     if vocabulary.tokens.len() > config.vocab {
         let (tokens, rows) = (vocabulary.tokens.len(), config.vocab);
         let cause = format!("has {tokens} tokens, but an embedding for {rows}");
-        return Err(ModelError::file(path, cause));
+        return Err(ModelError::file(file.path(), cause));
     }
-    let beside = path.with_file_name("tokenizer.json");
-    let (tokenizer, extra) = match beside.is_file() {
-        true => (published(&beside, &vocabulary)?, vec![beside]),
-        false => (own(&vocabulary, &metadata)?, Vec::new()),
-    };
-    let (heads, kv_heads) = (config.heads, config.kv_heads);
-    Ok(Gguf {
-        tensors: GgufTensors::new(file, &tensors, family, heads, kv_heads, extra)?,
-        config,
-        tokenizer,
-        chat_template: metadata.text("tokenizer.chat_template")?.map(str::to_owned),
-        bos: vocabulary.text(vocabulary.bos),
-        eos: vocabulary.text(vocabulary.eos),
-    })
+    Ok((family, config, vocabulary))
 }
 
 fn own(vocabulary: &Vocabulary, metadata: &value::Metadata) -> Result<Tokenizer> {
@@ -115,8 +132,8 @@ fn own(vocabulary: &Vocabulary, metadata: &value::Metadata) -> Result<Tokenizer>
 }
 
 /// The tokenizer.json beside the file, unless it plainly belongs to another model: a folder may
-/// hold many files.
-fn published(path: &PathBuf, vocabulary: &Vocabulary) -> Result<Tokenizer> {
+/// hold files of many.
+fn published(path: &Path, vocabulary: &Vocabulary) -> Result<Option<Tokenizer>> {
     let json = files::read_json(path)?;
     let tokenizer = Tokenizer::from_json(&json).map_err(|e| ModelError::file(path, e))?;
     let known = (0u32..).zip(&vocabulary.tokens).zip(&vocabulary.kinds);
@@ -126,12 +143,5 @@ fn published(path: &PathBuf, vocabulary: &Vocabulary) -> Result<Tokenizer> {
         all += 1;
         equal += usize::from(tokenizer.id(token) == Some(id));
     }
-    if equal * 10 < all * 9 {
-        let cause = format!(
-            "belongs to another model than the GGUF file beside it ({equal} of {all} tokens are \
-             the same)"
-        );
-        return Err(ModelError::file(path, cause));
-    }
-    Ok(tokenizer)
+    Ok((equal * 10 >= all * 9).then_some(tokenizer))
 }
