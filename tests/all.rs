@@ -4,5 +4,6 @@
 #[path = "data/mod.rs"]
 mod data;
 mod golden;
+mod hub;
 mod score;
 mod terminal;

@@ -7,6 +7,7 @@ pub mod config;
 pub mod decoder;
 pub mod facts;
 pub mod files;
+pub mod hub;
 pub mod pooling;
 pub mod sampling;
 pub mod spec;
