@@ -92,7 +92,7 @@ impl Model {
         device: &Device,
         mut progress: impl FnMut(&str, u64, u64),
     ) -> Result<Model> {
-        let folder = spec::resolve(name, &mut |p| progress("downloading", p.done, p.total))?;
+        let folder = spec::resolve_with(name, &mut |p| progress("downloading", p.done, p.total))?;
         Self::load_folder(&folder, &spec::short_name(name), device, &mut progress)
     }
 

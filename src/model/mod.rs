@@ -1,5 +1,6 @@
 //! What computes: finding a model by name, reading it, running it. No queue, no prompts.
 
+pub mod adapter;
 pub mod architecture;
 pub mod bert;
 pub mod chat;

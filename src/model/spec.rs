@@ -223,7 +223,15 @@ pub fn locate_with(
 ///
 /// # Errors
 /// As [`locate`]'s; GGUF files and adapters.
-pub fn resolve(text: &str, progress: &mut dyn FnMut(Progress<'_>)) -> Result<PathBuf> {
+pub fn resolve(text: &str) -> Result<PathBuf> {
+    resolve_with(text, &mut |_| ())
+}
+
+/// [`resolve`], telling how far fetching is.
+///
+/// # Errors
+/// As there.
+pub fn resolve_with(text: &str, progress: &mut dyn FnMut(Progress<'_>)) -> Result<PathBuf> {
     let spec = Spec::parse(text)?;
     let is_file = match &spec.source {
         Source::Gguf(path) => path.is_file(),
@@ -277,10 +285,6 @@ pub fn short_name(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn resolved(text: &str) -> Result<PathBuf> {
-        resolve(text, &mut |_| ())
-    }
-
     #[test]
     fn what_cannot_be_read_is_said_with_a_cure() {
         for (spec, cause) in [
@@ -297,7 +301,7 @@ mod tests {
             ("starter+src", "adapters cannot be computed with yet"),
             ("starter+starter", "no adapter"),
         ] {
-            let error = resolved(spec).unwrap_err().to_string();
+            let error = resolve(spec).unwrap_err().to_string();
             assert!(error.contains(cause) && error.contains(spec), "{error}");
         }
         let error = locate("starter+src", &mut |_| ()).unwrap_err().to_string();
