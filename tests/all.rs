@@ -5,5 +5,6 @@
 mod data;
 mod golden;
 mod hub;
+mod model_commands;
 mod score;
 mod terminal;

@@ -12,6 +12,7 @@ pub mod hub;
 pub mod pooling;
 pub mod sampling;
 pub mod spec;
+pub mod summary;
 pub mod tensors;
 pub mod tokenizer;
 

@@ -11,7 +11,7 @@ use server::{COMMIT, Fault, Seen, Server, etag};
 const CONFIG: &[u8] = br#"{"model_type":"llama"}"#;
 
 fn weights() -> Vec<u8> {
-    (0..300_000u32).map(|i| (i * 31 >> 3) as u8).collect()
+    (0..300_000u32).map(|i| ((i * 31) >> 3) as u8).collect()
 }
 
 fn model() -> Server {

@@ -286,7 +286,7 @@ impl Client {
             ..Trouble::new(cause, cure)
         };
         match error {
-            E::Io(_) | E::Timeout(_) | E::ConnectionFailed | E::Protocol(_) | E::BodyStalled => {
+            E::Io(_) | E::Timeout(_) | E::ConnectionFailed | E::Protocol(_) => {
                 Again::After(trouble, None)
             }
             _ => Again::Never(trouble),
