@@ -17,7 +17,7 @@ use crate::kernel::linear::Format;
 /// Models, templates, device.
 #[derive(Args, Clone, Debug)]
 pub struct JudgeArguments {
-    /// The judge: `starter`, or a model folder in Hugging Face layout
+    /// The judge: `starter`, a model folder in Hugging Face layout, or hf:ORG/NAME[@REVISION]
     #[arg(long, default_value = "starter")]
     judge: String,
     /// The embedder; without it, the judge's own mean-pooled hidden states

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use candle_core::Device;
 
+use super::adapter::{Adapted, Adapter};
 use super::architecture::DecoderConfig;
 use super::bert::Bert;
 use super::chat::ChatTemplate;
@@ -12,6 +13,7 @@ use super::decoder::Decoder;
 use super::decoder::compute::Compute;
 use super::gguf;
 use super::safetensors_folder::{SafetensorsFolder, shaping_files};
+use super::tensors::Tensors;
 use super::tokenizer::Tokenizer;
 use super::{ModelError, Result, files, spec};
 
@@ -94,31 +96,51 @@ impl<C: Compute> Model<C> {
         place: &Place<C>,
         mut progress: impl FnMut(&str, u64, u64),
     ) -> Result<Self> {
-        let path = spec::resolve(name)?;
+        let at = spec::locate(name, &mut |p| progress("downloading", p.done, p.total))?;
+        let adapter = at.adapter.as_deref().map(Adapter::read).transpose()?;
         let name = spec::short_name(name);
-        match path.is_file() {
-            true => Self::load_gguf(&path, &name, place, &mut progress),
-            false => Self::load_folder(&path, &name, place, &mut progress),
+        match at.path.is_file() {
+            true => Self::load_gguf(&at.path, &name, adapter, place, &mut progress),
+            false => Self::load_folder(&at.path, &name, adapter, place, &mut progress),
+        }
+    }
+
+    /// A decoder on its device, its adapter merged, and the hash of both.
+    fn decoder(
+        config: DecoderConfig,
+        tensors: impl Tensors,
+        adapter: Option<Adapter>,
+        place: &Place<C>,
+        progress: &mut dyn FnMut(&str, u64, u64),
+    ) -> Result<(Decoder<C>, String)> {
+        let compute = Arc::clone(&place.compute);
+        let mut count = |done, total| progress("preparing", done, total);
+        match adapter {
+            None => {
+                let hash = tensors.hash()?;
+                Ok((Decoder::load(compute, config, &tensors, &mut count)?, hash))
+            }
+            Some(adapter) => {
+                let tensors = Adapted::new(tensors, adapter)?;
+                let hash = tensors.hash()?;
+                Ok((Decoder::load(compute, config, &tensors, &mut count)?, hash))
+            }
         }
     }
 
     fn load_gguf(
         path: &Path,
         name: &str,
+        adapter: Option<Adapter>,
         place: &Place<C>,
         progress: &mut dyn FnMut(&str, u64, u64),
     ) -> Result<Self> {
         progress("tokenizer", 0, 0);
         let file = gguf::open(path)?;
         let chat = file.chat();
-        let hash = file
-            .tensors
-            .hash_with(&mut |done, total| progress("weights", done, total))?;
         let (context, end_tokens) = (file.config.context, file.config.end_tokens.clone());
-        let compute = Arc::clone(&place.compute);
-        let decoder = Decoder::load(compute, file.config, &file.tensors, &mut |done, total| {
-            progress("preparing", done, total);
-        })?;
+        progress("weights", 0, 0);
+        let (decoder, hash) = Self::decoder(file.config, file.tensors, adapter, place, progress)?;
         Ok(Model {
             facts: Arc::new(Facts {
                 name: name.to_owned(),
@@ -138,6 +160,7 @@ impl<C: Compute> Model<C> {
     fn load_folder(
         folder: &Path,
         name: &str,
+        adapter: Option<Adapter>,
         place: &Place<C>,
         progress: &mut dyn FnMut(&str, u64, u64),
     ) -> Result<Self> {
@@ -148,6 +171,12 @@ impl<C: Compute> Model<C> {
         let tokenizer = Tokenizer::read(&tokenizer_path)?;
         let chat = ChatTemplate::read(folder)?;
         let (network, hash, context, parameters, end_tokens) = if kind == "bert" {
+            if adapter.is_some() {
+                return Err(ModelError::Unsupported {
+                    path: folder.to_owned(),
+                    cause: "is an encoder, and adapters are for decoders".into(),
+                });
+            }
             let weights = files::weight_files(folder)?;
             let extra = shaping_files(folder);
             let loaded = files::load(&weights, &extra, &place.encoders, |done, total| {
@@ -161,11 +190,8 @@ impl<C: Compute> Model<C> {
             let config = DecoderConfig::read(&config_path)?;
             let (context, ends) = (config.context, config.end_tokens.clone());
             let tensors = SafetensorsFolder::open(folder)?;
-            let hash = tensors.hash_with(&mut |done, total| progress("weights", done, total))?;
-            let compute = Arc::clone(&place.compute);
-            let decoder = Decoder::load(compute, config, &tensors, &mut |done, total| {
-                progress("preparing", done, total);
-            })?;
+            progress("weights", 0, 0);
+            let (decoder, hash) = Self::decoder(config, tensors, adapter, place, progress)?;
             let parameters = decoder.parameters();
             let network = Network::Decoder(Box::new(decoder));
             (network, hash, context, parameters, ends)
