@@ -5,6 +5,7 @@
 #![allow(unsafe_code)]
 
 mod aligned;
+pub mod attend;
 mod features;
 pub mod linear;
 pub mod matrix;
