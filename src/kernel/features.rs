@@ -47,10 +47,7 @@ impl Isa {
 
     #[cfg(test)]
     pub(super) fn all(format: Format) -> Vec<Isa> {
-        Isa::ALL
-            .into_iter()
-            .filter(|isa| isa.has(format))
-            .collect()
+        Isa::ALL.into_iter().filter(|isa| isa.has(format)).collect()
     }
 }
 

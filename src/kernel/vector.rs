@@ -10,7 +10,7 @@ const LANES: usize = 16;
 /// `e^x` by range reduction and a polynomial of degree six; relative error below 2e-7, results
 /// clamped to the finite range.
 #[inline(always)]
-fn exp(x: f32) -> f32 {
+pub(super) fn exp(x: f32) -> f32 {
     const ROUND: f32 = 12_582_912.0; // 1.5 · 2²³: adding it rounds to the nearest integer.
     let x = x.clamp(-87.0, 88.0);
     let shifted = x * std::f32::consts::LOG2_E + ROUND;

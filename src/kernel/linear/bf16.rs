@@ -1,9 +1,9 @@
 //! Tiles of `bf16` products with `f32` sums: a unit holds two neighbouring inputs.
 
 use super::float::madd;
-#[cfg(target_arch = "x86_64")]
-use super::tile::{with_rows, with_six_rows};
 use super::tile::{LANES, Tile};
+#[cfg(target_arch = "x86_64")]
+use super::tile::{claim, with_rows, with_six_rows};
 use crate::kernel::features::Isa;
 use multiversion::multiversion;
 #[cfg(target_arch = "x86_64")]
@@ -18,15 +18,15 @@ fn round(x: f32) -> u32 {
     let bits = x.to_bits();
     let rounded = bits.wrapping_add(0x7fff + (bits >> 16 & 1));
     // Rounding could carry a NaN's payload over into another number: keep it quiet instead.
-    if x.is_nan() { bits | 0x40_0000 } else { rounded }
+    if x.is_nan() {
+        bits | 0x40_0000
+    } else {
+        rounded
+    }
 }
 
 /// Rounds `x` into units; an odd last input is paired with zero.
-#[multiversion(targets(
-    "x86_64+avx512f+avx512bw+avx512vl",
-    "x86_64+avx2+fma",
-    "aarch64+neon"
-))]
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512vl", "x86_64+avx2+fma", "aarch64+neon"))]
 pub(super) fn encode(x: &[f32], units: &mut [u32]) {
     let (pairs, rest) = x.as_chunks::<WIDTH>();
     for (unit, [low, high]) in units.iter_mut().zip(pairs) {
@@ -40,7 +40,10 @@ pub(super) fn encode(x: &[f32], units: &mut [u32]) {
 /// The two inputs of a unit.
 #[inline(always)]
 pub(super) fn decode(unit: u32) -> [f32; WIDTH] {
-    [f32::from_bits(unit << 16), f32::from_bits(unit & 0xffff_0000)]
+    [
+        f32::from_bits(unit << 16),
+        f32::from_bits(unit & 0xffff_0000),
+    ]
 }
 
 /// Computes a tile of `bf16` units; the units of a step are adjacent.
@@ -77,6 +80,7 @@ unsafe fn avx512<const R: usize>(t: &Tile) {
     // SAFETY: every address is one the tile covers (the caller's promise); the vector types of the
     // same width are plain bits.
     unsafe {
+        claim::<R>(t);
         if t.carry {
             for (r, acc) in acc.iter_mut().enumerate() {
                 let c = t.c.add(r * t.c_row);

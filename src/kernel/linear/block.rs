@@ -8,10 +8,16 @@ use super::{Activations, Format, Linear, bf16, float, int8};
 /// Steps between two passes over the sums: a panel then takes 64 KiB, which streams from the
 /// second cache while a tile's activations (24 KiB) stay in the first. A whole number of groups.
 const STEPS: usize = 512;
-/// Tiles in a block of rows: its activations over [`STEPS`] take at most 480 KiB of the second
-/// cache.
-const TILES: usize = 20;
-/// Panels in a task: enough for the activations to be read from memory rarely.
+/// Bytes of a block of rows' activations that the second cache keeps beside a panel.
+const BLOCK_BYTES: usize = 600 << 10;
+/// Tiles that share a panel at least: with fewer, weights would have to stream too fast.
+const MIN_TILES: usize = 10;
+const MAX_TILES: usize = 40;
+/// Where the inputs are too many for that: tiles in a block of rows (480 KiB over [`STEPS`]), and
+/// panels whose sums stay in the second cache between two stretches of steps.
+const LONG_TILES: usize = 20;
+const LONG_PANELS: usize = 8;
+/// Panels in a task at most.
 const PANELS: usize = 16;
 /// Tasks per thread that balance a loop well enough.
 const TASKS: usize = 8;
@@ -59,25 +65,37 @@ impl<'a> Product<'a> {
             return;
         }
         let (tiles, panels) = (rows.div_ceil(ROWS), outputs.div_ceil(LANES));
-        let row_blocks = tiles.div_ceil(TILES);
+        // Either all inputs of a block of rows stay in the second cache while one panel after the
+        // other comes by, or a stretch of them does for some panels, then the next stretch.
+        let fitting = BLOCK_BYTES / (ROWS * size_of::<u32>() * self.steps.max(1));
+        let (most, together) = if fitting >= MIN_TILES {
+            (fitting.min(MAX_TILES), 1)
+        } else {
+            (LONG_TILES, LONG_PANELS)
+        };
+        let row_blocks = tiles.div_ceil(most);
         let block_tiles = tiles.div_ceil(row_blocks);
-        // Of whole panels, so that few rows still make several tasks, and many rows no small ones.
+        // Few rows still make several tasks, and many rows no small ones.
         let wanted = (pool.threads() * TASKS).div_ceil(row_blocks);
         let group = panels.div_ceil(wanted).min(PANELS);
+        let groups = panels.div_ceil(group);
         let out = Shared(out.as_mut_ptr());
-        // Row blocks vary first: the threads work through the same panels at the same time.
-        pool.run(row_blocks * panels.div_ceil(group), |task| {
-            let (panel, tile) = (task / row_blocks * group, task % row_blocks * block_tiles);
-            let some_panels = panel..panels.min(panel + group);
+        // Panels vary first: a thread's next task finds the same activations in its cache.
+        pool.run(row_blocks * groups, |task| {
+            let (first_panel, tile) = (task % groups * group, task / groups * block_tiles);
+            let end_panel = panels.min(first_panel + group);
             let some_tiles = tile..tiles.min(tile + block_tiles);
-            for first in (0..self.steps.max(1)).step_by(STEPS) {
-                let steps = first..self.steps.min(first + STEPS);
-                for panel in some_panels.clone() {
-                    for tile in some_tiles.clone() {
-                        let at = tile * ROWS * outputs + panel * LANES;
-                        // SAFETY: the element (first row of the tile, first lane of the panel)
-                        // lies in `out`; tasks differ in their panels or their tiles.
-                        unsafe { self.store(tile, panel, steps.clone(), out.get().add(at)) };
+            for panel in (first_panel..end_panel).step_by(together) {
+                let some_panels = panel..end_panel.min(panel + together);
+                for first in (0..self.steps.max(1)).step_by(STEPS) {
+                    let steps = first..self.steps.min(first + STEPS);
+                    for panel in some_panels.clone() {
+                        for tile in some_tiles.clone() {
+                            let at = tile * ROWS * outputs + panel * LANES;
+                            // SAFETY: the element (first row of the tile, first lane of the panel)
+                            // lies in `out`; tasks differ in their panels or their tiles.
+                            unsafe { self.store(tile, panel, steps.clone(), out.get().add(at)) };
+                        }
                     }
                 }
             }
@@ -88,7 +106,13 @@ impl<'a> Product<'a> {
     ///
     /// # Safety
     /// `out` is that tile's place in the whole product, and nobody else uses the place.
-    unsafe fn store(&self, tile: usize, panel: usize, steps: std::ops::Range<usize>, out: *mut f32) {
+    unsafe fn store(
+        &self,
+        tile: usize,
+        panel: usize,
+        steps: std::ops::Range<usize>,
+        out: *mut f32,
+    ) {
         let outputs = self.w.outputs;
         let lanes = LANES.min(outputs - panel * LANES);
         // SAFETY: rows of a tile are `outputs` apart in the product and `lanes` of them are the
@@ -128,7 +152,8 @@ impl<'a> Product<'a> {
         let first = tile * ROWS;
         let rows = ROWS.min(self.x.rows - first);
         let group = steps.start / int8::GROUP_STEPS;
-        let a = &self.x.units.u32s()[first * self.steps + steps.start * rows..][..steps.len() * rows];
+        let a =
+            &self.x.units.u32s()[first * self.steps + steps.start * rows..][..steps.len() * rows];
         let b = &self.w.units.u32s()[(panel * self.steps + steps.start) * LANES..]
             [..steps.len() * LANES];
         let tile = Tile {

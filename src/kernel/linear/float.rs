@@ -1,9 +1,9 @@
 //! Tiles of `f32` products.
 
-#[cfg(target_arch = "x86_64")]
-use super::tile::{LANES, Tile, with_rows, with_six_rows};
 #[cfg(not(target_arch = "x86_64"))]
 use super::tile::{LANES, Tile};
+#[cfg(target_arch = "x86_64")]
+use super::tile::{LANES, Tile, claim, with_rows, with_six_rows};
 use crate::kernel::features::Isa;
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::*;
@@ -18,14 +18,14 @@ pub(in crate::kernel) unsafe fn multiply<const A_ROW: usize>(isa: Isa, tile: &Ti
     unsafe {
         match isa {
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 => with_rows!(tile.rows, avx512 [A_ROW] (tile)),
+            Isa::Avx512 => with_rows!(tile.rows, avx512[A_ROW](tile)),
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => {
                 let first = tile.rows.min(6);
-                with_six_rows!(first, avx2 [A_ROW] (tile));
+                with_six_rows!(first, avx2[A_ROW](tile));
                 if first < tile.rows {
                     let rest = tile.below::<A_ROW>(first);
-                    with_six_rows!(rest.rows, avx2 [A_ROW] (&rest));
+                    with_six_rows!(rest.rows, avx2[A_ROW](&rest));
                 }
             }
             _ => portable::<A_ROW>(tile),
@@ -41,6 +41,7 @@ unsafe fn avx512<const R: usize, const A_ROW: usize>(t: &Tile) {
     let mut acc = [[_mm512_setzero_ps(); 2]; R];
     // SAFETY: every address is one the tile covers (the caller's promise).
     unsafe {
+        claim::<R>(t);
         if t.carry {
             for (r, acc) in acc.iter_mut().enumerate() {
                 let c = t.c.add(r * t.c_row);

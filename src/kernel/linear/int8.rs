@@ -7,7 +7,7 @@
 
 use super::tile::{LANES, Tile};
 #[cfg(target_arch = "x86_64")]
-use super::tile::{with_rows, with_six_rows};
+use super::tile::{claim, with_rows, with_six_rows};
 use crate::kernel::features::Isa;
 use multiversion::multiversion;
 #[cfg(target_arch = "x86_64")]
@@ -24,11 +24,7 @@ const ZERO: u32 = 0x8080_8080;
 
 /// Quantises up to a group of inputs into units of bytes `q + 128`; gives back the scale. A group
 /// with a number that is not finite has a scale that is not a number, and so have its products.
-#[multiversion(targets(
-    "x86_64+avx512f+avx512bw+avx512vl",
-    "x86_64+avx2+fma",
-    "aarch64+neon"
-))]
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512vl", "x86_64+avx2+fma", "aarch64+neon"))]
 pub(super) fn encode(x: &[f32], units: &mut [u32]) -> f32 {
     const ROUND: f32 = 12_582_912.0; // 1.5 · 2²³: adding it rounds to the nearest integer.
     let byte = |x: f32, inverse: f32| (x * inverse + ROUND).to_bits() & 0xff ^ 0x80;
@@ -115,6 +111,7 @@ unsafe fn avx512<const R: usize>(t: &Tile, groups: &Groups) {
     let mut total = [[_mm512_setzero_ps(); 2]; R];
     // SAFETY: every address is one the tile covers (the caller's promise).
     unsafe {
+        claim::<R>(t);
         if t.carry {
             for (r, total) in total.iter_mut().enumerate() {
                 let c = t.c.add(r * t.c_row);

@@ -51,7 +51,10 @@ fn product(isa: Isa, threads: usize, x: &[f32], rows: usize, w: &Linear) -> Vec<
 
 /// Checks every variant of a format's kernel against sums in `f64` of what the kernel sees.
 fn check(format: Format, rows: usize, outputs: usize, inputs: usize, seed: u64) {
-    let (x, weights) = (numbers(seed, rows * inputs), numbers(seed + 1, outputs * inputs));
+    let (x, weights) = (
+        numbers(seed, rows * inputs),
+        numbers(seed + 1, outputs * inputs),
+    );
     let w = Linear::pack(&weights, outputs, inputs, format);
     let mut row = vec![0.0; inputs];
     let x_seen: Vec<Vec<f64>> = x.chunks(inputs).map(|x| seen(x, format)).collect();
@@ -190,10 +193,18 @@ fn empty_operands_are_fine_and_zeros_stay_zero() {
 #[test]
 fn blocks_of_32_are_requantised_closely() {
     let (outputs, inputs) = (35, 300);
-    let quants: Vec<i8> = (0..outputs * inputs).map(|i| (i * 37 % 255) as i8).collect();
-    let scales: Vec<f32> = numbers(3, outputs * 10).iter().map(|x| 1.0 + 0.3 * x).collect();
+    let quants: Vec<i8> = (0..outputs * inputs)
+        .map(|i| (i * 37 % 255) as i8)
+        .collect();
+    let scales: Vec<f32> = numbers(3, outputs * 10)
+        .iter()
+        .map(|x| 1.0 + 0.3 * x)
+        .collect();
     let w = Linear::pack_q8_0(&quants, &scales, outputs, inputs);
-    assert_eq!((w.format(), w.outputs(), w.inputs()), (Format::Int8, 35, 300));
+    assert_eq!(
+        (w.format(), w.outputs(), w.inputs()),
+        (Format::Int8, 35, 300)
+    );
     assert!(w.bytes() <= outputs.next_multiple_of(32) * (inputs + 8 * 3));
     let mut row = vec![0.0; inputs];
     for output in 0..outputs {

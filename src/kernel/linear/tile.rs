@@ -32,6 +32,7 @@ pub(in crate::kernel) struct Tile {
     pub carry: bool,
 }
 
+#[cfg(target_arch = "x86_64")]
 impl Tile {
     /// The tile without its first `rows` rows.
     ///
@@ -50,7 +51,26 @@ impl Tile {
     }
 }
 
+/// Asks for the cache lines of a tile's sums, to be written. A product is larger than the caches:
+/// without this every tile waits for its lines at its end.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+pub(super) fn claim<const R: usize>(t: &Tile) {
+    use std::arch::x86_64::{_MM_HINT_ET0, _mm_prefetch};
+    for r in 0..R {
+        for lane in [0, 16, LANES - 1] {
+            let at = t.c.wrapping_add(r * t.c_row + lane);
+            // SAFETY: a prefetch reads nothing, whatever the address. (Newer compilers know.)
+            #[allow(unused_unsafe)]
+            unsafe {
+                _mm_prefetch::<_MM_HINT_ET0>(at.cast_const().cast())
+            };
+        }
+    }
+}
+
 /// Calls `$f::<R, …>` with the number of rows, at most twelve, as a constant.
+#[cfg(target_arch = "x86_64")]
 macro_rules! with_rows {
     ($rows:expr, $f:ident [$($c:tt)*] ($($arg:expr),*)) => {
         match $rows {
@@ -70,6 +90,7 @@ macro_rules! with_rows {
     };
 }
 /// The same for at most six rows.
+#[cfg(target_arch = "x86_64")]
 macro_rules! with_six_rows {
     ($rows:expr, $f:ident [$($c:tt)*] ($($arg:expr),*)) => {
         match $rows {
@@ -82,4 +103,5 @@ macro_rules! with_six_rows {
         }
     };
 }
+#[cfg(target_arch = "x86_64")]
 pub(super) use {with_rows, with_six_rows};
