@@ -35,16 +35,18 @@ fn every_architecture_equals_transformers() {
         let logits = forward::logits(&decoder, &hidden);
         let width = logits.len() / length;
         if is_reward {
-            let want = numbers(&golden["reward"]);
+            let want = numbers(&golden["labels"]);
             worst = worst.max(furthest(&logits[logits.len() - width..], &want));
         } else {
             let rows = &golden["logits"];
             let columns = ids(&rows["columns"]);
-            for (position, want) in ids(&rows["positions"]).iter().zip(rows["values"].as_array().unwrap()) {
-                let row = &logits[*position as usize * width..][..width];
-                let got: Vec<f32> = columns.iter().map(|c| row[*c as usize]).collect();
-                worst = worst.max(furthest(&got, &numbers(want)));
+            for row in rows["at"].as_array().unwrap() {
+                let at = row[0].as_u64().unwrap() as usize;
+                let logits = &logits[at * width..][..width];
+                let got: Vec<f32> = columns.iter().map(|c| logits[*c as usize]).collect();
+                worst = worst.max(furthest(&got, &numbers(&row[1])));
             }
+            worst = worst.max(furthest(&logits[logits.len() - width..], &numbers(&rows["last"])));
             let log_probs = |row: &[f32]| -> Vec<f64> {
                 let max = row.iter().copied().fold(f32::MIN, f32::max);
                 let sum: f64 = row.iter().map(|l| f64::from(l - max).exp()).sum();

@@ -1,5 +1,6 @@
 //! Which kernels compute on this machine.
 
+use crate::kernel::{Format, kernel_name};
 use serde::Serialize;
 
 /// What is computed, and by what.
@@ -16,8 +17,17 @@ pub fn kernel_lines() -> Vec<Line> {
         kernel,
     };
     let vectors = vectors();
+    let best = match Format::best() {
+        Format::F32 => "f32",
+        Format::Bf16 => "bf16",
+        Format::Int8 => "int8",
+    };
     vec![
-        line("f32 matrices", format!("gemm, {vectors}")),
+        line("f32 weights", kernel_name(Format::F32).to_owned()),
+        line("bf16 weights", kernel_name(Format::Bf16).to_owned()),
+        line("int8 weights", kernel_name(Format::Int8).to_owned()),
+        line("--dtype auto", best.to_owned()),
+        line("training", format!("gemm, {vectors}")),
         line("f32 vectors", vectors.to_owned()),
     ]
 }

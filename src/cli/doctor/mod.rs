@@ -6,6 +6,7 @@ mod places;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
@@ -14,7 +15,9 @@ use clap::Args;
 use indicatif::BinaryBytes;
 use serde::Serialize;
 
-use crate::model::facts::{Model, device};
+use crate::kernel::Format;
+use crate::model::decoder::cpu::Cpu;
+use crate::model::facts::{Model, Place, device};
 use crate::model::hub::{self, Settings};
 use crate::model::spec;
 
@@ -128,7 +131,8 @@ fn examine() -> Report {
 
 fn starter() -> Result<String, String> {
     let started = Instant::now();
-    let model = Model::load("starter", &Device::Cpu, |_, _, _| ()).map_err(|e| e.to_string())?;
+    let place = Place::new(Arc::new(Cpu::new(1, Format::best())), Device::Cpu);
+    let model = Model::load("starter", &place, |_, _, _| ()).map_err(|e| e.to_string())?;
     let (seconds, parameters) = (started.elapsed().as_secs_f64(), model.facts.parameters);
     Ok(format!("loads in {seconds:.2} s ({parameters} parameters)"))
 }
