@@ -1,5 +1,6 @@
 //! What computes: finding a model by name, reading it, running it. No queue, no prompts.
 
+pub mod adapter;
 pub mod architecture;
 pub mod bert;
 pub mod chat;
@@ -10,10 +11,12 @@ pub mod file_bytes;
 pub mod files;
 pub mod formats;
 pub mod gguf;
+pub mod hub;
 pub mod pooling;
 pub mod safetensors_folder;
 pub mod sampling;
 pub mod spec;
+pub mod summary;
 pub mod tensors;
 pub mod tokenizer;
 

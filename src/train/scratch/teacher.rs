@@ -11,6 +11,10 @@ use anyhow::{Result, anyhow};
 use super::corpus::{Group, Origin};
 use crate::stats::surface::{Baseline, Triple, fit_baseline};
 
+/// How much wider than the others the overlap of rare words is spread: it is the hardest to see and
+/// tells the most about short answers.
+const RARE: f64 = 2.0;
+
 /// Ridges fitted on the rated responses, and the rarity of words.
 #[derive(Debug)]
 pub struct Teacher {
@@ -94,11 +98,11 @@ impl Teacher {
         let known = match triple.reference {
             Some(reference) => {
                 let (f1, precision) = self.rare_overlap(triple.response, reference);
-                [f1, precision].map(|x| (x - 0.35) / 0.2)
+                [f1, precision].map(|x| RARE * (x - 0.35) / 0.2)
             }
             None => {
                 let (f1, precision) = self.rare_overlap(triple.response, triple.instruction);
-                [f1, precision].map(|x| (x - 0.2) / 0.15)
+                [f1, precision].map(|x| RARE * (x - 0.2) / 0.15)
             }
         };
         known.into_iter().chain(rest).map(|x| x as f32).collect()
