@@ -214,10 +214,8 @@ fn yarn(around: &Surroundings, scaling: &Fields, base: &[f64], theta: f64) -> Re
 
 /// Phi 3's long RoPE: one divisor a frequency, from one of two lists by the sequence's length.
 fn long(around: &Surroundings, scaling: &Fields, base: &[f64]) -> Result<Rope> {
-    if !around.is_phi {
-        if !scaling.has(ORIGINAL) && !around.top.has(ORIGINAL) {
-            return Err(scaling.wrong(ORIGINAL, "a positive integer"));
-        }
+    if !around.is_phi && !scaling.has(ORIGINAL) && !around.top.has(ORIGINAL) {
+        return Err(scaling.wrong(ORIGINAL, "a positive integer"));
     }
     let context = original_context(around, scaling)?;
     let factor = match scaling.optional_number("factor")? {
