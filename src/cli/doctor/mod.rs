@@ -180,7 +180,7 @@ fn table(report: &Report) -> String {
         ),
     );
     for device in &report.devices {
-        row(device.name, device.note.clone());
+        row(&format!("device {}", device.name), device.note.clone());
     }
     for line in &report.kernels {
         row(&line.what, line.kernel.clone());

@@ -1,6 +1,6 @@
 //! Models by name from the Hugging Face hub, through the cache that its own libraries use.
 //!
-//! A client of our own on `ureq` rather than the `hf-hub` crate: blocking, with 16 crates in place
+//! A client of our own on `ureq` rather than the `hf-hub` crate: blocking, with 17 crates in place
 //! of an asynchronous stack, and with what a model of gigabytes needs: continued transfers, checked
 //! contents and errors with a cure.
 
