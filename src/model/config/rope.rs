@@ -64,8 +64,13 @@ fn scaled(around: &Surroundings, scaling: Option<&Fields>, theta: f64) -> Result
     // Phi 3 writes it even where nothing is scaled, and then nothing depends on it.
     around.top.value(ORIGINAL);
     let dims = rotated_dims(around, scaling)?;
+    // Rounded where transformers rounds: at position 1,500 a last bit of a frequency moves an angle by
+    // 1e-4.
     let base: Vec<f64> = (0..dims / 2)
-        .map(|i| theta.powf(-2.0 * i as f64 / dims as f64))
+        .map(|i| {
+            let power = theta.powf(f64::from((2 * i) as f32 / dims as f32)) as f32;
+            f64::from(1.0 / power)
+        })
         .collect();
     let plain = |frequencies| Rope {
         frequencies,
