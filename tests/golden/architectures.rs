@@ -11,7 +11,9 @@ const CLOSE: f64 = 2e-4;
 fn furthest(got: &[f32], want: &[f64]) -> f64 {
     assert_eq!(got.len(), want.len());
     let pairs = got.iter().zip(want);
-    pairs.map(|(g, w)| (f64::from(*g) - w).abs()).fold(0.0, f64::max)
+    pairs
+        .map(|(g, w)| (f64::from(*g) - w).abs())
+        .fold(0.0, f64::max)
 }
 
 #[test]
@@ -46,7 +48,10 @@ fn every_architecture_equals_transformers() {
                 let got: Vec<f32> = columns.iter().map(|c| logits[*c as usize]).collect();
                 worst = worst.max(furthest(&got, &numbers(&row[1])));
             }
-            worst = worst.max(furthest(&logits[logits.len() - width..], &numbers(&rows["last"])));
+            worst = worst.max(furthest(
+                &logits[logits.len() - width..],
+                &numbers(&rows["last"]),
+            ));
             let log_probs = |row: &[f32]| -> Vec<f64> {
                 let max = row.iter().copied().fold(f32::MIN, f32::max);
                 let sum: f64 = row.iter().map(|l| f64::from(l - max).exp()).sum();
@@ -67,6 +72,9 @@ fn every_architecture_equals_transformers() {
     for (name, worst) in &report {
         println!("{name}: {worst:.2e}");
     }
-    let failed: Vec<_> = report.iter().filter(|(_, w)| *w > CLOSE || w.is_nan()).collect();
+    let failed: Vec<_> = report
+        .iter()
+        .filter(|(_, w)| *w > CLOSE || w.is_nan())
+        .collect();
     assert!(failed.is_empty(), "{failed:?}");
 }

@@ -66,12 +66,10 @@ fn scaled(around: &Surroundings, scaling: Option<&Fields>, theta: f64) -> Result
     let dims = rotated_dims(around, scaling)?;
     // Rounded where transformers rounds: at position 1,500 a last bit of a frequency moves an angle by
     // 1e-4.
-    let base: Vec<f64> = (0..dims / 2)
-        .map(|i| {
-            let power = theta.powf(f64::from((2 * i) as f32 / dims as f32)) as f32;
-            f64::from(1.0 / power)
-        })
+    let powers: Vec<f32> = (0..dims / 2)
+        .map(|i| theta.powf(f64::from((2 * i) as f32 / dims as f32)) as f32)
         .collect();
+    let base: Vec<f64> = powers.iter().map(|p| f64::from(1.0 / p)).collect();
     let plain = |frequencies| Rope {
         frequencies,
         long: None,
@@ -91,7 +89,7 @@ fn scaled(around: &Surroundings, scaling: Option<&Fields>, theta: f64) -> Result
     };
     let rope = match (kind, around.is_phi) {
         ("default", _) => plain(base),
-        ("longrope", _) | ("su" | "yarn", true) => long(around, scaling, &base)?,
+        ("longrope", _) | ("su" | "yarn", true) => long(around, scaling, &powers)?,
         ("linear", false) => {
             let factor = scaling.number("factor")?;
             plain(base.iter().map(|f| f / factor).collect())
@@ -218,7 +216,7 @@ fn yarn(around: &Surroundings, scaling: &Fields, base: &[f64], theta: f64) -> Re
 }
 
 /// Phi 3's long RoPE: one divisor a frequency, from one of two lists by the sequence's length.
-fn long(around: &Surroundings, scaling: &Fields, base: &[f64]) -> Result<Rope> {
+fn long(around: &Surroundings, scaling: &Fields, powers: &[f32]) -> Result<Rope> {
     if !around.is_phi && !scaling.has(ORIGINAL) && !around.top.has(ORIGINAL) {
         return Err(scaling.wrong(ORIGINAL, "a positive integer"));
     }
@@ -233,8 +231,9 @@ fn long(around: &Surroundings, scaling: &Fields, base: &[f64]) -> Result<Rope> {
         None => (1.0 + factor.ln() / (context as f64).ln()).sqrt(),
     };
     let divided = |name: &str| -> Result<Vec<f64>> {
-        let by = scaling.numbers(name, base.len())?;
-        Ok(base.iter().zip(by).map(|(f, by)| f / by).collect())
+        let by = scaling.numbers(name, powers.len())?;
+        let one = |(power, by): (&f32, f64)| f64::from(1.0 / (by as f32 * power));
+        Ok(powers.iter().zip(by).map(one).collect())
     };
     Ok(Rope {
         frequencies: divided("short_factor")?,
