@@ -4,5 +4,7 @@
 #[path = "data/mod.rs"]
 mod data;
 mod golden;
+mod hub;
+mod model_commands;
 mod score;
 mod terminal;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, channel};
 
 use anyhow::{Result, anyhow};
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::engine::local::Cast;
 use crate::engine::{Engine, LoadEvent, Options};
@@ -12,11 +12,12 @@ use crate::judge::prompt::Truncate;
 use crate::judge::similarity::Long;
 use crate::judge::template::Wrap;
 use crate::judge::{Setup, TemplateSet};
+use crate::kernel::linear::Format;
 
 /// Models, templates, device.
 #[derive(Args, Clone, Debug)]
 pub struct JudgeArguments {
-    /// The judge: `starter`, or a model folder in Hugging Face layout
+    /// The judge: `starter`, a model folder in Hugging Face layout, or hf:ORG/NAME[@REVISION]
     #[arg(long, default_value = "starter")]
     judge: String,
     /// The embedder; without it, the judge's own mean-pooled hidden states
@@ -49,12 +50,36 @@ pub struct JudgeArguments {
     /// auto, cpu, cuda[:N] or metal
     #[arg(long, default_value = "auto")]
     device: String,
+    /// Number format of the weights: auto (the best this processor has), f32, bf16 or int8
+    #[arg(long, value_enum, default_value_t)]
+    dtype: Dtype,
     /// Memory for keys and values of known prefixes, in MiB
     #[arg(long, default_value_t = 512)]
     cache_mb: usize,
     /// Threads that compute; without it, one a core
     #[arg(long)]
     pub threads: Option<usize>,
+}
+
+/// Number formats of weights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Dtype {
+    #[default]
+    Auto,
+    F32,
+    Bf16,
+    Int8,
+}
+
+impl Dtype {
+    fn format(self) -> Option<Format> {
+        match self {
+            Dtype::Auto => None,
+            Dtype::F32 => Some(Format::F32),
+            Dtype::Bf16 => Some(Format::Bf16),
+            Dtype::Int8 => Some(Format::Int8),
+        }
+    }
 }
 
 impl JudgeArguments {
@@ -65,6 +90,8 @@ impl JudgeArguments {
             embedder: self.embedder.clone(),
             policy: self.policy.clone(),
             device: self.device.clone(),
+            dtype: self.dtype.format(),
+            threads: self.threads,
             cache_bytes: self.cache_mb << 20,
         }
     }

@@ -1,7 +1,9 @@
 //! The command line: arguments, one file a command, output as lines of JSON or a sentence.
 
+mod doctor;
 mod explore;
 mod judge;
+mod model;
 mod score;
 mod train;
 
@@ -34,6 +36,11 @@ enum Command {
     /// Train a model
     #[command(subcommand)]
     Train(train::Command),
+    /// List, show and fetch models
+    #[command(subcommand)]
+    Model(model::Command),
+    /// Say what this machine has, and whether Juror can run on it
+    Doctor(doctor::Arguments),
 }
 
 /// Which data, and how to read them.
@@ -77,6 +84,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Explore(explore)) => explore::run(&explore),
         Some(Command::Score(score)) => score::run(&score),
         Some(Command::Train(command)) => train::run(&command),
+        Some(Command::Model(command)) => model::run(&command),
+        Some(Command::Doctor(doctor)) => doctor::run(&doctor),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

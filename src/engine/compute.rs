@@ -1,24 +1,30 @@
-//! One task on one model, in forward passes short enough to be interrupted between.
+//! Jobs on models: prompts that come together are computed together.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
-use candle_core::Tensor;
-
 use super::cache::PrefixCache;
+use super::labels;
 use super::local::Models;
+use super::plan::{Plan, Prompt};
 use super::queue::Queue;
-use super::request::{Answer, Ask, Job, Outcome, Role, Task};
-use crate::model::decoder::{Decoder, State};
+use super::request::{Answer, Ask, Job, Lane, Outcome, Role, Task};
+use crate::model::decoder::Decoder;
+use crate::model::decoder::compute::Compute;
+use crate::model::decoder::pass::{Known, Link, Pass, Segment, Wanted};
 use crate::model::facts::Network;
 use crate::model::sampling::Sampler;
-use crate::model::{ModelError, Result, pooling};
+use crate::model::{ModelError, pooling};
 
-/// Tokens of one forward pass.
-const PASS: usize = 256;
+/// Tokens of one forward pass: enough to keep the kernels busy, few enough to hold in memory.
+const PASS: usize = 1024;
+
+/// Tokens of waiting batch jobs that are computed together.
+const TOGETHER: usize = 16 * PASS;
 
 /// Why a task ended without an outcome.
+#[derive(Clone, Debug)]
 pub enum Stopped {
     Cancelled,
     Failed(String),
@@ -30,10 +36,12 @@ impl From<ModelError> for Stopped {
     }
 }
 
+type Ended<T> = std::result::Result<T, Stopped>;
+
 /// The thread's state: its models and what they remember.
-pub struct Computer<'a> {
-    pub models: &'a Models,
-    pub cache: PrefixCache,
+pub struct Computer<'a, C: Compute> {
+    pub models: &'a Models<C>,
+    pub cache: PrefixCache<C::Keys>,
     pub queue: &'a Queue,
     /// Texts embedded lately: a reference is compared with all responses of its record.
     pub embedded: HashMap<(Role, Vec<u32>), Vec<f32>>,
@@ -42,227 +50,442 @@ pub struct Computer<'a> {
 /// Embeddings remembered at a time.
 const REMEMBERED: usize = 4096;
 
-impl Computer<'_> {
-    /// Runs a job to its end and answers it.
-    pub fn run(&mut self, job: &Job) {
-        let started = Instant::now();
-        let mut outcomes = Vec::with_capacity(job.tasks.len());
-        let mut answer = None;
-        for task in &job.tasks {
-            // A panic fails this job alone; whoever waits for it is told.
-            let result = catch_unwind(AssertUnwindSafe(|| self.task(job, task)));
-            let result = result.unwrap_or_else(|_| {
-                Err(Stopped::Failed("the engine panicked on this prompt".into()))
-            });
-            match result {
-                Ok(outcome) => outcomes.push(outcome),
-                Err(Stopped::Cancelled) => answer = Some(Answer::Cancelled { id: job.id }),
-                Err(Stopped::Failed(cause)) => answer = Some(Answer::Failed { id: job.id, cause }),
-            }
-            if answer.is_some() {
-                break;
-            }
-        }
-        let answer = answer.unwrap_or(Answer::Done {
-            id: job.id,
-            outcomes,
-            seconds: started.elapsed().as_secs_f64(),
-        });
-        self.queue.ended();
-        // A receiver that is gone no longer wants to know.
-        let _ = job.reply.send(answer);
+/// A task of a job under way.
+#[derive(Clone, Copy)]
+struct Place {
+    job: usize,
+    task: usize,
+}
+
+/// Jobs under way and what is known of their tasks.
+struct Batch {
+    jobs: Vec<Job>,
+    outcomes: Vec<Vec<Option<Ended<Outcome>>>>,
+}
+
+impl Batch {
+    fn task(&self, place: Place) -> &Task {
+        &self.jobs[place.job].tasks[place.task]
     }
 
-    fn task(&mut self, job: &Job, task: &Task) -> std::result::Result<Outcome, Stopped> {
-        if task.ids.is_empty() {
-            return Err(Stopped::Failed("the prompt is empty".into()));
-        }
-        match &task.ask {
-            Ask::Embed => self.embed(job, task),
-            Ask::Labels(labels) => {
-                let (hidden, state, computed) = self.prompt(job, task.role, &task.ids)?;
-                let next = self.decoder(task.role)?.next_log_probs(&hidden)?;
-                let probabilities = self.labels(task.role, labels, &next, &state)?;
-                Ok(Outcome::Labels {
-                    probabilities,
-                    computed,
-                })
-            }
-            Ask::Generate { sampling, end } => {
-                let (mut hidden, mut state, _) = self.prompt(job, task.role, &task.ids)?;
-                let mut sampler = Sampler::new(*sampling);
-                let mut ids = Vec::new();
-                let room = self.decoder(task.role)?.config().context - task.ids.len();
-                while ids.len() < sampling.max_tokens.min(room) {
-                    self.pause(job)?;
-                    let decoder = self.decoder(task.role)?;
-                    let token = sampler.draw(&decoder.next_log_probs(&hidden)?);
-                    if end.contains(&token) {
-                        return Ok(Outcome::Generated { ids, ended: true });
-                    }
-                    ids.push(token);
-                    let _ = job.reply.send(Answer::Token { id: job.id, token });
-                    (hidden, state) = decoder.forward(&[token], &state)?;
-                }
-                Ok(Outcome::Generated { ids, ended: false })
-            }
-        }
+    fn set(&mut self, place: Place, outcome: Ended<Outcome>) {
+        self.outcomes[place.job][place.task] = Some(outcome);
     }
 
-    fn embed(&mut self, job: &Job, task: &Task) -> std::result::Result<Outcome, Stopped> {
-        let key = (task.role, task.ids.clone());
-        if let Some(vector) = self.embedded.get(&key) {
-            return Ok(Outcome::Embedding {
-                vector: vector.clone(),
-                computed: 0,
-            });
-        }
-        self.pause(job)?;
-        let vector = match &self.models.of(task.role).network {
-            Network::Bert(bert) => {
-                let mut sum = Decoder::sum_rows(&bert.forward(&task.ids)?)?;
-                pooling::normalize(&mut sum);
-                sum
-            }
-            Network::Decoder(_) => self.mean_hidden(job, task)?,
+    fn places(&self) -> Vec<Place> {
+        let of = |(job, j): (usize, &Job)| {
+            (0..j.tasks.len())
+                .map(|task| Place { job, task })
+                .collect::<Vec<_>>()
         };
-        if self.embedded.len() >= REMEMBERED {
-            self.embedded.clear();
+        self.jobs.iter().enumerate().flat_map(of).collect()
+    }
+}
+
+impl<C: Compute> Computer<'_, C> {
+    /// Takes jobs until the queue is closed.
+    pub fn work(&mut self) {
+        while let Some(job) = self.queue.next() {
+            let mut jobs = vec![job];
+            if jobs[0].lane == Lane::Batch {
+                let size = |job: &Job| job.tasks.iter().map(|t| t.ids.len()).sum::<usize>();
+                let mut tokens = size(&jobs[0]);
+                while tokens < TOGETHER
+                    && let Some(job) = self.queue.next_batch()
+                {
+                    tokens += size(&job);
+                    jobs.push(job);
+                }
+            }
+            self.run(jobs);
         }
-        self.embedded.insert(key, vector.clone());
-        Ok(Outcome::Embedding {
-            vector,
-            computed: task.ids.len(),
-        })
     }
 
-    /// The mean of a decoder's hidden states, pass by pass.
-    fn mean_hidden(&mut self, job: &Job, task: &Task) -> std::result::Result<Vec<f32>, Stopped> {
-        let (mut state, mut sum) = (State::default(), Vec::new());
-        for pass in task.ids.chunks(PASS) {
-            self.pause(job)?;
-            let (hidden, after) = self.decoder(task.role)?.forward(pass, &state)?;
-            state = after;
-            let part = Decoder::sum_rows(&hidden)?;
-            match sum.is_empty() {
-                true => sum = part,
-                false => sum.iter_mut().zip(&part).for_each(|(s, p)| *s += p),
+    /// Runs jobs to their end and answers them.
+    fn run(&mut self, jobs: Vec<Job>) {
+        let started = Instant::now();
+        let outcomes = jobs
+            .iter()
+            .map(|j| j.tasks.iter().map(|_| None).collect())
+            .collect();
+        let mut batch = Batch { jobs, outcomes };
+        // A panic fails these jobs alone; whoever waits for them is told.
+        let result = catch_unwind(AssertUnwindSafe(|| self.batch(&mut batch)));
+        let stopped = match result {
+            Ok(Ok(())) => Stopped::Cancelled,
+            Ok(Err(stopped)) => stopped,
+            Err(_) => Stopped::Failed("the engine panicked on this prompt".into()),
+        };
+        let seconds = started.elapsed().as_secs_f64();
+        for (job, outcomes) in batch.jobs.iter().zip(batch.outcomes) {
+            let all: Ended<Vec<Outcome>> = outcomes
+                .into_iter()
+                .map(|o| o.unwrap_or_else(|| Err(stopped.clone())))
+                .collect();
+            let answer = match all {
+                _ if self.queue.should_stop(job.id) => Answer::Cancelled { id: job.id },
+                Ok(outcomes) => Answer::Done {
+                    id: job.id,
+                    outcomes,
+                    seconds,
+                },
+                Err(Stopped::Cancelled) => Answer::Cancelled { id: job.id },
+                Err(Stopped::Failed(cause)) => Answer::Failed { id: job.id, cause },
+            };
+            self.queue.ended(job.id);
+            // A receiver that is gone no longer wants to know.
+            let _ = job.reply.send(answer);
+        }
+    }
+
+    fn batch(&mut self, batch: &mut Batch) -> Ended<()> {
+        let mut prompts: HashMap<(Role, bool), Vec<Place>> = HashMap::new();
+        let (mut texts, mut generations) = (Vec::new(), Vec::new());
+        for place in batch.places() {
+            let task = batch.task(place);
+            if task.ids.is_empty() {
+                batch.set(place, Err(Stopped::Failed("the prompt is empty".into())));
+                continue;
+            }
+            match task.ask {
+                Ask::Embed => texts.push(place),
+                Ask::Generate { .. } => generations.push(place),
+                Ask::Labels(_) => match self.fits(task) {
+                    Ok(()) => {
+                        let long = self.is_long(task.role, task.ids.len());
+                        prompts.entry((task.role, long)).or_default().push(place);
+                    }
+                    Err(error) => batch.set(place, Err(error)),
+                },
             }
         }
-        pooling::normalize(&mut sum);
-        Ok(sum)
+        for ((role, long), places) in prompts {
+            self.judge(batch, role, long, &places)?;
+        }
+        self.embed(batch, &texts)?;
+        for place in generations {
+            let outcome = self.generate(&batch.jobs, place);
+            if matches!(outcome, Err(Stopped::Cancelled)) {
+                return Err(Stopped::Cancelled);
+            }
+            batch.set(place, outcome);
+        }
+        Ok(())
     }
 
-    fn decoder(&self, role: Role) -> Result<&Decoder> {
-        match &self.models.of(role).network {
-            Network::Decoder(decoder) => Ok(decoder),
-            Network::Bert(_) => Err(ModelError::Text(
-                "an encoder can embed, but neither judge nor write".into(),
-            )),
+    fn decoder(&self, role: Role) -> Ended<&Decoder<C>> {
+        decoder(self.models, role)
+    }
+
+    /// One prompt that does not fit fails alone, not with all that come with it.
+    fn fits(&self, task: &Task) -> Ended<()> {
+        let config = self.decoder(task.role)?.config();
+        if task.ids.len() > config.context {
+            return Err(Stopped::Failed(format!(
+                "{} tokens do not fit into the model's context of {}",
+                task.ids.len(),
+                config.context
+            )));
+        }
+        match task.ids.iter().find(|id| **id as usize >= config.vocab) {
+            Some(id) => Err(Stopped::Failed(format!(
+                "token id {id} is outside the model's vocabulary of {}",
+                config.vocab
+            ))),
+            None => Ok(()),
         }
     }
 
-    /// Between two passes: stops if asked to, and lets interactive work go first.
-    fn pause(&mut self, job: &Job) -> std::result::Result<(), Stopped> {
-        if job.lane == super::request::Lane::Batch {
+    /// Whether a sequence counts as long for a RoPE that makes the difference.
+    fn is_long(&self, role: Role, tokens: usize) -> bool {
+        let Ok(decoder) = self.decoder(role) else {
+            return false;
+        };
+        let ropes = decoder.config().ropes.iter();
+        ropes.filter_map(|r| r.long.as_ref()).any(|l| tokens > l.0)
+    }
+
+    /// Between two layers: stops if nobody waits any more, and lets interactive work go first.
+    fn pause(&mut self, jobs: &[Job]) -> Ended<()> {
+        if jobs.iter().all(|j| j.lane == Lane::Batch) {
             while let Some(urgent) = self.queue.next_interactive() {
-                self.run(&urgent);
+                self.run(vec![urgent]);
             }
         }
-        match self.queue.should_stop(job.id) {
+        match jobs.iter().all(|j| self.queue.should_stop(j.id)) {
             true => Err(Stopped::Cancelled),
             false => Ok(()),
         }
     }
 
-    /// Runs a prompt, reusing what is known of its beginning. Gives back the hidden states of its
-    /// last pass, its state, and how many tokens were computed.
-    fn prompt(
+    fn forward(&mut self, role: Role, pass: &mut Pass<C::Keys>, jobs: &[Job]) -> Ended<C::Rows> {
+        let decoder = decoder(self.models, role)?;
+        decoder.forward(pass, &mut || self.pause(jobs))
+    }
+
+    /// Computes prompts together. Calls `row` for each with the next token's logits, and gives back
+    /// the chains of all, and how many tokens were computed for each.
+    #[allow(clippy::type_complexity)]
+    fn prompts(
         &mut self,
-        job: &Job,
         role: Role,
-        ids: &[u32],
-    ) -> std::result::Result<(Tensor, State, usize), Stopped> {
-        let mut state = self.cache.longest(role, ids)?;
-        let known = state.len();
-        let mut hidden = None;
-        for pass in ids[known..].chunks(PASS) {
-            self.pause(job)?;
-            let (new_hidden, new_state) = self.decoder(role)?.forward(pass, &state)?;
-            (hidden, state) = (Some(new_hidden), new_state);
-        }
-        self.cache.keep(role, ids, state.clone());
-        let hidden = hidden.ok_or_else(|| Stopped::Failed("nothing to compute".into()))?;
-        Ok((hidden, state, ids.len() - known))
-    }
-
-    /// The probability of each label. A label of several tokens is the product of its conditional
-    /// probabilities; a label that begins another does not swallow it:
-    /// `P("1") = p(1) · (1 − p(0 | 1))`.
-    fn labels(
-        &self,
-        role: Role,
-        labels: &[Vec<u32>],
-        next: &[f64],
-        state: &State,
-    ) -> Result<Vec<f64>> {
-        let mut probabilities = vec![0.0; labels.len()];
-        let open: Vec<usize> = (0..labels.len()).collect();
-        self.branch(role, labels, &open, 0, 1.0, next, state, &mut probabilities)?;
-        Ok(probabilities)
-    }
-
-    /// `open` are the labels that agree on their first `depth` tokens, which have probability
-    /// `reached`; `next` are the log-probabilities after them.
-    #[allow(clippy::too_many_arguments)]
-    fn branch(
-        &self,
-        role: Role,
-        labels: &[Vec<u32>],
-        open: &[usize],
-        depth: usize,
-        reached: f64,
-        next: &[f64],
-        state: &State,
-        probabilities: &mut [f64],
-    ) -> Result<()> {
-        let token_of = |label: &usize| labels[*label].get(depth).copied();
-        let mut tokens: Vec<u32> = open.iter().filter_map(token_of).collect();
-        tokens.sort_unstable();
-        tokens.dedup();
-        let mut onward = 0.0;
-        for token in tokens {
-            let log = next.get(token as usize).copied();
-            let p = log.map(f64::exp).ok_or_else(|| {
-                ModelError::Text(format!("label token {token} is outside the vocabulary"))
-            })?;
-            onward += p;
-            let under: Vec<usize> = open
-                .iter()
-                .copied()
-                .filter(|l| token_of(l) == Some(token))
-                .collect();
-            if under.iter().all(|l| labels[*l].len() == depth + 1) {
-                under.iter().for_each(|l| probabilities[*l] = reached * p);
-                continue;
+        long: bool,
+        ids: &[&[u32]],
+        jobs: &[Job],
+        row: &mut dyn FnMut(usize, &[f32]),
+    ) -> Ended<(Vec<Vec<Known<C::Keys>>>, Vec<usize>)> {
+        let prompts: Vec<Prompt<'_, C::Keys>> = ids
+            .iter()
+            .map(|ids| Prompt {
+                ids,
+                known: self.cache.longest((role, long), ids),
+            })
+            .collect();
+        let mut plan = Plan::new(&prompts, PASS);
+        let decoder = decoder(self.models, role)?;
+        while let Some((mut pass, step)) = plan.pass(PASS, long, |n| decoder.keys(n))? {
+            let hidden = self.forward(role, &mut pass, jobs)?;
+            if !step.ends.is_empty() {
+                let logits = decoder.logits(&hidden)?;
+                let width = logits.len() / step.ends.len();
+                for (logits, ends) in logits.chunks(width.max(1)).zip(&step.ends) {
+                    ends.iter().for_each(|prompt| row(*prompt, logits));
+                }
             }
-            let decoder = self.decoder(role)?;
-            let (hidden, state) = decoder.forward(&[token], state)?;
-            let next = decoder.next_log_probs(&hidden)?;
-            self.branch(
-                role,
-                labels,
-                &under,
-                depth + 1,
-                reached * p,
-                &next,
-                &state,
-                probabilities,
-            )?;
+            plan.computed(&step, pass);
         }
-        for label in open.iter().filter(|l| labels[**l].len() == depth) {
-            probabilities[*label] = reached * (1.0 - onward);
+        let chains = plan.chains(ids.len());
+        for (ids, chain) in ids.iter().zip(&chains) {
+            self.cache.keep((role, long), ids, chain);
+        }
+        Ok((chains, plan.shares(ids.len())))
+    }
+
+    /// Probabilities of labels after prompts.
+    fn judge(&mut self, batch: &mut Batch, role: Role, long: bool, places: &[Place]) -> Ended<()> {
+        let of = |place: &Place| match &batch.task(*place).ask {
+            Ask::Labels(labels) => labels.as_slice(),
+            _ => &[],
+        };
+        let ids: Vec<&[u32]> = places
+            .iter()
+            .map(|p| batch.task(*p).ids.as_slice())
+            .collect();
+        let mut found: Vec<Option<labels::First>> = places.iter().map(|_| None).collect();
+        let (chains, computed) =
+            self.prompts(role, long, &ids, &batch.jobs, &mut |prompt, logits| {
+                found[prompt] = Some(labels::first(of(&places[prompt]), logits));
+            })?;
+        let mut outcomes = Vec::with_capacity(places.len());
+        for (at, first) in found.into_iter().enumerate() {
+            let probabilities = match first {
+                None => Err(Stopped::Failed("nothing to compute".into())),
+                Some(Err(cause)) => Err(Stopped::Failed(cause)),
+                Some(Ok(labels::Known::All(probabilities))) => Ok(probabilities),
+                Some(Ok(labels::Known::Next(next))) => {
+                    let start = &chains[at];
+                    labels::onward(of(&places[at]), &next, &mut |tokens| {
+                        self.after(role, long, start, tokens, &batch.jobs)
+                    })
+                }
+            };
+            if matches!(probabilities, Err(Stopped::Cancelled)) {
+                return Err(Stopped::Cancelled);
+            }
+            outcomes.push(probabilities.map(|probabilities| Outcome::Labels {
+                probabilities,
+                computed: computed[at],
+            }));
+        }
+        for (place, outcome) in places.iter().zip(outcomes) {
+            batch.set(*place, outcome);
         }
         Ok(())
+    }
+
+    /// Log-probabilities of the next token after a chain and some more tokens.
+    fn after(
+        &mut self,
+        role: Role,
+        long: bool,
+        chain: &[Known<C::Keys>],
+        tokens: &[u32],
+        jobs: &[Job],
+    ) -> Ended<Vec<f64>> {
+        let keys = self.decoder(role)?.keys(tokens.len())?;
+        let mut pass = Pass {
+            segments: vec![Segment {
+                ids: tokens.to_vec(),
+                chain: chain.iter().cloned().map(Link::Known).collect(),
+                wanted: Wanted::Last,
+                keys,
+            }],
+            long,
+        };
+        let hidden = self.forward(role, &mut pass, jobs)?;
+        let logits = self.decoder(role)?.logits(&hidden)?;
+        labels::log_probabilities(&logits).map_err(Stopped::Failed)
+    }
+
+    /// Unit vectors of texts.
+    fn embed(&mut self, batch: &mut Batch, places: &[Place]) -> Ended<()> {
+        let mut at = 0;
+        while at < places.len() {
+            self.pause(&batch.jobs)?;
+            // Texts of one role that fit into a pass; known ones cost nothing.
+            let role = batch.task(places[at]).role;
+            let (mut fresh, mut tokens, start): (Vec<&[u32]>, usize, usize) = (Vec::new(), 0, at);
+            while at < places.len() && batch.task(places[at]).role == role {
+                let ids = batch.task(places[at]).ids.as_slice();
+                let known = self.embedded.contains_key(&(role, ids.to_vec()));
+                if !known && !fresh.contains(&ids) {
+                    if tokens > 0 && tokens + ids.len() > PASS {
+                        break;
+                    }
+                    tokens += ids.len();
+                    fresh.push(ids);
+                }
+                at += 1;
+            }
+            let vectors = self.vectors(role, &fresh, &batch.jobs);
+            if matches!(vectors, Err(Stopped::Cancelled)) {
+                return Err(Stopped::Cancelled);
+            }
+            let mut computed: Vec<Vec<u32>> = Vec::new();
+            let failed = match vectors {
+                Ok(vectors) => {
+                    if self.embedded.len() + vectors.len() > REMEMBERED {
+                        // Those of this round that are known already must stay.
+                        let round: Vec<_> = places[start..at]
+                            .iter()
+                            .map(|p| (role, batch.task(*p).ids.clone()))
+                            .collect();
+                        self.embedded.retain(|key, _| round.contains(key));
+                    }
+                    for (ids, vector) in fresh.into_iter().zip(vectors) {
+                        computed.push(ids.to_vec());
+                        self.embedded.insert((role, ids.to_vec()), vector);
+                    }
+                    None
+                }
+                Err(error) => Some(error),
+            };
+            for place in &places[start..at] {
+                let ids = batch.task(*place).ids.clone();
+                let new = computed.iter().position(|c| *c == ids);
+                let count = new.map_or(0, |c| computed.swap_remove(c).len());
+                let outcome = match (self.embedded.get(&(role, ids)), &failed) {
+                    (Some(vector), _) => Ok(Outcome::Embedding {
+                        vector: vector.clone(),
+                        computed: count,
+                    }),
+                    (None, Some(error)) => Err(error.clone()),
+                    (None, None) => Err(Stopped::Failed("nothing to compute".into())),
+                };
+                batch.set(*place, outcome);
+            }
+        }
+        Ok(())
+    }
+
+    fn vectors(&mut self, role: Role, texts: &[&[u32]], jobs: &[Job]) -> Ended<Vec<Vec<f32>>> {
+        if texts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let decoder = match &self.models.of(role).network {
+            Network::Bert(bert) => {
+                let one = |ids: &&[u32]| -> Ended<Vec<f32>> {
+                    let mut sum = pooling::sum_rows(&bert.forward(ids)?)?;
+                    pooling::normalize(&mut sum);
+                    Ok(sum)
+                };
+                return texts.iter().map(one).collect();
+            }
+            Network::Decoder(decoder) => decoder,
+        };
+        let mut pass = Pass {
+            segments: Vec::with_capacity(texts.len()),
+            long: texts.iter().any(|t| self.is_long(role, t.len())),
+        };
+        for ids in texts {
+            pass.segments.push(Segment {
+                ids: ids.to_vec(),
+                chain: Vec::new(),
+                wanted: Wanted::All,
+                keys: decoder.keys(ids.len())?,
+            });
+        }
+        let hidden = self.forward(role, &mut pass, jobs)?;
+        let hidden = decoder.device().read(&hidden)?;
+        let dim = decoder.config().dim;
+        let of = |rows: std::ops::Range<usize>| {
+            let mut sum = vec![0.0; dim];
+            for row in hidden[rows.start * dim..rows.end * dim].chunks(dim) {
+                sum.iter_mut().zip(row).for_each(|(s, x)| *s += x);
+            }
+            pooling::normalize(&mut sum);
+            sum
+        };
+        Ok(pass.rows().into_iter().map(of).collect())
+    }
+
+    fn generate(&mut self, jobs: &[Job], place: Place) -> Ended<Outcome> {
+        let job = &jobs[place.job];
+        let task = &job.tasks[place.task];
+        let (role, ids) = (task.role, task.ids.as_slice());
+        let Ask::Generate { sampling, end } = &task.ask else {
+            return Err(Stopped::Failed("nothing to write".into()));
+        };
+        self.fits(task)?;
+        let long = self.is_long(role, ids.len());
+        let mut next = Err("nothing to compute".to_owned());
+        let (mut chains, _) = self.prompts(role, long, &[ids], jobs, &mut |_, logits| {
+            next = labels::log_probabilities(logits);
+        })?;
+        let decoder = decoder(self.models, role)?;
+        let chain = chains.pop().unwrap_or_default();
+        let mut pass = Pass {
+            segments: vec![Segment {
+                ids: Vec::new(),
+                chain: chain.into_iter().map(Link::Known).collect(),
+                wanted: Wanted::Last,
+                keys: decoder.keys(64)?,
+            }],
+            long,
+        };
+        let mut sampler = Sampler::new(*sampling);
+        let mut written = Vec::new();
+        let room = decoder.config().context - ids.len();
+        while written.len() < sampling.max_tokens.min(room) {
+            self.pause(jobs)?;
+            let token = sampler.draw(next.as_ref().map_err(|e| Stopped::Failed(e.clone()))?);
+            if end.contains(&token) {
+                return Ok(Outcome::Generated {
+                    ids: written,
+                    ended: true,
+                });
+            }
+            written.push(token);
+            let _ = job.reply.send(Answer::Token { id: job.id, token });
+            if written.len() == sampling.max_tokens.min(room) {
+                break;
+            }
+            pass.segments[0].ids = vec![token];
+            let hidden = self.forward(role, &mut pass, jobs)?;
+            next = labels::log_probabilities(&decoder.logits(&hidden)?);
+        }
+        Ok(Outcome::Generated {
+            ids: written,
+            ended: false,
+        })
+    }
+}
+
+fn decoder<C: Compute>(models: &Models<C>, role: Role) -> Ended<&Decoder<C>> {
+    match &models.of(role).network {
+        Network::Decoder(decoder) => Ok(decoder),
+        Network::Bert(_) => Err(Stopped::Failed(
+            "an encoder can embed, but neither judge nor write".into(),
+        )),
     }
 }

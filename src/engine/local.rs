@@ -8,8 +8,11 @@ use super::cache::PrefixCache;
 use super::compute::Computer;
 use super::queue::Queue;
 use super::request::{Job, Role};
+use crate::kernel::linear::Format;
 use crate::model::ModelError;
-use crate::model::facts::{Facts, Model, device};
+use crate::model::decoder::compute::Compute;
+use crate::model::decoder::cpu::Cpu;
+use crate::model::facts::{Facts, Model, Place, device};
 
 /// What to load and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +25,10 @@ pub struct Options {
     pub policy: Option<String>,
     /// `auto`, `cpu`, `cuda[:N]` or `metal`.
     pub device: String,
+    /// Number format of the weights; `None` takes the best this processor has.
+    pub dtype: Option<Format>,
+    /// Threads that compute; `None` takes one a core.
+    pub threads: Option<usize>,
     /// Bytes for keys and values of known prefixes.
     pub cache_bytes: usize,
 }
@@ -33,6 +40,8 @@ impl Default for Options {
             embedder: None,
             policy: None,
             device: "auto".into(),
+            dtype: None,
+            threads: None,
             cache_bytes: 512 << 20,
         }
     }
@@ -62,17 +71,20 @@ pub enum LoadEvent {
 }
 
 /// The loaded models.
-pub struct Models {
-    judge: Model,
-    embedder: Option<Model>,
-    policy: Option<Model>,
+pub struct Models<C: Compute> {
+    judge: Model<C>,
+    embedder: Option<Model<C>>,
+    policy: Option<Model<C>>,
 }
 
-impl Models {
-    fn load(options: &Options, events: &Sender<LoadEvent>) -> Result<Self, ModelError> {
-        let device = device(&options.device)?;
+impl<C: Compute> Models<C> {
+    fn load(
+        options: &Options,
+        place: &Place<C>,
+        events: &Sender<LoadEvent>,
+    ) -> Result<Self, ModelError> {
         let load = |name: &String| {
-            Model::load(name, &device, |stage, done, total| {
+            Model::load(name, place, |stage, done, total| {
                 let _ = events.send(LoadEvent::Stage {
                     model: name.clone(),
                     stage: stage.to_owned(),
@@ -106,7 +118,7 @@ impl Models {
     }
 
     /// The model that fills a role.
-    pub fn of(&self, role: Role) -> &Model {
+    pub fn of(&self, role: Role) -> &Model<C> {
         let own = match role {
             Role::Judge => None,
             Role::Embedder => self.embedder.as_ref(),
@@ -177,25 +189,55 @@ impl Engine {
 }
 
 fn work(options: &Options, queue: &Queue, events: &Sender<LoadEvent>) {
-    let load = std::panic::AssertUnwindSafe(|| Models::load(options, events));
+    let threads = options.threads.or_else(cores).unwrap_or(1);
+    let format = options.dtype.unwrap_or_else(Format::best);
+    match device(&options.device) {
+        Ok(device) if device.is_cpu() => {
+            let cpu = Arc::new(Cpu::new(threads, format));
+            serve(options, &Place::new(cpu, device), queue, events);
+        }
+        Ok(_) => fail(
+            ModelError::Text(format!(
+                "device `{}`: only the CPU computes yet",
+                options.device
+            )),
+            queue,
+            events,
+        ),
+        Err(error) => fail(error, queue, events),
+    }
+}
+
+fn cores() -> Option<usize> {
+    std::thread::available_parallelism().ok().map(Into::into)
+}
+
+fn fail(error: ModelError, queue: &Queue, events: &Sender<LoadEvent>) {
+    queue.close();
+    let _ = events.send(LoadEvent::Failed(error));
+}
+
+/// Loads the models and computes on them until the queue is closed.
+fn serve<C: Compute>(
+    options: &Options,
+    place: &Place<C>,
+    queue: &Queue,
+    events: &Sender<LoadEvent>,
+) {
+    let load = std::panic::AssertUnwindSafe(|| Models::load(options, place, events));
     let loaded = std::panic::catch_unwind(load)
         .unwrap_or_else(|_| Err(ModelError::Text("loading the model panicked".into())));
     match loaded {
         Ok(models) => {
             let _ = events.send(LoadEvent::Ready(models.cast()));
-            let mut computer = Computer {
+            Computer {
                 models: &models,
                 cache: PrefixCache::new(options.cache_bytes),
                 queue,
                 embedded: std::collections::HashMap::new(),
-            };
-            while let Some(job) = queue.next() {
-                computer.run(&job);
             }
+            .work();
         }
-        Err(error) => {
-            queue.close();
-            let _ = events.send(LoadEvent::Failed(error));
-        }
+        Err(error) => fail(error, queue, events),
     }
 }

@@ -2,7 +2,9 @@
 
 mod cache;
 mod compute;
+mod labels;
 pub mod local;
+mod plan;
 mod queue;
 pub mod request;
 

@@ -102,12 +102,23 @@ impl Queue {
         Some(job)
     }
 
-    /// Says that the innermost running job has ended.
-    pub fn ended(&self) {
+    /// A batch job that waits, if one does and nothing interactive is waiting.
+    pub fn next_batch(&self) -> Option<Job> {
         let mut waiting = self.lock();
-        if let Some((id, _)) = waiting.running.pop() {
-            waiting.stop.remove(&id);
+        if waiting.interactive.is_some() || waiting.closed {
+            return None;
         }
+        let job = waiting.batch.pop_front()?;
+        waiting.running.push((job.id, job.lane));
+        self.changed.notify_all();
+        Some(job)
+    }
+
+    /// Says that a running job has ended.
+    pub fn ended(&self, id: u64) {
+        let mut waiting = self.lock();
+        waiting.running.retain(|(running, _)| *running != id);
+        waiting.stop.remove(&id);
     }
 
     /// Whether a running job should stop.
@@ -182,7 +193,7 @@ mod tests {
         let (second, _s) = job(3, Lane::Interactive);
         queue.push(second);
         assert!(queue.should_stop(2) && !queue.should_stop(1));
-        queue.ended();
+        queue.ended(2);
         assert!(!queue.should_stop(2));
     }
 

@@ -4,7 +4,16 @@
 //! any arguments (sizes are checked, never trusted).
 #![allow(unsafe_code)]
 
+mod aligned;
+pub mod attend;
+mod features;
+pub mod linear;
 pub mod matrix;
+pub mod peak;
+mod pool;
 pub mod vector;
 
+pub use features::kernel_name;
+pub use linear::{Activations, Format, Linear, linear, linear_picked};
 pub use matrix::{View, ViewMut, matmul};
+pub use pool::Pool;

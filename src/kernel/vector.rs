@@ -10,7 +10,7 @@ const LANES: usize = 16;
 /// `e^x` by range reduction and a polynomial of degree six; relative error below 2e-7, results
 /// clamped to the finite range.
 #[inline(always)]
-fn exp(x: f32) -> f32 {
+pub(super) fn exp(x: f32) -> f32 {
     const ROUND: f32 = 12_582_912.0; // 1.5 · 2²³: adding it rounds to the nearest integer.
     let x = x.clamp(-87.0, 88.0);
     let shifted = x * std::f32::consts::LOG2_E + ROUND;
@@ -100,6 +100,18 @@ pub fn swiglu(out: &mut [f32], gate_up: &[f32]) {
     let (gate, up) = gate_up.split_at(out.len());
     for ((o, g), u) in out.iter_mut().zip(gate).zip(up) {
         *o = g / (1.0 + exp(-g)) * u;
+    }
+}
+
+/// `out = gelu(gate) · up` with the tanh form of GELU, `gate` and `up` the two halves of `gate_up`.
+#[multiversion(targets("x86_64+avx512f+avx512vl+fma", "x86_64+avx2+fma", "aarch64+neon"))]
+pub fn geglu_tanh(out: &mut [f32], gate_up: &[f32]) {
+    const ROOT: f32 = 0.797_884_6; // √(2/π)
+    let (gate, up) = gate_up.split_at(out.len());
+    for ((o, g), u) in out.iter_mut().zip(gate).zip(up) {
+        let inner = ROOT * (g + 0.044715 * g * g * g);
+        // ½ (1 + tanh z) = 1 / (1 + e^(−2z))
+        *o = g / (1.0 + exp(-2.0 * inner)) * u;
     }
 }
 

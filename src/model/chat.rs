@@ -1,9 +1,11 @@
 //! A model's chat template, rendered so that what a person wrote stays data.
 
+mod python;
+
 use std::path::Path;
 
 use minijinja::syntax::SyntaxConfig;
-use minijinja::{Environment, Error, ErrorKind, context};
+use minijinja::{Environment, context};
 use serde_json::Value;
 
 use super::tokenizer::Piece;
@@ -36,6 +38,11 @@ fn stand_in(index: usize) -> String {
 const FUEL: u64 = 1_000_000;
 
 impl ChatTemplate {
+    /// A template with the texts of the tokens that it may write.
+    pub fn new(source: String, bos: String, eos: String) -> Self {
+        ChatTemplate { source, bos, eos }
+    }
+
     /// Reads a model folder's template, if it has one.
     ///
     /// # Errors
@@ -47,14 +54,22 @@ impl ChatTemplate {
             false => Value::Null,
         };
         let own = std::fs::read_to_string(folder.join("chat_template.jinja")).ok();
-        let inline = config["chat_template"].as_str().map(str::to_owned);
+        let inline = match &config["chat_template"] {
+            // Several, for several uses.
+            Value::Array(named) => named
+                .iter()
+                .find(|one| one["name"] == "default")
+                .and_then(|one| one["template"].as_str()),
+            one => one.as_str(),
+        };
+        let inline = inline.map(str::to_owned);
         let token = |name: &str| {
             let value = &config[name];
             let text = value.as_str().or(value["content"].as_str());
             text.unwrap_or_default().to_owned()
         };
         Ok(own.or(inline).map(|source| ChatTemplate {
-            source,
+            source: python::without_generation_tags(&source),
             bos: token("bos_token"),
             eos: token("eos_token"),
         }))
@@ -89,6 +104,9 @@ impl ChatTemplate {
                 &self.source,
                 context! {
                     messages,
+                    // Given, and none: what is not given at all is something else to a template.
+                    tools => (),
+                    documents => (),
                     add_generation_prompt => generate,
                     bos_token => self.bos.clone(),
                     eos_token => self.eos.clone(),
@@ -106,14 +124,7 @@ impl ChatTemplate {
             environment.set_syntax(syntax);
         }
         environment.set_fuel(Some(FUEL));
-        environment
-            .set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
-        environment.add_function(
-            "raise_exception",
-            |message: String| -> std::result::Result<String, Error> {
-                Err(Error::new(ErrorKind::InvalidOperation, message))
-            },
-        );
+        python::add_to(&mut environment);
         environment
     }
 }

@@ -3,19 +3,24 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use candle_core::{Device, Tensor};
+use candle_core::Device;
 
+use super::adapter::{Adapted, Adapter};
+use super::architecture::DecoderConfig;
 use super::bert::Bert;
 use super::chat::ChatTemplate;
-use super::config::DecoderConfig;
 use super::decoder::Decoder;
+use super::decoder::compute::Compute;
+use super::gguf;
+use super::safetensors_folder::{SafetensorsFolder, shaping_files};
+use super::tensors::Tensors;
 use super::tokenizer::Tokenizer;
 use super::{ModelError, Result, files, spec};
 
 /// What computes.
-pub enum Network {
+pub enum Network<C: Compute> {
     /// Writes, judges and embeds.
-    Decoder(Box<Decoder>),
+    Decoder(Box<Decoder<C>>),
     /// Embeds.
     Bert(Box<Bert>),
 }
@@ -40,9 +45,22 @@ pub struct Facts {
     pub is_decoder: bool,
 }
 
+/// Where models compute: decoders on one device, encoders through candle.
+pub struct Place<C> {
+    compute: Arc<C>,
+    encoders: Device,
+}
+
+impl<C: Compute> Place<C> {
+    /// A place for models.
+    pub fn new(compute: Arc<C>, encoders: Device) -> Self {
+        Place { compute, encoders }
+    }
+}
+
 /// A model ready to compute.
-pub struct Model {
-    pub network: Network,
+pub struct Model<C: Compute> {
+    pub network: Network<C>,
     pub facts: Arc<Facts>,
 }
 
@@ -68,74 +86,115 @@ pub fn device(name: &str) -> Result<Device> {
     device.map_err(|e| wrong(&e.to_string()))
 }
 
-/// Tensors of a decoder saved as a bare `LlamaModel` lack the prefix.
-fn with_prefix(
-    tensors: std::collections::HashMap<String, Tensor>,
-) -> std::collections::HashMap<String, Tensor> {
-    if tensors.contains_key("model.embed_tokens.weight") {
-        return tensors;
-    }
-    let named = |(name, t): (String, Tensor)| match name.as_str() {
-        "lm_head.weight" => (name, t),
-        _ => (format!("model.{name}"), t),
-    };
-    tensors.into_iter().map(named).collect()
-}
-
-impl Model {
+impl<C: Compute> Model<C> {
     /// Loads the model that a string names. `progress(stage, done, total)` is called with bytes.
     ///
     /// # Errors
     /// Everything that can be wrong with a name, a folder, its files or their contents.
     pub fn load(
         name: &str,
-        device: &Device,
+        place: &Place<C>,
         mut progress: impl FnMut(&str, u64, u64),
-    ) -> Result<Model> {
-        let folder = spec::resolve(name)?;
-        Self::load_folder(&folder, &spec::short_name(name), device, &mut progress)
+    ) -> Result<Self> {
+        let at = spec::locate(name, &mut |p| progress("downloading", p.done, p.total))?;
+        let adapter = at.adapter.as_deref().map(Adapter::read).transpose()?;
+        let name = spec::short_name(name);
+        match at.path.is_file() {
+            true => Self::load_gguf(&at.path, &name, adapter, place, &mut progress),
+            false => Self::load_folder(&at.path, &name, adapter, place, &mut progress),
+        }
+    }
+
+    /// A decoder on its device, its adapter merged, and the hash of both.
+    fn decoder(
+        config: DecoderConfig,
+        tensors: impl Tensors,
+        adapter: Option<Adapter>,
+        place: &Place<C>,
+        progress: &mut dyn FnMut(&str, u64, u64),
+    ) -> Result<(Decoder<C>, String)> {
+        let compute = Arc::clone(&place.compute);
+        let mut count = |done, total| progress("preparing", done, total);
+        match adapter {
+            None => {
+                let hash = tensors.hash()?;
+                Ok((Decoder::load(compute, config, &tensors, &mut count)?, hash))
+            }
+            Some(adapter) => {
+                let tensors = Adapted::new(tensors, adapter)?;
+                let hash = tensors.hash()?;
+                Ok((Decoder::load(compute, config, &tensors, &mut count)?, hash))
+            }
+        }
+    }
+
+    fn load_gguf(
+        path: &Path,
+        name: &str,
+        adapter: Option<Adapter>,
+        place: &Place<C>,
+        progress: &mut dyn FnMut(&str, u64, u64),
+    ) -> Result<Self> {
+        progress("tokenizer", 0, 0);
+        let file = gguf::open(path)?;
+        let chat = file.chat();
+        let (context, end_tokens) = (file.config.context, file.config.end_tokens.clone());
+        progress("weights", 0, 0);
+        let (decoder, hash) = Self::decoder(file.config, file.tensors, adapter, place, progress)?;
+        Ok(Model {
+            facts: Arc::new(Facts {
+                name: name.to_owned(),
+                path: path.to_owned(),
+                hash,
+                tokenizer: file.tokenizer,
+                chat,
+                context,
+                parameters: decoder.parameters(),
+                end_tokens,
+                is_decoder: true,
+            }),
+            network: Network::Decoder(Box::new(decoder)),
+        })
     }
 
     fn load_folder(
         folder: &Path,
         name: &str,
-        device: &Device,
+        adapter: Option<Adapter>,
+        place: &Place<C>,
         progress: &mut dyn FnMut(&str, u64, u64),
-    ) -> Result<Model> {
+    ) -> Result<Self> {
         let config_path = folder.join("config.json");
         let tokenizer_path = folder.join("tokenizer.json");
         let kind = files::read_json(&config_path)?["model_type"].clone();
         progress("tokenizer", 0, 0);
         let tokenizer = Tokenizer::read(&tokenizer_path)?;
         let chat = ChatTemplate::read(folder)?;
-        let weights = files::weight_files(folder)?;
-        let mut extra = vec![config_path.clone(), tokenizer_path];
-        let shaping = ["tokenizer_config.json", "chat_template.jinja"].map(|n| folder.join(n));
-        extra.extend(shaping.into_iter().filter(|p| p.is_file()));
-        let loaded = files::load(&weights, &extra, device, |done, total| {
-            progress("weights", done, total);
-        })?;
-        progress("preparing", 0, 0);
-        let (network, context, parameters, end_tokens) = if kind == "bert" {
-            let bert = Bert::new(folder, loaded.tensors, device)?;
+        let (network, hash, context, parameters, end_tokens) = if kind == "bert" {
+            if adapter.is_some() {
+                return Err(ModelError::Unsupported {
+                    path: folder.to_owned(),
+                    cause: "is an encoder, and adapters are for decoders".into(),
+                });
+            }
+            let weights = files::weight_files(folder)?;
+            let extra = shaping_files(folder);
+            let loaded = files::load(&weights, &extra, &place.encoders, |done, total| {
+                progress("weights", done, total);
+            })?;
+            let bert = Bert::new(folder, loaded.tensors, &place.encoders)?;
             let (context, parameters) = (bert.max_tokens, bert.parameters);
-            (
-                Network::Bert(Box::new(bert)),
-                context,
-                parameters,
-                Vec::new(),
-            )
+            let network = Network::Bert(Box::new(bert));
+            (network, loaded.hash, context, parameters, Vec::new())
         } else {
             let config = DecoderConfig::read(&config_path)?;
             let (context, ends) = (config.context, config.end_tokens.clone());
-            let decoder = Decoder::new(config, &with_prefix(loaded.tensors), device)?;
+            let tensors = SafetensorsFolder::open(folder)?;
+            progress("weights", 0, 0);
+            let (decoder, hash) = Self::decoder(config, tensors, adapter, place, progress)?;
             let parameters = decoder.parameters();
-            (
-                Network::Decoder(Box::new(decoder)),
-                context,
-                parameters,
-                ends,
-            )
+            let network = Network::Decoder(Box::new(decoder));
+            (network, hash, context, parameters, ends)
         };
         let is_decoder = matches!(network, Network::Decoder(_));
         Ok(Model {
@@ -143,7 +202,7 @@ impl Model {
             facts: Arc::new(Facts {
                 name: name.to_owned(),
                 path: folder.to_owned(),
-                hash: loaded.hash,
+                hash,
                 tokenizer,
                 chat,
                 context,

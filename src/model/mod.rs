@@ -1,15 +1,22 @@
 //! What computes: finding a model by name, reading it, running it. No queue, no prompts.
 
+pub mod adapter;
 pub mod architecture;
 pub mod bert;
 pub mod chat;
 pub mod config;
 pub mod decoder;
 pub mod facts;
+pub mod file_bytes;
 pub mod files;
+pub mod formats;
+pub mod gguf;
+pub mod hub;
 pub mod pooling;
+pub mod safetensors_folder;
 pub mod sampling;
 pub mod spec;
+pub mod summary;
 pub mod tensors;
 pub mod tokenizer;
 

@@ -2,7 +2,136 @@
 
 use std::path::{Path, PathBuf};
 
+use super::hub::{Hub, Name, Progress, Want};
 use super::{ModelError, Result};
+
+/// Where a model comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The one that ships with Juror.
+    Starter,
+    /// A folder in Hugging Face layout.
+    Folder(PathBuf),
+    /// A file with everything in it.
+    Gguf(PathBuf),
+    /// A repository on the hub, with revision and file.
+    Hub(Name),
+    /// An OpenAI-compatible server.
+    Server { url: String, model: String },
+}
+
+/// `MODEL[+ADAPTER]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spec {
+    pub source: Source,
+    /// A LoRA adapter: a folder, or a repository on the hub.
+    pub adapter: Option<Source>,
+}
+
+/// What a name leads to on this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Located {
+    /// A model's folder, or a GGUF file.
+    pub path: PathBuf,
+    /// An adapter's folder.
+    pub adapter: Option<PathBuf>,
+}
+
+const NAMES: &str = "name `starter`, a folder in Hugging Face layout (config.json, tokenizer.json, \
+                     *.safetensors), a .gguf file, or hf:ORG/NAME[@REVISION][:FILE.gguf]";
+
+fn wrong(spec: &str, cause: impl Into<String>, cure: impl Into<String>) -> ModelError {
+    ModelError::Spec {
+        spec: spec.to_owned(),
+        cause: cause.into(),
+        cure: cure.into(),
+    }
+}
+
+impl Source {
+    fn parse(text: &str) -> Result<Self> {
+        if text.is_empty() {
+            return Err(wrong(text, "an empty name", NAMES));
+        }
+        if text == "starter" {
+            return Ok(Source::Starter);
+        }
+        if let Some(name) = text.strip_prefix("hf:") {
+            let name = Name::parse(name);
+            let shape = "hf:ORG/NAME[@REVISION][:FILE.gguf] is expected";
+            return name
+                .map(Source::Hub)
+                .map_err(|cause| wrong(text, cause, shape));
+        }
+        let path = PathBuf::from(text);
+        let is_file = path
+            .extension()
+            .is_some_and(|e| e.eq_ignore_ascii_case("gguf"));
+        Ok(match is_file && !path.is_dir() {
+            true => Source::Gguf(path),
+            false => Source::Folder(path),
+        })
+    }
+}
+
+impl Spec {
+    /// Tells the parts of a name apart. Only where a `+` could be part of a path is the disk asked.
+    ///
+    /// # Errors
+    /// A name that can be none, with what can.
+    pub fn parse(text: &str) -> Result<Self> {
+        if text.starts_with("http://") || text.starts_with("https://") {
+            let shape = "https://HOST/v1#MODEL is expected";
+            let (url, model) = text
+                .split_once('#')
+                .filter(|(_, model)| !model.is_empty())
+                .ok_or_else(|| wrong(text, "the server's model is not named", shape))?;
+            let source = Source::Server {
+                url: url.trim_end_matches('/').to_owned(),
+                model: model.to_owned(),
+            };
+            return Ok(Spec {
+                source,
+                adapter: None,
+            });
+        }
+        let (model, adapter) = split(text);
+        let source = Source::parse(model)?;
+        let adapter = adapter.map(Source::parse).transpose()?;
+        if let Some(Source::Starter | Source::Gguf(_) | Source::Server { .. }) = &adapter {
+            let cure = "name a folder with adapter_config.json and adapter_model.safetensors, or hf:ORG/NAME, after the +";
+            return Err(wrong(text, "what follows the + is no adapter", cure));
+        }
+        if let Some(Source::Hub(Name {
+            file: Some(file), ..
+        })) = &adapter
+        {
+            return Err(wrong(
+                text,
+                format!("the adapter's file {file} cannot be chosen"),
+                "leave it out",
+            ));
+        }
+        Ok(Spec { source, adapter })
+    }
+}
+
+/// Where the model's name ends: names on the hub have no `+`, paths may.
+fn split(text: &str) -> (&str, Option<&str>) {
+    let at = if text.starts_with("hf:") || text.starts_with("starter+") {
+        text.find('+')
+    } else if Path::new(text).exists() {
+        None
+    } else {
+        let places = || text.rmatch_indices('+').map(|(at, _)| at);
+        let known = places().find(|at| Path::new(&text[..*at]).exists());
+        known.or_else(|| places().next())
+    };
+    match at {
+        Some(at) => (&text[..at], Some(&text[at + 1..])),
+        None => (text, None),
+    }
+}
 
 /// Where bundled data (the samples, the starter) lies.
 ///
@@ -27,55 +156,92 @@ pub fn share() -> Result<PathBuf> {
         return Ok(found.clone());
     }
     let looked: Vec<String> = places.iter().map(|p| p.display().to_string()).collect();
-    Err(ModelError::Spec {
-        spec: "starter".into(),
-        cause: format!("no folder `sample_data` in {}", looked.join(", ")),
-        cure: "set JUROR_SHARE to the folder that holds `sample_data`, or start Juror there".into(),
-    })
+    Err(wrong(
+        "starter",
+        format!("no folder `sample_data` in {}", looked.join(", ")),
+        "set JUROR_SHARE to the folder that holds `sample_data`, or start Juror there",
+    ))
 }
 
-/// The folder of the model that a string names.
+/// What a name leads to, fetched from the hub where it must be.
 ///
 /// # Errors
-/// Names that lead nowhere, with what would.
-pub fn resolve(spec: &str) -> Result<PathBuf> {
-    let wrong = |cause: String, cure: &str| ModelError::Spec {
-        spec: spec.to_owned(),
-        cause,
-        cure: cure.to_owned(),
-    };
-    if spec == "starter" {
-        return Ok(share()?.join("sample_data").join("starter"));
-    }
-    let elsewhere = ["hf:", "http://", "https://"];
-    if elsewhere.iter().any(|e| spec.starts_with(e)) || spec.ends_with(".gguf") {
-        return Err(wrong(
-            "hubs, servers and GGUF files cannot be read yet".into(),
-            "name `starter` or a folder in Hugging Face layout (config.json, tokenizer.json, \
-             *.safetensors)",
-        ));
-    }
-    let path = Path::new(spec);
-    if !path.is_dir() {
-        return Err(wrong(
-            "there is no such folder".into(),
-            "name `starter` or a folder in Hugging Face layout (config.json, tokenizer.json, \
-             *.safetensors)",
-        ));
-    }
-    if !path.join("config.json").is_file() {
-        return Err(wrong(
-            "the folder has no config.json".into(),
-            "name a folder in Hugging Face layout (config.json, tokenizer.json, *.safetensors)",
-        ));
-    }
-    Ok(path.to_owned())
+/// Names that lead nowhere, with what would; whatever keeps files from being fetched.
+pub fn locate(text: &str, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Located> {
+    locate_with(&Hub::from_env(), text, progress)
 }
 
-/// The name shown for a model: `starter`, or its folder's.
-pub fn short_name(spec: &str) -> String {
-    let name = Path::new(spec).file_name().and_then(|n| n.to_str());
-    name.unwrap_or(spec).to_owned()
+/// [`locate`] with a hub of the caller's.
+///
+/// # Errors
+/// As there.
+pub fn locate_with(
+    hub: &Hub,
+    text: &str,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<Located> {
+    let spec = Spec::parse(text)?;
+    // The adapter first: it is small, and without it the model is not needed.
+    let adapter = match &spec.adapter {
+        None => None,
+        Some(Source::Hub(name)) => Some(hub.get(name, Want::Adapter, progress)?),
+        Some(Source::Folder(path)) if path.join("adapter_config.json").is_file() => {
+            Some(path.clone())
+        }
+        Some(_) => {
+            return Err(wrong(
+                text,
+                "what follows the + is no folder with an adapter_config.json",
+                "name a LoRA adapter in PEFT's format: a folder, or hf:ORG/NAME",
+            ));
+        }
+    };
+    let path = match &spec.source {
+        Source::Starter => share()?.join("sample_data").join("starter"),
+        Source::Hub(name) => hub.get(name, Want::Model, progress)?,
+        Source::Server { .. } => {
+            return Err(wrong(text, "servers cannot be asked yet", NAMES));
+        }
+        Source::Gguf(path) if !path.is_file() => {
+            return Err(wrong(text, "there is no such file", NAMES));
+        }
+        Source::Gguf(path) => path.clone(),
+        Source::Folder(path) => {
+            if !path.is_dir() {
+                return Err(wrong(text, "there is no such folder", NAMES));
+            }
+            if !path.join("config.json").is_file() {
+                return Err(wrong(text, "the folder has no config.json", NAMES));
+            }
+            path.clone()
+        }
+    };
+    Ok(Located { path, adapter })
+}
+
+/// The name shown for a model: `starter`, its folder's or repository's, with its adapter's.
+pub fn short_name(text: &str) -> String {
+    let last = |text: &str| {
+        let name = Path::new(text).file_name().and_then(|n| n.to_str());
+        name.unwrap_or(text).to_owned()
+    };
+    let of = |source: &Source| match source {
+        Source::Starter => "starter".to_owned(),
+        Source::Folder(path) | Source::Gguf(path) => last(&path.to_string_lossy()),
+        Source::Hub(name) => last(name.file.as_ref().unwrap_or(&name.repo)),
+        Source::Server { model, .. } => model.clone(),
+    };
+    match Spec::parse(text) {
+        Ok(Spec {
+            source,
+            adapter: None,
+        }) => of(&source),
+        Ok(Spec {
+            source,
+            adapter: Some(adapter),
+        }) => format!("{}+{}", of(&source), of(&adapter)),
+        Err(_) => last(text),
+    }
 }
 
 #[cfg(test)]
@@ -85,14 +251,85 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_said_with_a_cure() {
         for (spec, cause) in [
-            ("hf:org/name", "cannot be read yet"),
-            ("judge.gguf", "cannot be read yet"),
+            ("https://host/v1#judge", "servers cannot be asked yet"),
+            ("https://host/v1", "the server's model is not named"),
+            ("judge.gguf", "no such file"),
+            ("hf:a/b/c", "no ORG/NAME"),
             ("/nowhere/at/all", "no such folder"),
             ("src", "no config.json"),
+            ("starter+src", "no folder with an adapter_config.json"),
+            ("starter+starter", "no adapter"),
         ] {
-            let error = resolve(spec).unwrap_err().to_string();
+            let error = locate(spec, &mut |_| ()).unwrap_err().to_string();
             assert!(error.contains(cause) && error.contains(spec), "{error}");
         }
-        assert_eq!(short_name("/models/qwen2-0.5b/"), "qwen2-0.5b");
+    }
+
+    #[test]
+    fn every_kind_of_name_is_told_apart() {
+        let name = |text: &str| Source::Hub(Name::parse(text).unwrap());
+        let folder = tempfile::tempdir().unwrap();
+        let plus = folder.path().join("c++");
+        std::fs::create_dir(&plus).unwrap();
+        let plus = plus.to_str().unwrap();
+        let cases = [
+            ("starter".to_owned(), Source::Starter, None),
+            ("./starter".into(), Source::Folder("./starter".into()), None),
+            ("a/b.gguf".into(), Source::Gguf("a/b.gguf".into()), None),
+            (
+                "hf:org/name@v1:q8.gguf".into(),
+                name("org/name@v1:q8.gguf"),
+                None,
+            ),
+            (
+                "hf:org/name+hf:me/lora".into(),
+                name("org/name"),
+                Some(name("me/lora")),
+            ),
+            (
+                "starter+out/lora".into(),
+                Source::Starter,
+                Some(Source::Folder("out/lora".into())),
+            ),
+            (plus.into(), Source::Folder(plus.into()), None),
+            (
+                format!("{plus}+x+y"),
+                Source::Folder(plus.into()),
+                Some(Source::Folder("x+y".into())),
+            ),
+            (
+                "a+b".into(),
+                Source::Folder("a".into()),
+                Some(Source::Folder("b".into())),
+            ),
+            (
+                "http://localhost:8000/v1/#org/m+x".into(),
+                Source::Server {
+                    url: "http://localhost:8000/v1".into(),
+                    model: "org/m+x".into(),
+                },
+                None,
+            ),
+        ];
+        for (text, source, adapter) in cases {
+            assert_eq!(
+                Spec::parse(&text).unwrap(),
+                Spec { source, adapter },
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn names_are_shown_short() {
+        for (text, shown) in [
+            ("/models/qwen2-0.5b/", "qwen2-0.5b"),
+            ("hf:org/name@v1", "name"),
+            ("hf:org/name:sub/q8.gguf", "q8.gguf"),
+            ("starter+hf:me/lora", "starter+lora"),
+            ("https://host/v1#m", "m"),
+        ] {
+            assert_eq!(short_name(text), shown);
+        }
     }
 }

@@ -71,7 +71,7 @@ impl Tokenizer {
         Self::from_json(&json).map_err(|e| ModelError::file(path, e))
     }
 
-    fn from_json(json: &Value) -> Result<Self> {
+    pub(super) fn from_json(json: &Value) -> Result<Self> {
         let build = |json: &Value| Encoder::from_str(&json.to_string()).map_err(text_error);
         let mut full = build(json)?;
         // Padding and truncation belong to the caller.
@@ -87,7 +87,8 @@ impl Tokenizer {
             .unwrap_or_default()
             .iter()
             .filter_map(|t| Some((t["content"].as_str()?.to_owned(), t["id"].as_u64()? as u32)))
-            .filter(|(content, _)| !content.is_empty())
+            // Gemma adds runs of spaces and newlines; they are text, whoever wrote them.
+            .filter(|(content, _)| !content.chars().all(|c| c.is_whitespace() || c == '▁'))
             .collect();
         Ok(Tokenizer {
             frame: frame(&full)?,
@@ -315,6 +316,20 @@ mod tests {
         // Nor where data and template only make one together.
         let split = [Piece::data("response", "<|"), Piece::template("x|>")];
         assert!(!t.encode(&split, false).unwrap().ids.contains(&1));
+    }
+
+    #[test]
+    fn blanks_are_no_markers() {
+        let json = tokenizer().full.to_string(false).unwrap();
+        let mut json: Value = serde_json::from_str(&json).unwrap();
+        json["model"]["vocab"]["  "] = json!(50);
+        let mut blank = json["added_tokens"][1].clone();
+        blank["id"] = json!(50);
+        blank["content"] = json!("  ");
+        blank["special"] = json!(false);
+        json["added_tokens"].as_array_mut().unwrap().push(blank);
+        let t = Tokenizer::from_json(&json).unwrap();
+        assert_eq!(t.encode_data("a  b", false).unwrap().ids, [2, 50, 3]);
     }
 
     #[test]

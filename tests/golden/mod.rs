@@ -1,16 +1,21 @@
 //! The engine against independent implementations (see make.py beside this file).
 
-use std::collections::HashMap;
+mod architectures;
+mod chat;
+mod forward;
+mod weights;
+
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::channel;
 
-use candle_core::Device;
 use juror::data::Subject;
 use juror::engine::{Answer, Ask, Engine, Job, Lane, LoadEvent, Options, Outcome, Role, Task};
 use juror::judge::similarity::{self, Long};
 use juror::judge::{Judge, Setup, Signals};
-use juror::model::config::DecoderConfig;
-use juror::model::decoder::{Decoder, State};
+use juror::kernel::Format;
+use juror::model::decoder::Decoder;
+use juror::model::decoder::cpu::Cpu;
+use juror::model::decoder::pass::Known;
 use juror::model::pooling;
 use serde_json::Value;
 
@@ -44,21 +49,16 @@ fn close(got: &[f64], want: &[f64], tolerance: f64) {
     }
 }
 
-fn llama() -> Decoder {
-    let config = DecoderConfig::read(&here("llama/config.json")).unwrap();
-    let weights = here("llama/model.safetensors");
-    let tensors: HashMap<_, _> = candle_core::safetensors::load(weights, &Device::Cpu).unwrap();
-    Decoder::new(config, &tensors, &Device::Cpu).unwrap()
+fn llama() -> Decoder<Cpu> {
+    forward::open(&here("llama"), Format::F32, 2)
 }
 
 #[test]
 fn a_grouped_head_llama_equals_transformers() {
     let decoder = llama();
     for case in json(here("llama/golden.json")).as_array().unwrap() {
-        let (hidden, _) = decoder
-            .forward(&ids(&case["ids"]), &State::default())
-            .unwrap();
-        let got = decoder.next_log_probs(&hidden).unwrap();
+        let (hidden, _) = forward::hidden(&decoder, &ids(&case["ids"]), &[]).unwrap();
+        let got = forward::last_log_probs(&decoder, &hidden);
         close(&got, &numbers(&case["log_probs"]), 2e-5);
     }
 }
@@ -69,20 +69,28 @@ fn a_prefix_computed_before_changes_nothing() {
     let golden = json(here("llama/golden.json"));
     let case = &golden.as_array().unwrap()[3];
     let ids = ids(&case["ids"]);
-    let (_, state) = decoder.forward(&ids[..40], &State::default()).unwrap();
-    let (hidden, _) = decoder
-        .forward(&ids[25..], &state.prefix(25).unwrap())
-        .unwrap();
-    let got = decoder.next_log_probs(&hidden).unwrap();
+    let (_, known) = forward::hidden(&decoder, &ids[..40], &[]).unwrap();
+    let some = Known {
+        tokens: 0..25,
+        ..known
+    };
+    let (hidden, _) = forward::hidden(&decoder, &ids[25..], &[some]).unwrap();
+    let (whole, _) = forward::hidden(&decoder, &ids, &[]).unwrap();
+    assert_eq!(
+        hidden,
+        whole[whole.len() - hidden.len()..],
+        "to the last bit"
+    );
+    let got = forward::last_log_probs(&decoder, &hidden);
     close(&got, &numbers(&case["log_probs"]), 2e-5);
 }
 
 #[test]
 fn the_context_and_the_vocabulary_are_kept() {
     let decoder = llama();
-    let long = decoder.forward(&[1; 65], &State::default()).unwrap_err();
+    let long = forward::hidden(&decoder, &[1; 65], &[]).unwrap_err();
     assert!(long.to_string().contains("context of 64"), "{long}");
-    let strange = decoder.forward(&[96], &State::default()).unwrap_err();
+    let strange = forward::hidden(&decoder, &[96], &[]).unwrap_err();
     assert!(
         strange.to_string().contains("vocabulary of 96"),
         "{strange}"
@@ -138,14 +146,12 @@ fn a_text_in_several_passes_has_the_mean_of_all_its_states() {
             computed: 0
         }
     );
-    let tensors = candle_core::safetensors::load(
-        sample_data().join("starter/model.safetensors"),
-        &Device::Cpu,
-    );
-    let config = DecoderConfig::read(&sample_data().join("starter/config.json")).unwrap();
-    let decoder = Decoder::new(config, &tensors.unwrap(), &Device::Cpu).unwrap();
-    let (hidden, _) = decoder.forward(&ids, &State::default()).unwrap();
-    let mut whole = Decoder::sum_rows(&hidden).unwrap();
+    let decoder = forward::open(&sample_data().join("starter"), Format::F32, 2);
+    let (hidden, _) = forward::hidden(&decoder, &ids, &[]).unwrap();
+    let mut whole = vec![0.0; decoder.config().dim];
+    for row in hidden.chunks(whole.len()) {
+        whole.iter_mut().zip(row).for_each(|(w, x)| *w += x);
+    }
     pooling::normalize(&mut whole);
     assert!(pooling::cosine(&whole, &vector) > 0.999_999);
 }
@@ -160,6 +166,7 @@ fn load(embedder: Option<String>) -> (Engine, Judge) {
         judge: sample_data().join("starter").display().to_string(),
         device: "cpu".into(),
         embedder,
+        dtype: Some(Format::F32),
         ..Options::default()
     };
     let engine = Engine::start(options, events).unwrap();

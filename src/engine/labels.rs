@@ -1,0 +1,148 @@
+//! From logits to the probabilities of labels.
+
+use super::compute::Stopped;
+
+/// What the first distribution tells of the labels.
+pub enum Known {
+    /// Each label is one token: their probabilities.
+    All(Vec<f64>),
+    /// Some go on: log-probabilities of every next token.
+    Next(Vec<f64>),
+}
+
+/// What the first distribution tells, or why it tells nothing.
+pub type First = Result<Known, String>;
+
+/// `logit − ln Σ e^logit`, in f64.
+///
+/// # Errors
+/// Logits that are not numbers.
+pub fn log_probabilities(logits: &[f32]) -> Result<Vec<f64>, String> {
+    let log_sum = log_sum_exp(logits)?;
+    Ok(logits.iter().map(|l| f64::from(*l) - log_sum).collect())
+}
+
+fn log_sum_exp(logits: &[f32]) -> Result<f64, String> {
+    let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let sum: f64 = logits.iter().map(|l| f64::from(l - max).exp()).sum();
+    match sum.is_finite() && sum > 0.0 {
+        true => Ok(f64::from(max) + sum.ln()),
+        false => Err("the model's logits are not numbers (NaN or infinite)".into()),
+    }
+}
+
+/// Reads the first distribution.
+pub fn first(labels: &[Vec<u32>], logits: &[f32]) -> First {
+    if labels.iter().any(|l| l.len() != 1) {
+        return log_probabilities(logits).map(Known::Next);
+    }
+    let log_sum = log_sum_exp(logits)?;
+    let one = |label: &Vec<u32>| match logits.get(label[0] as usize) {
+        Some(logit) => Ok((f64::from(*logit) - log_sum).exp()),
+        None => Err(outside(label[0])),
+    };
+    labels
+        .iter()
+        .map(one)
+        .collect::<Result<_, _>>()
+        .map(Known::All)
+}
+
+fn outside(token: u32) -> String {
+    format!("label token {token} is outside the vocabulary")
+}
+
+/// Probabilities of labels of several tokens: the product of the conditional ones; a label that
+/// begins another does not swallow it: `P("1") = p(1) · (1 − p(0 | 1))`. `after` gives the
+/// log-probabilities behind some more tokens.
+///
+/// # Errors
+/// What `after` says; a label outside the vocabulary.
+pub fn onward(
+    labels: &[Vec<u32>],
+    next: &[f64],
+    after: &mut dyn FnMut(&[u32]) -> Result<Vec<f64>, Stopped>,
+) -> Result<Vec<f64>, Stopped> {
+    let mut probabilities = vec![0.0; labels.len()];
+    let open: Vec<usize> = (0..labels.len()).collect();
+    branch(labels, &open, &[], 1.0, next, after, &mut probabilities)?;
+    Ok(probabilities)
+}
+
+/// `open` are the labels that begin with `so_far`, which has probability `reached`; `next` are the
+/// log-probabilities after it.
+fn branch(
+    labels: &[Vec<u32>],
+    open: &[usize],
+    so_far: &[u32],
+    reached: f64,
+    next: &[f64],
+    after: &mut dyn FnMut(&[u32]) -> Result<Vec<f64>, Stopped>,
+    probabilities: &mut [f64],
+) -> Result<(), Stopped> {
+    let depth = so_far.len();
+    let token_of = |label: &usize| labels[*label].get(depth).copied();
+    let mut tokens: Vec<u32> = open.iter().filter_map(token_of).collect();
+    tokens.sort_unstable();
+    tokens.dedup();
+    let mut going_on = 0.0;
+    for token in tokens {
+        let log = next.get(token as usize);
+        let p = log.ok_or_else(|| Stopped::Failed(outside(token)))?.exp();
+        going_on += p;
+        let under: Vec<usize> = open
+            .iter()
+            .copied()
+            .filter(|l| token_of(l) == Some(token))
+            .collect();
+        if under.iter().all(|l| labels[*l].len() == depth + 1) {
+            under.iter().for_each(|l| probabilities[*l] = reached * p);
+            continue;
+        }
+        let longer = [so_far, &[token]].concat();
+        let next = after(&longer)?;
+        branch(
+            labels,
+            &under,
+            &longer,
+            reached * p,
+            &next,
+            after,
+            probabilities,
+        )?;
+    }
+    for label in open.iter().filter(|l| labels[**l].len() == depth) {
+        probabilities[*label] = reached * (1.0 - going_on);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_that_begins_another_keeps_its_own_share() {
+        // Vocabulary: 0 = "1", 1 = "0", 2 = "2".
+        let labels = vec![vec![0], vec![2], vec![0, 1]];
+        let next: Vec<f64> = [0.5, 0.2, 0.3f64].iter().map(|p| p.ln()).collect();
+        let found = onward(&labels, &next, &mut |so_far| {
+            assert_eq!(so_far, [0]);
+            Ok([0.1, 0.4, 0.5f64].iter().map(|p| p.ln()).collect())
+        });
+        let found = found.unwrap_or_default();
+        for (got, want) in found.iter().zip([0.5 * 0.6, 0.3, 0.5 * 0.4]) {
+            assert!((got - want).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn logits_that_are_not_numbers_are_an_error() {
+        assert!(first(&[vec![0]], &[f32::NAN, 1.0]).is_err());
+        assert!(first(&[vec![7]], &[0.0, 1.0]).is_err());
+        let Ok(Known::All(p)) = first(&[vec![0], vec![1]], &[0.0, 0.0]) else {
+            panic!("single tokens are read at once");
+        };
+        assert!((p[0] - 0.5).abs() < 1e-12 && (p[1] - 0.5).abs() < 1e-12);
+    }
+}
