@@ -3,6 +3,7 @@
 mod architectures;
 mod chat;
 mod forward;
+mod trees;
 mod weights;
 
 use std::path::{Path, PathBuf};
