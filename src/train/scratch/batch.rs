@@ -593,12 +593,12 @@ impl<'a> Batches<'a> {
                 self.rate(&mut tree, self.opening(&mixed, most), 8.7, false, rng)?;
             }
         }
-        for answer in &picked {
+        for answer in picked.iter().take(2) {
             let opening = self.opening(&answer.tokens, rng.random_range(12..120));
             let quality = 8.2 + 0.3 * (answer.quality.unwrap_or(6.0) - 6.0);
             self.rate(&mut tree, opening, quality.clamp(7.5, 9.0), false, rng)?;
         }
-        for _ in 0..2 {
+        for _ in 0..if with_reference { 1 } else { 2 } {
             let stranger = self.stranger(g, rng);
             let opening = self.opening(stranger, rng.random_range(12..120));
             self.rate(&mut tree, opening, UNRELATED, false, rng)?;
