@@ -22,6 +22,17 @@ pub fn log_probabilities(logits: &[f32]) -> Result<Vec<f64>, String> {
     Ok(logits.iter().map(|l| f64::from(*l) - log_sum).collect())
 }
 
+/// The log-probability of one token, in f64.
+///
+/// # Errors
+/// Logits that are not numbers; a token outside the vocabulary.
+pub fn log_probability(logits: &[f32], token: u32) -> Result<f64, String> {
+    let logit = logits
+        .get(token as usize)
+        .ok_or_else(|| format!("token {token} is outside the vocabulary"))?;
+    Ok(f64::from(*logit) - log_sum_exp(logits)?)
+}
+
 fn log_sum_exp(logits: &[f32]) -> Result<f64, String> {
     let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let sum: f64 = logits.iter().map(|l| f64::from(l - max).exp()).sum();
