@@ -7,4 +7,5 @@ mod golden;
 mod hub;
 mod model_commands;
 mod score;
+mod signals;
 mod terminal;

@@ -20,7 +20,7 @@ fn rows(path: &Path) -> Vec<Value> {
         .collect()
 }
 
-fn said(output: &Output) -> String {
+pub fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
@@ -71,7 +71,7 @@ fn every_sample_response_is_scored_as_the_card_says() {
     );
 }
 
-fn score(data: &str, more: &[&str]) -> (Vec<Value>, Output) {
+pub fn score(data: &str, more: &[&str]) -> (Vec<Value>, Output) {
     let folder = tempfile::tempdir().unwrap();
     let (input, out) = (
         folder.path().join("in.jsonl"),

@@ -7,18 +7,19 @@ use std::time::Instant;
 use super::cache::PrefixCache;
 use super::labels;
 use super::local::Models;
-use super::plan::{Plan, Prompt};
+use super::prompts::Wish;
 use super::queue::Queue;
 use super::request::{Answer, Ask, Job, Lane, Outcome, Role, Task};
+use crate::model::architecture::{DecoderConfig, Head};
 use crate::model::decoder::Decoder;
 use crate::model::decoder::compute::Compute;
-use crate::model::decoder::pass::{Known, Link, Pass, Segment, Wanted};
+use crate::model::decoder::pass::{Link, Pass, Segment, Wanted};
 use crate::model::facts::Network;
 use crate::model::sampling::Sampler;
 use crate::model::{ModelError, pooling};
 
 /// Tokens of one forward pass: enough to keep the kernels busy, few enough to hold in memory.
-const PASS: usize = 1024;
+pub(super) const PASS: usize = 1024;
 
 /// Tokens of waiting batch jobs that are computed together.
 const TOGETHER: usize = 16 * PASS;
@@ -36,7 +37,7 @@ impl From<ModelError> for Stopped {
     }
 }
 
-type Ended<T> = std::result::Result<T, Stopped>;
+pub(super) type Ended<T> = std::result::Result<T, Stopped>;
 
 /// The thread's state: its models and what they remember.
 pub struct Computer<'a, C: Compute> {
@@ -52,23 +53,23 @@ const REMEMBERED: usize = 4096;
 
 /// A task of a job under way.
 #[derive(Clone, Copy)]
-struct Place {
+pub(super) struct Place {
     job: usize,
     task: usize,
 }
 
 /// Jobs under way and what is known of their tasks.
-struct Batch {
-    jobs: Vec<Job>,
+pub(super) struct Batch {
+    pub(super) jobs: Vec<Job>,
     outcomes: Vec<Vec<Option<Ended<Outcome>>>>,
 }
 
 impl Batch {
-    fn task(&self, place: Place) -> &Task {
+    pub(super) fn task(&self, place: Place) -> &Task {
         &self.jobs[place.job].tasks[place.task]
     }
 
-    fn set(&mut self, place: Place, outcome: Ended<Outcome>) {
+    pub(super) fn set(&mut self, place: Place, outcome: Ended<Outcome>) {
         self.outcomes[place.job][place.task] = Some(outcome);
     }
 
@@ -150,7 +151,7 @@ impl<C: Compute> Computer<'_, C> {
             match task.ask {
                 Ask::Embed => texts.push(place),
                 Ask::Generate { .. } => generations.push(place),
-                Ask::Labels(_) => match self.fits(task) {
+                Ask::Labels(_) | Ask::LogProbs { .. } | Ask::Reward => match self.fits(task) {
                     Ok(()) => {
                         let long = self.is_long(task.role, task.ids.len());
                         prompts.entry((task.role, long)).or_default().push(place);
@@ -160,7 +161,7 @@ impl<C: Compute> Computer<'_, C> {
             }
         }
         for ((role, long), places) in prompts {
-            self.judge(batch, role, long, &places)?;
+            self.read_off(batch, role, long, &places)?;
         }
         self.embed(batch, &texts)?;
         for place in generations {
@@ -173,13 +174,24 @@ impl<C: Compute> Computer<'_, C> {
         Ok(())
     }
 
-    fn decoder(&self, role: Role) -> Ended<&Decoder<C>> {
+    pub(super) fn decoder(&self, role: Role) -> Ended<&Decoder<C>> {
         decoder(self.models, role)
     }
 
-    /// One prompt that does not fit fails alone, not with all that come with it.
+    /// One prompt that does not fit, or asks for what its model cannot give, fails alone, not with
+    /// all that come with it.
     fn fits(&self, task: &Task) -> Ended<()> {
         let config = self.decoder(task.role)?.config();
+        has_head_for(&task.ask, config)?;
+        if let Ask::LogProbs { from } = task.ask
+            && !(1..=task.ids.len()).contains(&from)
+        {
+            return Err(Stopped::Failed(format!(
+                "log-probabilities from token {from} on of a prompt of {}: the first token has \
+                 nothing before it",
+                task.ids.len()
+            )));
+        }
         if task.ids.len() > config.context {
             return Err(Stopped::Failed(format!(
                 "{} tokens do not fit into the model's context of {}",
@@ -206,7 +218,7 @@ impl<C: Compute> Computer<'_, C> {
     }
 
     /// Between two layers: stops if nobody waits any more, and lets interactive work go first.
-    fn pause(&mut self, jobs: &[Job]) -> Ended<()> {
+    pub(super) fn pause(&mut self, jobs: &[Job]) -> Ended<()> {
         if jobs.iter().all(|j| j.lane == Lane::Batch) {
             while let Some(urgent) = self.queue.next_interactive() {
                 self.run(vec![urgent]);
@@ -218,113 +230,14 @@ impl<C: Compute> Computer<'_, C> {
         }
     }
 
-    fn forward(&mut self, role: Role, pass: &mut Pass<C::Keys>, jobs: &[Job]) -> Ended<C::Rows> {
+    pub(super) fn forward(
+        &mut self,
+        role: Role,
+        pass: &mut Pass<C::Keys>,
+        jobs: &[Job],
+    ) -> Ended<C::Rows> {
         let decoder = decoder(self.models, role)?;
         decoder.forward(pass, &mut || self.pause(jobs))
-    }
-
-    /// Computes prompts together. Calls `row` for each with the next token's logits, and gives back
-    /// the chains of all, and how many tokens were computed for each.
-    #[allow(clippy::type_complexity)]
-    fn prompts(
-        &mut self,
-        role: Role,
-        long: bool,
-        ids: &[&[u32]],
-        jobs: &[Job],
-        row: &mut dyn FnMut(usize, &[f32]),
-    ) -> Ended<(Vec<Vec<Known<C::Keys>>>, Vec<usize>)> {
-        let prompts: Vec<Prompt<'_, C::Keys>> = ids
-            .iter()
-            .map(|ids| Prompt {
-                ids,
-                known: self.cache.longest((role, long), ids),
-            })
-            .collect();
-        let mut plan = Plan::new(&prompts, PASS);
-        let decoder = decoder(self.models, role)?;
-        while let Some((mut pass, step)) = plan.pass(PASS, long, |n| decoder.keys(n))? {
-            let hidden = self.forward(role, &mut pass, jobs)?;
-            if !step.ends.is_empty() {
-                let logits = decoder.logits(&hidden)?;
-                let width = logits.len() / step.ends.len();
-                for (logits, ends) in logits.chunks(width.max(1)).zip(&step.ends) {
-                    ends.iter().for_each(|prompt| row(*prompt, logits));
-                }
-            }
-            plan.computed(&step, pass);
-        }
-        let chains = plan.chains(ids.len());
-        for (ids, chain) in ids.iter().zip(&chains) {
-            self.cache.keep((role, long), ids, chain);
-        }
-        Ok((chains, plan.shares(ids.len())))
-    }
-
-    /// Probabilities of labels after prompts.
-    fn judge(&mut self, batch: &mut Batch, role: Role, long: bool, places: &[Place]) -> Ended<()> {
-        let of = |place: &Place| match &batch.task(*place).ask {
-            Ask::Labels(labels) => labels.as_slice(),
-            _ => &[],
-        };
-        let ids: Vec<&[u32]> = places
-            .iter()
-            .map(|p| batch.task(*p).ids.as_slice())
-            .collect();
-        let mut found: Vec<Option<labels::First>> = places.iter().map(|_| None).collect();
-        let (chains, computed) =
-            self.prompts(role, long, &ids, &batch.jobs, &mut |prompt, logits| {
-                found[prompt] = Some(labels::first(of(&places[prompt]), logits));
-            })?;
-        let mut outcomes = Vec::with_capacity(places.len());
-        for (at, first) in found.into_iter().enumerate() {
-            let probabilities = match first {
-                None => Err(Stopped::Failed("nothing to compute".into())),
-                Some(Err(cause)) => Err(Stopped::Failed(cause)),
-                Some(Ok(labels::Known::All(probabilities))) => Ok(probabilities),
-                Some(Ok(labels::Known::Next(next))) => {
-                    let start = &chains[at];
-                    labels::onward(of(&places[at]), &next, &mut |tokens| {
-                        self.after(role, long, start, tokens, &batch.jobs)
-                    })
-                }
-            };
-            if matches!(probabilities, Err(Stopped::Cancelled)) {
-                return Err(Stopped::Cancelled);
-            }
-            outcomes.push(probabilities.map(|probabilities| Outcome::Labels {
-                probabilities,
-                computed: computed[at],
-            }));
-        }
-        for (place, outcome) in places.iter().zip(outcomes) {
-            batch.set(*place, outcome);
-        }
-        Ok(())
-    }
-
-    /// Log-probabilities of the next token after a chain and some more tokens.
-    fn after(
-        &mut self,
-        role: Role,
-        long: bool,
-        chain: &[Known<C::Keys>],
-        tokens: &[u32],
-        jobs: &[Job],
-    ) -> Ended<Vec<f64>> {
-        let keys = self.decoder(role)?.keys(tokens.len())?;
-        let mut pass = Pass {
-            segments: vec![Segment {
-                ids: tokens.to_vec(),
-                chain: chain.iter().cloned().map(Link::Known).collect(),
-                wanted: Wanted::Last,
-                keys,
-            }],
-            long,
-        };
-        let hidden = self.forward(role, &mut pass, jobs)?;
-        let logits = self.decoder(role)?.logits(&hidden)?;
-        labels::log_probabilities(&logits).map_err(Stopped::Failed)
     }
 
     /// Unit vectors of texts.
@@ -439,7 +352,11 @@ impl<C: Compute> Computer<'_, C> {
         self.fits(task)?;
         let long = self.is_long(role, ids.len());
         let mut next = Err("nothing to compute".to_owned());
-        let (mut chains, _) = self.prompts(role, long, &[ids], jobs, &mut |_, logits| {
+        let wish = Wish {
+            ids,
+            from: ids.len() - 1,
+        };
+        let (mut chains, _) = self.prompts(role, long, &[wish], jobs, &mut |_, _, logits| {
             next = labels::log_probabilities(logits);
         })?;
         let decoder = decoder(self.models, role)?;
@@ -481,7 +398,28 @@ impl<C: Compute> Computer<'_, C> {
     }
 }
 
-fn decoder<C: Compute>(models: &Models<C>, role: Role) -> Ended<&Decoder<C>> {
+/// Whether a model has the head that an ask needs.
+fn has_head_for(ask: &Ask, config: &DecoderConfig) -> Ended<()> {
+    let needs_reward = match ask {
+        Ask::Embed => return Ok(()),
+        Ask::Reward => true,
+        Ask::Labels(_) | Ask::LogProbs { .. } | Ask::Generate { .. } => false,
+    };
+    let cause = match (&config.head, needs_reward) {
+        (Head::Reward { .. }, true) | (Head::Language { .. }, false) => return Ok(()),
+        (Head::Language { .. }, true) => {
+            "a reward needs a model with a reward head (…ForSequenceClassification); this one has a \
+             language head"
+        }
+        (Head::Reward { .. }, false) => {
+            "this needs a model with a language head (…ForCausalLM); this one has a reward head \
+             (…ForSequenceClassification), which gives the signal `reward` only"
+        }
+    };
+    Err(Stopped::Failed(format!("{}: {cause}", config.architecture)))
+}
+
+pub(super) fn decoder<C: Compute>(models: &Models<C>, role: Role) -> Ended<&Decoder<C>> {
     match &models.of(role).network {
         Network::Decoder(decoder) => Ok(decoder),
         Network::Bert(_) => Err(Stopped::Failed(

@@ -13,6 +13,9 @@ pub enum Known {
 /// What the first distribution tells, or why it tells nothing.
 pub type First = Result<Known, String>;
 
+/// Gives the log-probabilities behind some more tokens.
+type After<'a> = dyn FnMut(&[u32]) -> Result<Vec<f64>, Stopped> + 'a;
+
 /// `logit − ln Σ e^logit`, in f64.
 ///
 /// # Errors
@@ -20,6 +23,17 @@ pub type First = Result<Known, String>;
 pub fn log_probabilities(logits: &[f32]) -> Result<Vec<f64>, String> {
     let log_sum = log_sum_exp(logits)?;
     Ok(logits.iter().map(|l| f64::from(*l) - log_sum).collect())
+}
+
+/// The log-probability of one token, in f64.
+///
+/// # Errors
+/// Logits that are not numbers; a token outside the vocabulary.
+pub fn log_probability(logits: &[f32], token: u32) -> Result<f64, String> {
+    let logit = logits
+        .get(token as usize)
+        .ok_or_else(|| format!("token {token} is outside the vocabulary"))?;
+    Ok(f64::from(*logit) - log_sum_exp(logits)?)
 }
 
 fn log_sum_exp(logits: &[f32]) -> Result<f64, String> {
@@ -53,15 +67,14 @@ fn outside(token: u32) -> String {
 }
 
 /// Probabilities of labels of several tokens: the product of the conditional ones; a label that
-/// begins another does not swallow it: `P("1") = p(1) · (1 − p(0 | 1))`. `after` gives the
-/// log-probabilities behind some more tokens.
+/// begins another does not swallow it: `P("1") = p(1) · (1 − p(0 | 1))`.
 ///
 /// # Errors
 /// What `after` says; a label outside the vocabulary.
 pub fn onward(
     labels: &[Vec<u32>],
     next: &[f64],
-    after: &mut dyn FnMut(&[u32]) -> Result<Vec<f64>, Stopped>,
+    after: &mut After<'_>,
 ) -> Result<Vec<f64>, Stopped> {
     let mut probabilities = vec![0.0; labels.len()];
     let open: Vec<usize> = (0..labels.len()).collect();
@@ -77,7 +90,7 @@ fn branch(
     so_far: &[u32],
     reached: f64,
     next: &[f64],
-    after: &mut dyn FnMut(&[u32]) -> Result<Vec<f64>, Stopped>,
+    after: &mut After<'_>,
     probabilities: &mut [f64],
 ) -> Result<(), Stopped> {
     let depth = so_far.len();

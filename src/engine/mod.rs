@@ -5,6 +5,7 @@ mod compute;
 mod labels;
 pub mod local;
 mod plan;
+mod prompts;
 mod queue;
 pub mod request;
 

@@ -8,6 +8,9 @@ use crate::model::decoder::pass::{Keys, Known, Link, Pass, Segment, Wanted};
 /// A prompt, and the known beginning of it.
 pub struct Prompt<'a, K> {
     pub ids: &'a [u32],
+    /// The first token whose hidden state is wanted, and with it those of all after it; one of the
+    /// prompt's own.
+    pub from: usize,
     pub known: Vec<Known<K>>,
 }
 
@@ -19,7 +22,24 @@ struct Node<K> {
     before: Vec<Known<K>>,
     /// Prompts that end with it.
     ends: Vec<usize>,
+    /// Tokens before its first.
+    start: usize,
+    /// Prompts that want hidden states of it, each with its first wanted token.
+    wanting: Vec<(usize, usize)>,
     keys: Option<Arc<K>>,
+}
+
+impl<K> Node<K> {
+    /// A node has its boundaries where wishes begin, so all of it is wanted by someone, or its last
+    /// token alone, or nothing.
+    fn wanted(&self) -> Wanted {
+        let end = self.start + self.ids.len();
+        match self.wanting.iter().map(|(_, from)| *from).min() {
+            None => Wanted::None,
+            Some(from) if from + 1 == end => Wanted::Last,
+            Some(_) => Wanted::All,
+        }
+    }
 }
 
 /// What comes before a node to be.
@@ -37,12 +57,19 @@ pub struct Plan<K> {
     next: usize,
 }
 
-/// One pass of a plan: which of its nodes, and in the pass's order which prompts end with the wanted
-/// rows.
+/// A wanted hidden state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Its token's place in its prompts.
+    pub at: usize,
+    /// Who wants it.
+    pub prompts: Vec<usize>,
+}
+
+/// One pass of a plan: which of its nodes, and what its wanted rows are, in the pass's order.
 pub struct Step {
     nodes: std::ops::Range<usize>,
-    /// One entry for each wanted row.
-    pub ends: Vec<Vec<usize>>,
+    pub rows: Vec<Row>,
 }
 
 fn len<K>(known: &[Known<K>]) -> usize {
@@ -66,9 +93,15 @@ fn first<K>(chain: &[Known<K>], tokens: usize) -> Vec<Known<K>> {
     kept
 }
 
+impl<K> Prompt<'_, K> {
+    fn first_wanted(&self) -> usize {
+        self.from.min(self.ids.len() - 1)
+    }
+}
+
 impl<K: Keys> Plan<K> {
-    /// Plans prompts (none of them empty); no node is longer than `longest` tokens. A prompt's last
-    /// token is always computed, for its hidden state.
+    /// Plans prompts (none of them empty); no node is longer than `longest` tokens. A token whose
+    /// hidden state is wanted is always computed, and so is a prompt's last one.
     pub fn new(prompts: &[Prompt<'_, K>], longest: usize) -> Self {
         let mut order: Vec<usize> = (0..prompts.len()).collect();
         order.sort_unstable_by_key(|p| prompts[*p].ids);
@@ -112,6 +145,8 @@ impl<K: Keys> Plan<K> {
                 .count();
             let mut end = at + shared;
             let mut start = at;
+            let firsts = branch.iter().map(|p| prompts[*p].first_wanted());
+            let wanted = firsts.min().unwrap_or(end);
             let (mut parent, mut chain): (Option<usize>, Vec<Known<K>>) = (None, Vec::new());
             match before {
                 Before::Node(node) => parent = Some(node),
@@ -122,18 +157,13 @@ impl<K: Keys> Plan<K> {
                         .copied()
                         .unwrap_or(*leader);
                     let known = len(&prompts[best].known);
-                    if known >= end && prompts[*leader].ids.len() > end {
-                        // All of it is known, and no prompt ends here.
+                    if known >= end && wanted >= end {
+                        // All of it is known, and of no prompt the end.
                         self.grow(prompts, branch, end, Before::Known(Some(best)), longest);
                         continue;
                     }
-                    // The last token is computed in any case.
-                    let most = if prompts[*leader].ids.len() == end {
-                        end - 1
-                    } else {
-                        end
-                    };
-                    start = known.clamp(at, most.max(at));
+                    // From the first wanted token on all is computed in any case.
+                    start = known.clamp(at, end.min(wanted).max(at));
                     // Up to `at` another prompt's known beginning serves where its own is shorter.
                     let giver = if known >= start {
                         best
@@ -144,6 +174,15 @@ impl<K: Keys> Plan<K> {
                 }
             }
             end = end.min(start + longest);
+            // Before the first wanted token nothing is, and of a node only all or the last can be.
+            if wanted > start && wanted + 1 < end {
+                end = wanted;
+            }
+            let wanting = branch
+                .iter()
+                .map(|p| (*p, prompts[*p].first_wanted()))
+                .filter(|(_, from)| *from < end)
+                .collect();
             let ends = branch
                 .iter()
                 .filter(|p| prompts[**p].ids.len() == end)
@@ -154,6 +193,8 @@ impl<K: Keys> Plan<K> {
                 parent,
                 before: chain,
                 ends,
+                start,
+                wanting,
                 keys: None,
             });
             let node = self.nodes.len() - 1;
@@ -182,19 +223,30 @@ impl<K: Keys> Plan<K> {
             return Ok(None);
         }
         let mut segments = Vec::new();
-        let (mut ends, mut total) = (Vec::new(), 0);
+        let (mut rows, mut total) = (Vec::new(), 0);
         while let Some(node) = self.nodes.get(self.next) {
             if total > 0 && total + node.ids.len() > tokens {
                 break;
             }
             total += node.ids.len();
-            let wanted = match node.ends.is_empty() {
-                true => Wanted::None,
-                false => Wanted::Last,
+            let wanted = node.wanted();
+            let end = node.start + node.ids.len();
+            let first = match wanted {
+                Wanted::None => end,
+                Wanted::Last => end - 1,
+                Wanted::All => node.start,
             };
-            if wanted == Wanted::Last {
-                ends.push(node.ends.clone());
-            }
+            rows.extend((first..end).map(|at| {
+                Row {
+                    at,
+                    prompts: node
+                        .wanting
+                        .iter()
+                        .filter(|(_, from)| *from <= at)
+                        .map(|(prompt, _)| *prompt)
+                        .collect(),
+                }
+            }));
             segments.push(Segment {
                 chain: self.chain(self.next, start),
                 ids: node.ids.clone(),
@@ -204,7 +256,7 @@ impl<K: Keys> Plan<K> {
             self.next += 1;
         }
         let nodes = start..self.next;
-        Ok(Some((Pass { segments, long }, Step { nodes, ends })))
+        Ok(Some((Pass { segments, long }, Step { nodes, rows })))
     }
 
     /// What comes before a node; nodes from `within` on are in the same pass.
@@ -307,19 +359,21 @@ mod tests {
         fn a_plan_spells_its_prompts(
             prompts in proptest::collection::vec(proptest::collection::vec(0u32..3, 1..14), 1..12),
             known in proptest::collection::vec(0usize..14, 12),
+            from in proptest::collection::vec(0usize..20, 12),
             longest in 1usize..6, tokens in 1usize..20,
         ) {
             let planned: Vec<Prompt<'_, Ids>> = prompts
                 .iter()
-                .zip(&known)
-                .map(|(ids, known)| {
+                .zip(known.iter().zip(&from))
+                .map(|(ids, (known, from))| {
                     let n = (*known).min(ids.len());
                     let half = n / 2;
                     let stretch = |r: Range<usize>| Known {
                         tokens: 0..r.len(),
                         keys: Arc::new(Ids(ids[r].to_vec())),
                     };
-                    Prompt { ids, known: vec![stretch(0..half), stretch(half..n)] }
+                    let known = vec![stretch(0..half), stretch(half..n)];
+                    Prompt { ids, from: *from, known }
                 })
                 .collect();
             let mut plan = Plan::new(&planned, longest);
@@ -330,22 +384,25 @@ mod tests {
                 }
             }
             prop_assert!(plan.tokens() <= distinct.len());
-            let mut answered = vec![0; prompts.len()];
+            let mut answered: Vec<Vec<usize>> = vec![Vec::new(); prompts.len()];
             while let Some((mut pass, step)) =
                 plan.pass(tokens, false, |_| Ok::<_, ()>(Ids(Vec::new()))).unwrap()
             {
                 prop_assert!(pass.tokens() <= tokens.max(longest));
                 let wanted = pass.wanted_rows();
-                prop_assert_eq!(wanted.len(), step.ends.len());
+                prop_assert_eq!(wanted.len(), step.rows.len());
                 let spelled: Vec<Vec<u32>> = (0..pass.segments.len())
                     .map(|at| spell(&pass, at))
                     .collect();
-                let with_wanted = pass.segments.iter().zip(&spelled);
-                let ending = with_wanted.filter(|(s, _)| s.wanted == Wanted::Last);
-                for ((_, text), ends) in ending.zip(&step.ends) {
-                    for prompt in ends {
-                        prop_assert_eq!(text, &prompts[*prompt]);
-                        answered[*prompt] += 1;
+                // Every new token with all before it.
+                let texts: Vec<&[u32]> = pass.segments.iter().zip(&spelled).flat_map(|(s, text)| {
+                    (text.len() - s.ids.len()..text.len()).map(|at| &text[..=at])
+                }).collect();
+                for (row, of) in wanted.iter().zip(&step.rows) {
+                    prop_assert_eq!(texts[*row].len(), of.at + 1);
+                    for prompt in &of.prompts {
+                        prop_assert_eq!(texts[*row], &prompts[*prompt][..=of.at]);
+                        answered[*prompt].push(of.at);
                     }
                 }
                 for segment in &mut pass.segments {
@@ -353,7 +410,11 @@ mod tests {
                 }
                 plan.computed(&step, pass);
             }
-            prop_assert!(answered.iter().all(|n| *n == 1));
+            for (answered, prompt) in answered.iter_mut().zip(&planned) {
+                answered.sort_unstable();
+                let wanted: Vec<usize> = (prompt.first_wanted()..prompt.ids.len()).collect();
+                prop_assert_eq!(&*answered, &wanted);
+            }
             prop_assert_eq!(plan.shares(prompts.len()).iter().sum::<usize>(), plan.tokens());
             for (chain, ids) in plan.chains(prompts.len()).iter().zip(&prompts) {
                 let text: Vec<u32> = chain

@@ -27,6 +27,11 @@ pub enum Lane {
 pub enum Ask {
     /// The probability of each label, given as its token ids.
     Labels(Vec<Vec<u32>>),
+    /// The log-probabilities of the prompt's own tokens from this one (at least 1) on, each given
+    /// what is before it.
+    LogProbs { from: usize },
+    /// What a reward head says at the last token.
+    Reward,
     /// A unit vector of the text.
     Embed,
     /// Text, ended by one of the ids.
@@ -60,6 +65,10 @@ pub enum Outcome {
         /// Tokens that had to be computed; the others were in the prefix cache.
         computed: usize,
     },
+    /// Natural logarithms, one for each token from the first asked on.
+    LogProbs { values: Vec<f64>, computed: usize },
+    /// One number for each label of the reward head.
+    Reward { labels: Vec<f64>, computed: usize },
     /// A unit vector.
     Embedding { vector: Vec<f32>, computed: usize },
     /// Ids without the end token, and whether an end token was drawn.

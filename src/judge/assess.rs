@@ -3,14 +3,16 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::generating::Reader;
 use super::prompt::{self, Prompt, Truncate};
 use super::similarity::{self, Long};
 use super::template::{Subject, Template, TemplateSet, Wrap};
-use super::{JudgeError, Result, fusion};
+use super::{JudgeError, Result, dialogue, fusion};
 use crate::data::ScoreCard;
 use crate::engine::local::Cast;
 use crate::engine::{Ask, Outcome, Role, Task};
 use crate::model::pooling;
+use crate::model::tokenizer::Piece;
 
 /// Which numbers are wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +20,14 @@ pub struct Signals {
     pub self_eval_ref: bool,
     pub self_eval_free: bool,
     pub cosine: bool,
-    /// Fuse the cosine with the self-evaluation without reference, even where the other is there.
+    /// Of the response behind its instruction, under the policy.
+    pub ppl: bool,
+    /// What a reward head says.
+    pub reward: bool,
+    /// Read out of what the judge writes.
+    pub generated: bool,
+    /// The mode is the one without reference, even where there is one: what is fused, and what the
+    /// judge sees where a signal has no mode in its name.
     pub fuse_free: bool,
 }
 
@@ -28,6 +37,9 @@ impl Default for Signals {
             self_eval_ref: true,
             self_eval_free: true,
             cosine: true,
+            ppl: false,
+            reward: false,
+            generated: false,
             fuse_free: false,
         }
     }
@@ -60,6 +72,10 @@ pub struct Judge {
     weight: f64,
     /// Longest chunk the embedder takes, where its own folder says so.
     embed_tokens: Option<usize>,
+    /// Whether somebody chose the templates; the standard ones are not made for reward models.
+    own_templates: bool,
+    /// Reads what the judge writes, where its templates ask for it.
+    reader: Option<Reader>,
     /// Label tokens by the mode and the ids of the template's last words.
     labels: Mutex<HashMap<(bool, Vec<u32>), LabelTokens>>,
 }
@@ -74,6 +90,9 @@ enum Part {
         reference: bool,
         tokens: usize,
     },
+    Ppl,
+    Reward,
+    Written,
 }
 
 /// Tasks for an engine, and what their outcomes mean.
@@ -88,15 +107,35 @@ pub struct Plan {
     pub prompt_tokens: usize,
     /// Whether a prompt was cut.
     pub truncated: bool,
+    /// Why a signal cannot be had; the others can.
+    trouble: Option<String>,
 }
 
 /// A complete score.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scored {
     pub card: ScoreCard,
+    /// Perplexity of the response.
+    pub ppl: Option<f64>,
+    pub reward: Option<f64>,
+    /// The score that was read out of `text`.
+    pub generated: Option<f64>,
+    /// What the judge wrote.
+    pub text: Option<String>,
+    /// Why a signal that was wanted is missing.
+    pub trouble: Option<String>,
     pub truncated: bool,
     /// Tokens of the judge's prompts that had to be computed.
     pub computed_tokens: usize,
+}
+
+impl Scored {
+    fn add_trouble(&mut self, cause: String) {
+        self.trouble = Some(match self.trouble.take() {
+            Some(earlier) => format!("{earlier}; {cause}"),
+            None => cause,
+        });
+    }
 }
 
 impl Judge {
@@ -106,10 +145,17 @@ impl Judge {
     /// A malformed template file in the model's folder.
     pub fn new(cast: Cast, setup: Setup) -> Result<Self> {
         let embed_tokens = TemplateSet::embed_tokens_of(&cast.embedder.path)?;
-        let templates = match setup.templates {
-            Some(templates) => templates,
-            None => TemplateSet::of_model(&cast.judge.path)?,
+        let chosen = match setup.templates {
+            Some(templates) => Some(templates),
+            None => TemplateSet::own_of_model(&cast.judge.path)?,
         };
+        let own_templates = chosen.is_some();
+        let templates = chosen.map_or_else(TemplateSet::standard, Ok)?;
+        let reader = templates.generate.as_ref().map(|g| g.reader());
+        let reader = reader.transpose().map_err(|cause| JudgeError::Template {
+            name: templates.name.clone(),
+            cause,
+        })?;
         let natural = match cast.judge.chat {
             Some(_) => Wrap::Chat,
             None => Wrap::None,
@@ -129,6 +175,8 @@ impl Judge {
             long: setup.long,
             weight: setup.weight.unwrap_or(0.5),
             embed_tokens,
+            own_templates,
+            reader,
             labels: Mutex::default(),
         })
     }
@@ -156,6 +204,7 @@ impl Judge {
             fuse_free: want.fuse_free,
             prompt_tokens: 0,
             truncated: false,
+            trouble: None,
         };
         let has_reference = subject.reference.is_some();
         if let Some(t) = &self.templates.reference
@@ -177,7 +226,91 @@ impl Judge {
                 self.embed(&mut plan, reference, true)?;
             }
         }
+        if want.generated {
+            self.write(&mut plan, subject, want.fuse_free)?;
+        }
+        if want.reward {
+            let (pieces, wrap) = self.rewarded(subject, want.fuse_free)?;
+            let facts = &self.cast.judge;
+            let prompt = prompt::make(pieces, &wrap, facts, self.truncate, facts.context)?;
+            self.add(&mut plan, prompt, Ask::Reward, Part::Reward);
+        }
+        if want.ppl {
+            match dialogue::continuation(subject, &self.cast.policy, self.truncate) {
+                Err(error) => plan.trouble = Some(format!("ppl: {error}")),
+                Ok(found) => {
+                    plan.prompt_tokens += found.ids.len();
+                    plan.truncated |= found.truncated;
+                    plan.tasks.push(Task {
+                        role: Role::Policy,
+                        ids: found.ids,
+                        ask: Ask::LogProbs { from: found.from },
+                    });
+                    plan.parts.push(Part::Ppl);
+                }
+            }
+        }
         Ok(plan)
+    }
+
+    /// Whether a reward is asked for with the templates of a mode, or with the response as a turn.
+    pub fn rewards_by_template(&self) -> bool {
+        self.own_templates
+    }
+
+    fn of_mode(&self, free: bool) -> Result<&Template> {
+        let template = match free {
+            true => &self.templates.free,
+            false => &self.templates.reference,
+        };
+        template.as_ref().ok_or_else(|| {
+            JudgeError::Prompt(
+                "the judge has no template for this mode: give one with --template".into(),
+            )
+        })
+    }
+
+    /// What a reward head sees: a template that somebody chose; otherwise a person's turn and the
+    /// assistant's, as reward models are trained, or both texts where there is no chat template.
+    fn rewarded(&self, subject: &Subject, free: bool) -> Result<(Vec<Piece>, Wrap)> {
+        Ok(match (self.own_templates, &self.cast.judge.chat) {
+            (true, _) => (self.of_mode(free)?.fill(subject), self.wrap.clone()),
+            (false, Some(_)) => (dialogue::turns(subject), Wrap::Turns),
+            (false, None) => (dialogue::plain(subject), Wrap::None),
+        })
+    }
+
+    fn write(&self, plan: &mut Plan, subject: &Subject, free: bool) -> Result<()> {
+        let Some(generate) = &self.templates.generate else {
+            return Err(JudgeError::Prompt(format!(
+                "the template {} asks for no text: give it a [generate] table with a pattern, or \
+                 name one that has it with --template",
+                self.templates.name
+            )));
+        };
+        let facts = &self.cast.judge;
+        // Room for what is written, but never more than for what it is about.
+        let room = generate.max_tokens.min(facts.context / 2);
+        let pieces = self.of_mode(free)?.fill(subject);
+        let limit = facts.context - room;
+        let prompt = prompt::make(pieces, &self.wrap, facts, self.truncate, limit)?;
+        let ask = Ask::Generate {
+            sampling: generate.sampling(),
+            end: facts.end_tokens.clone(),
+        };
+        self.add(plan, prompt, ask, Part::Written);
+        Ok(())
+    }
+
+    fn add(&self, plan: &mut Plan, prompt: Prompt, ask: Ask, part: Part) {
+        plan.prompt_tokens += prompt.ids.len();
+        plan.truncated |= prompt.truncated;
+        plan.tasks.push(Task {
+            role: Role::Judge,
+            ids: prompt.ids,
+            ask,
+        });
+        plan.parts.push(part);
     }
 
     /// The prompt of one mode, for whoever wants to look at it.
@@ -206,17 +339,11 @@ impl Judge {
         with_reference: bool,
     ) -> Result<()> {
         let (prompt, labels) = self.prompt(template, subject)?;
-        plan.prompt_tokens += prompt.ids.len();
-        plan.truncated |= prompt.truncated;
-        plan.tasks.push(Task {
-            role: Role::Judge,
-            ids: prompt.ids,
-            ask: Ask::Labels(labels),
-        });
-        plan.parts.push(match with_reference {
+        let part = match with_reference {
             true => Part::WithReference,
             false => Part::Free,
-        });
+        };
+        self.add(plan, prompt, Ask::Labels(labels), part);
         Ok(())
     }
 
@@ -261,6 +388,11 @@ impl Judge {
         Ok(())
     }
 
+    fn read_text(&self, text: &str) -> std::result::Result<f64, String> {
+        let reader = self.reader.as_ref().ok_or("the template has no pattern")?;
+        reader.read(text, &self.templates.scale)
+    }
+
     /// Reads the outcomes of a plan's tasks.
     ///
     /// # Errors
@@ -271,6 +403,11 @@ impl Judge {
                 prompt_tokens: plan.prompt_tokens,
                 ..ScoreCard::default()
             },
+            ppl: None,
+            reward: None,
+            generated: None,
+            text: None,
+            trouble: plan.trouble.clone(),
             truncated: plan.truncated,
             computed_tokens: 0,
         };
@@ -305,6 +442,32 @@ impl Judge {
                 ) => {
                     let chunks = if *of { &mut reference } else { &mut response };
                     chunks.push((vector.clone(), *tokens));
+                }
+                (Part::Ppl, Outcome::LogProbs { values, computed }) => {
+                    scored.computed_tokens += computed;
+                    scored.ppl = dialogue::perplexity(values);
+                    if scored.ppl.is_none() {
+                        scored.add_trouble("the perplexity is not finite".into());
+                    }
+                }
+                (Part::Reward, Outcome::Reward { labels, computed }) => {
+                    scored.computed_tokens += computed;
+                    match labels.as_slice() {
+                        [reward] => scored.reward = Some(*reward),
+                        // Which of a classifier's labels is good is nowhere written.
+                        _ => scored.add_trouble(format!(
+                            "a reward head has 1 label, this model {}",
+                            labels.len()
+                        )),
+                    }
+                }
+                (Part::Written, Outcome::Generated { ids, .. }) => {
+                    let text = self.cast.judge.tokenizer.decode(ids)?;
+                    match self.read_text(&text) {
+                        Ok(score) => scored.generated = Some(score),
+                        Err(cause) => scored.add_trouble(cause),
+                    }
+                    scored.text = Some(text);
                 }
                 _ => return Err(JudgeError::Prompt("an outcome of another kind".into())),
             }

@@ -2,7 +2,9 @@
 //! here, off the model's thread; nothing here computes with a model.
 
 pub mod assess;
+pub mod dialogue;
 pub mod fusion;
+pub mod generating;
 pub mod prompt;
 pub mod scale;
 pub mod similarity;

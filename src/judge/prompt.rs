@@ -45,18 +45,21 @@ fn wrapped(pieces: Vec<Piece>, wrap: &Wrap, facts: &Facts) -> Result<(Vec<Piece>
             all.push(Piece::template(after));
             Ok((all, true))
         }
-        Wrap::Chat => {
+        Wrap::Chat | Wrap::Turns => {
             let chat = facts.chat.as_ref().ok_or_else(|| {
                 JudgeError::Prompt(format!(
                     "{} has no chat template: use --wrap none, or a text with {{prompt}}",
                     facts.name
                 ))
             })?;
-            let turn = Turn {
-                role: "user",
-                content: pieces,
-            };
-            Ok((chat.render(&[turn], true)?, false))
+            let turn = |role, content| Turn { role, content };
+            if *wrap == Wrap::Chat {
+                return Ok((chat.render(&[turn("user", pieces)], true)?, false));
+            }
+            let is_response = |piece: &Piece| piece.slot == Some("response");
+            let (response, before) = pieces.into_iter().partition(is_response);
+            let turns = [turn("user", before), turn("assistant", response)];
+            Ok((chat.render(&turns, false)?, false))
         }
     }
 }

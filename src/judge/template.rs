@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+use super::generating::Generating;
 use super::scale::Scale;
 use super::{JudgeError, Result};
 pub use crate::data::Subject;
@@ -102,6 +103,9 @@ impl Template {
 pub enum Wrap {
     /// The model's chat template, with a generation prompt.
     Chat,
+    /// The model's chat template around two turns, what comes before the response and the response:
+    /// how reward models are asked. Not to be had by name.
+    Turns,
     /// Nothing but what the tokenizer adds.
     None,
     /// A text before and one after.
@@ -140,6 +144,8 @@ pub struct TemplateSet {
     pub label_prefix: String,
     /// Longest chunk in tokens when the model embeds; `None`: its context.
     pub embed_tokens: Option<usize>,
+    /// How a score is read out of what the judge writes; `None`: it is not asked to write.
+    pub generate: Option<Generating>,
 }
 
 /// A template file in TOML, and the `juror.toml` of a model's folder.
@@ -154,6 +160,7 @@ struct File {
     #[serde(default)]
     label_prefix: String,
     embed_tokens: Option<usize>,
+    generate: Option<Generating>,
 }
 
 impl TemplateSet {
@@ -170,10 +177,17 @@ impl TemplateSet {
     /// # Errors
     /// A malformed file, named.
     pub fn of_model(folder: &Path) -> Result<Self> {
-        match own_file(folder)? {
-            Some((name, text)) => Self::from_toml(&name, &text),
-            None => Self::standard(),
-        }
+        Self::own_of_model(folder)?.map_or_else(Self::standard, Ok)
+    }
+
+    /// The templates of a model's own folder, if it has some.
+    ///
+    /// # Errors
+    /// A malformed file, named.
+    pub fn own_of_model(folder: &Path) -> Result<Option<Self>> {
+        own_file(folder)?
+            .map(|(name, text)| Self::from_toml(&name, &text))
+            .transpose()
     }
 
     /// Longest chunk in tokens that a model's own folder allows when it embeds.
@@ -213,6 +227,7 @@ impl TemplateSet {
                 .map_err(wrong)?,
             label_prefix: file.label_prefix,
             embed_tokens: file.embed_tokens,
+            generate: file.generate,
         };
         set.checked().map_err(wrong)
     }
@@ -244,6 +259,7 @@ impl TemplateSet {
                     wrap: None,
                     label_prefix: String::new(),
                     embed_tokens: None,
+                    generate: None,
                 };
                 set.checked().map_err(wrong)?
             };
@@ -257,10 +273,12 @@ impl TemplateSet {
                     }
                     let same = first.scale == next.scale
                         && first.wrap == next.wrap
-                        && first.label_prefix == next.label_prefix;
+                        && first.label_prefix == next.label_prefix
+                        && first.generate == next.generate;
                     if !same {
                         return Err(wrong(
-                            "labels, wrap or prefix differ from the first file's".into(),
+                            "labels, wrap, prefix or [generate] differ from the first file's"
+                                .into(),
                         ));
                     }
                     TemplateSet {
@@ -288,6 +306,9 @@ impl TemplateSet {
                 return Err("the template `reference` has no slot {reference}".into());
             }
         }
+        if let Some(generate) = &self.generate {
+            generate.reader()?;
+        }
         match all.iter().any(|(_, t)| t.is_some()) {
             true => Ok(self),
             false => Err("neither a template `reference` nor one `free`".into()),
@@ -306,6 +327,9 @@ impl TemplateSet {
             &self.label_prefix,
         );
         hasher.update(format!("{parts:?}"));
+        if let Some(generate) = &self.generate {
+            hasher.update(format!("{generate:?}"));
+        }
         hasher
             .finalize()
             .iter()

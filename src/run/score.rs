@@ -38,6 +38,12 @@ pub enum Signal {
     Cosine,
     /// Self-evaluation and cosine as one.
     Fused,
+    /// Perplexity of the response given the instruction, under the policy.
+    Ppl,
+    /// What the judge's reward head says.
+    Reward,
+    /// Read out of what the judge writes.
+    Generated,
 }
 
 impl Signal {
@@ -49,6 +55,9 @@ impl Signal {
             Signal::SelfEvalFree => "self_eval_free",
             Signal::Cosine => "cosine",
             Signal::Fused => "fused",
+            Signal::Ppl => "ppl",
+            Signal::Reward => "reward",
+            Signal::Generated => "generated",
         }
     }
 }
@@ -88,6 +97,9 @@ struct Row<'a> {
     mode: &'static str,
     signals: Map<String, Value>,
     self_eval: Option<Distribution<'a>>,
+    /// What the judge wrote, where it was asked to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    generated: Option<&'a str>,
     judge: &'a Named,
     template: &'a Named,
     prompt_tokens: usize,
@@ -254,24 +266,33 @@ impl<'a> Scorer<'a> {
             Mode::Auto if self.judge.templates().free.is_none() => true,
             Mode::Auto => record.reference.is_some() && self.judge.templates().reference.is_some(),
         };
+        // Where nobody is shown it, a reference may be missing.
+        let shown = with_reference && record.reference.is_some();
         let item = |state| Item {
             record,
             response,
-            with_reference,
+            with_reference: shown,
             state,
         };
-        if with_reference && record.reference.is_none() {
+        let wants = |s: Signal| self.run.signals.contains(&s);
+        let fused = wants(Signal::Fused);
+        let in_mode = wants(Signal::SelfEval) || fused;
+        let by_template = in_mode
+            || wants(Signal::Generated)
+            || (wants(Signal::Reward) && self.judge.rewards_by_template());
+        let is_asked = by_template || self.run.mode == Mode::Reference;
+        if with_reference && record.reference.is_none() && is_asked {
             let cause = "there is no reference, and the judge is to be shown one: use --mode free or auto, \
                          with a template that does without";
             return item(State::Ready(Err(cause.into())));
         }
-        let wants = |s: Signal| self.run.signals.contains(&s);
-        let fused = wants(Signal::Fused);
-        let in_mode = wants(Signal::SelfEval) || fused;
         let want = Signals {
             self_eval_ref: wants(Signal::SelfEvalRef) || (in_mode && with_reference),
             self_eval_free: wants(Signal::SelfEvalFree) || (in_mode && !with_reference),
             cosine: wants(Signal::Cosine) || fused,
+            ppl: wants(Signal::Ppl),
+            reward: wants(Signal::Reward),
+            generated: wants(Signal::Generated),
             fuse_free: !with_reference,
         };
         let templates = self.judge.templates();
@@ -279,7 +300,7 @@ impl<'a> Scorer<'a> {
             true => &templates.reference,
             false => &templates.free,
         };
-        if in_mode && template.is_none() {
+        if by_template && template.is_none() {
             let cause = "the judge has no template for this mode: give one with --template";
             return item(State::Ready(Err(cause.into())));
         }
@@ -329,7 +350,10 @@ impl<'a> Scorer<'a> {
             return Ok(());
         };
         let (scored, error) = match result {
-            Ok(scored) => (Some(scored), None),
+            Ok(mut scored) => {
+                let trouble = scored.trouble.take();
+                (Some(scored), trouble)
+            }
             Err(cause) => (None, Some(cause)),
         };
         let card = scored.as_ref().map(|s| &s.card);
@@ -346,6 +370,9 @@ impl<'a> Scorer<'a> {
                 Signal::SelfEvalFree => mean(card.and_then(|c| c.self_eval_free.as_ref())),
                 Signal::Cosine => card.and_then(|c| c.cosine),
                 Signal::Fused => card.and_then(|c| c.fused),
+                Signal::Ppl => scored.as_ref().and_then(|s| s.ppl),
+                Signal::Reward => scored.as_ref().and_then(|s| s.reward),
+                Signal::Generated => scored.as_ref().and_then(|s| s.generated),
             };
             signals.insert(signal.name().into(), value.into());
             if *signal == Signal::SelfEval {
@@ -383,6 +410,7 @@ impl<'a> Scorer<'a> {
                 std: d.std(),
                 entropy: d.entropy(),
             }),
+            generated: scored.as_ref().and_then(|s| s.text.as_deref()),
             judge: &self.judge_name,
             template: &self.template_name,
             prompt_tokens: card.map_or(0, |c| c.prompt_tokens),

@@ -5,6 +5,10 @@ mod chat;
 mod forward;
 mod trees;
 mod weights;
+pub mod forward;
+mod signals;
+pub mod tokenizer;
+pub mod weights;
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::channel;
@@ -162,13 +166,19 @@ fn starter() -> (Engine, Judge) {
 }
 
 fn load(embedder: Option<String>) -> (Engine, Judge) {
+    open(Options {
+        judge: sample_data().join("starter").display().to_string(),
+        embedder,
+        ..Options::default()
+    })
+}
+
+fn open(options: Options) -> (Engine, Judge) {
     let (events, loading) = channel();
     let options = Options {
-        judge: sample_data().join("starter").display().to_string(),
         device: "cpu".into(),
-        embedder,
         dtype: Some(Format::F32),
-        ..Options::default()
+        ..options
     };
     let engine = Engine::start(options, events).unwrap();
     let cast = loading.iter().find_map(|event| match event {
@@ -184,6 +194,13 @@ fn sample_data() -> PathBuf {
 }
 
 fn compute(engine: &Engine, tasks: Vec<Task>) -> Vec<Outcome> {
+    match answer(engine, tasks) {
+        Answer::Done { outcomes, .. } => outcomes,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn answer(engine: &Engine, tasks: Vec<Task>) -> Answer {
     let (reply, answers) = channel();
     engine.submit(Job {
         id: 1,
@@ -191,10 +208,7 @@ fn compute(engine: &Engine, tasks: Vec<Task>) -> Vec<Outcome> {
         tasks,
         reply,
     });
-    match answers.recv().unwrap() {
-        Answer::Done { outcomes, .. } => outcomes,
-        other => panic!("{other:?}"),
-    }
+    answers.recv().unwrap()
 }
 
 #[test]
@@ -217,7 +231,7 @@ fn the_starter_equals_transformers_from_text_to_probabilities() {
             self_eval_ref: with_reference,
             self_eval_free: !with_reference,
             cosine: false,
-            fuse_free: false,
+            ..Signals::default()
         };
         let subject = Subject::of(record, &response.unwrap().text);
         let plan = judge.plan(&subject, want).unwrap();

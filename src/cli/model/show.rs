@@ -113,7 +113,7 @@ fn templates(path: &Path) -> Result<Templates> {
         modes: modes.iter().filter(|m| m.1).map(|m| m.0).collect(),
         labels: set.scale.labels,
         wrap: set.wrap.map(|wrap| match wrap {
-            Wrap::Chat => "chat".to_owned(),
+            Wrap::Chat | Wrap::Turns => "chat".to_owned(),
             Wrap::None => "none".to_owned(),
             Wrap::Around(before, after) => format!("{before}{{prompt}}{after}"),
         }),
