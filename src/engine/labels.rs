@@ -13,6 +13,9 @@ pub enum Known {
 /// What the first distribution tells, or why it tells nothing.
 pub type First = Result<Known, String>;
 
+/// Gives the log-probabilities behind some more tokens.
+type After<'a> = dyn FnMut(&[u32]) -> Result<Vec<f64>, Stopped> + 'a;
+
 /// `logit − ln Σ e^logit`, in f64.
 ///
 /// # Errors
@@ -53,15 +56,14 @@ fn outside(token: u32) -> String {
 }
 
 /// Probabilities of labels of several tokens: the product of the conditional ones; a label that
-/// begins another does not swallow it: `P("1") = p(1) · (1 − p(0 | 1))`. `after` gives the
-/// log-probabilities behind some more tokens.
+/// begins another does not swallow it: `P("1") = p(1) · (1 − p(0 | 1))`.
 ///
 /// # Errors
 /// What `after` says; a label outside the vocabulary.
 pub fn onward(
     labels: &[Vec<u32>],
     next: &[f64],
-    after: &mut dyn FnMut(&[u32]) -> Result<Vec<f64>, Stopped>,
+    after: &mut After<'_>,
 ) -> Result<Vec<f64>, Stopped> {
     let mut probabilities = vec![0.0; labels.len()];
     let open: Vec<usize> = (0..labels.len()).collect();
@@ -77,7 +79,7 @@ fn branch(
     so_far: &[u32],
     reached: f64,
     next: &[f64],
-    after: &mut dyn FnMut(&[u32]) -> Result<Vec<f64>, Stopped>,
+    after: &mut After<'_>,
     probabilities: &mut [f64],
 ) -> Result<(), Stopped> {
     let depth = so_far.len();

@@ -52,9 +52,10 @@ impl Scratch {
 /// The smallest range that holds all of `ranges` that are not empty.
 fn union(ranges: &[Range<usize>]) -> Range<usize> {
     let seen = ranges.iter().filter(|range| !range.is_empty());
-    seen.fold(usize::MAX..0, |all, range| {
-        all.start.min(range.start)..all.end.max(range.end)
-    })
+    let (start, end) = seen.fold((usize::MAX, 0), |(start, end), range| {
+        (start.min(range.start), end.max(range.end))
+    });
+    start..end
 }
 
 /// `out = softmax(scale · q · Kᵀ) · V` over the keys each row sees.
