@@ -14,14 +14,23 @@ use super::AcceleratorKeys;
 use crate::model::Result;
 use crate::model::decoder::pass::{Keys, Link, Pass};
 
-/// Scores (of one head) that are computed together however few of them are asked for.
-const SMALL: usize = 1 << 18;
+/// How much is computed at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Scores (of one head) that are computed together however few of them are asked for.
+    pub small: usize,
+    /// Beyond that: how many are computed for each that is asked for.
+    pub waste: usize,
+    /// Scores of all heads that are held at a time.
+    pub held: usize,
+}
 
-/// Beyond that: how many are computed for each that is asked for.
-const WASTE: usize = 2;
-
-/// Scores of all heads that are held at a time.
-const HELD: usize = 1 << 27;
+/// 512 by 512 scores take a device hardly longer than starting on them; half a GiB holds the most.
+pub const LIMITS: Limits = Limits {
+    small: 1 << 18,
+    waste: 2,
+    held: 1 << 27,
+};
 
 /// What a hidden score becomes. Its exponential is zero beside any other; infinity is not safe from
 /// fast arithmetic.
@@ -241,7 +250,7 @@ impl Columns {
 }
 
 impl Joint {
-    pub fn new(shape: &Shape, device: &Device) -> Result<Self> {
+    pub fn new(shape: &Shape, limits: Limits, device: &Device) -> Result<Self> {
         let viewers = viewers(shape);
         let mut groups = Vec::new();
         let mut rest = viewers.as_slice();
@@ -252,7 +261,7 @@ impl Joint {
                 let asking = viewer.asking.len();
                 let computed = (rows + asking) * (columns.width + columns.more(viewer));
                 needed += asking * viewer.width();
-                if count > 0 && computed > SMALL.max(WASTE * needed) {
+                if count > 0 && computed > limits.small.max(limits.waste * needed) {
                     break;
                 }
                 columns.add(viewer);
@@ -261,7 +270,7 @@ impl Joint {
             }
             let (group, others) = rest.split_at(count);
             groups.push(Group {
-                chunks: chunks(shape, group, &columns, device)?,
+                chunks: chunks(shape, group, &columns, limits.held, device)?,
                 sources: columns.sources,
             });
             rest = others;
@@ -274,10 +283,11 @@ fn chunks(
     shape: &Shape,
     group: &[Viewer],
     columns: &Columns,
+    held: usize,
     device: &Device,
 ) -> Result<Vec<Chunk>> {
     let width = columns.width;
-    let most = (HELD / (width * shape.heads).max(1)).max(1);
+    let most = (held / (width * shape.heads).max(1)).max(1);
     let rows: Vec<(&Viewer, usize)> = group
         .iter()
         .flat_map(|viewer| viewer.asking.clone().map(move |asking| (viewer, asking)))
@@ -313,4 +323,114 @@ fn chunks(
         });
     }
     Ok(chunks)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A token, wherever it is kept.
+    type Token = (u8, usize, usize);
+
+    fn tokens(shape: &Shape, rows: &[usize], source: &Source) -> Vec<Token> {
+        match source {
+            Source::New(rows) => rows.clone().map(|row| (0, 0, row)).collect(),
+            Source::Held { segment, tokens } => (0..*tokens).map(|t| (1, *segment, t)).collect(),
+            Source::Known { segment, link } => match &shape.segments[*segment].chain[*link] {
+                LinkShape::Known(address, range) => {
+                    range.clone().map(|t| (2, *address, t)).collect()
+                }
+                LinkShape::Within(other) => {
+                    let rows = rows[*other]..rows[*other] + shape.segments[*other].tokens;
+                    tokens(shape, &[], &Source::New(rows))
+                }
+            },
+        }
+    }
+
+    /// What each asking row sees, by the definition.
+    fn defined(shape: &Shape, rows: &[usize]) -> Vec<Vec<Token>> {
+        let mut all = Vec::new();
+        for (segment, own) in shape.segments.iter().enumerate() {
+            let mut before: Vec<Token> = (0..own.chain.len())
+                .flat_map(|link| tokens(shape, rows, &Source::Known { segment, link }))
+                .collect();
+            let tokens_held = own.held;
+            before.extend((0..tokens_held).map(|t| (1, segment, t)));
+            for row in rows[segment]..rows[segment] + own.tokens {
+                before.push((0, 0, row));
+                if shape.asking.as_ref().is_none_or(|a| a.contains(&row)) {
+                    let from = shape.window.map_or(0, |w| before.len().saturating_sub(w));
+                    let mut seen = before[from..].to_vec();
+                    seen.sort_unstable();
+                    all.push(seen);
+                }
+            }
+        }
+        all
+    }
+
+    fn computed(shape: &Shape, rows: &[usize], joint: &Joint) -> Vec<Vec<Token>> {
+        let mut all = Vec::new();
+        for group in &joint.groups {
+            let columns: Vec<Token> = group
+                .sources
+                .iter()
+                .flat_map(|source| tokens(shape, rows, source))
+                .collect();
+            for chunk in &group.chunks {
+                assert_eq!(chunk.rows.start, all.len());
+                let masks = match &chunk.mask {
+                    None => vec![vec![0.0; columns.len()]; chunk.rows.len()],
+                    Some(mask) => mask.to_vec2::<f32>().unwrap(),
+                };
+                for mask in masks {
+                    assert_eq!(mask.len(), columns.len());
+                    let pairs = columns.iter().zip(mask);
+                    let seen = pairs.filter(|(_, m)| *m == 0.0).map(|(token, _)| *token);
+                    let mut seen: Vec<Token> = seen.collect();
+                    seen.sort_unstable();
+                    all.push(seen);
+                }
+                assert_eq!(chunk.rows.end, all.len());
+            }
+        }
+        all
+    }
+
+    proptest! {
+        #[test]
+        fn rows_see_what_is_before_them(
+            parts in proptest::collection::vec(
+                (0usize..5, 0usize..3, proptest::option::of(0usize..4), 0usize..3, 0usize..5), 1..7),
+            asking in proptest::option::of(proptest::collection::vec(any::<bool>(), 40)),
+            window in proptest::option::of(1usize..6),
+            (small, held) in (0usize..60, 1usize..60),
+        ) {
+            let mut segments: Vec<SegmentShape> = Vec::new();
+            for (tokens, held, parent, address, known) in parts {
+                let mut chain = Vec::new();
+                match parent.filter(|parent| *parent < segments.len()) {
+                    Some(parent) => {
+                        chain.clone_from(&segments[parent].chain);
+                        chain.push(LinkShape::Within(parent));
+                    }
+                    None => chain.push(LinkShape::Known(address, 0..known)),
+                }
+                segments.push(SegmentShape { tokens, held, chain });
+            }
+            let mut rows = Vec::new();
+            let mut count = 0;
+            for segment in &segments {
+                rows.push(count);
+                count += segment.tokens;
+            }
+            let asking = asking.map(|asks| (0..count).filter(|row| asks[*row]).collect());
+            let shape = Shape { segments, asking, window, heads: 2 };
+            let limits = Limits { small, waste: 1, held };
+            let joint = Joint::new(&shape, limits, &Device::Cpu).unwrap();
+            prop_assert_eq!(computed(&shape, &rows, &joint), defined(&shape, &rows));
+        }
+    }
 }

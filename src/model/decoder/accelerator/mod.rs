@@ -18,7 +18,7 @@ use super::pass::{Keys, Link, Pass};
 use crate::kernel::Format;
 use crate::model::architecture::{Activation, DecoderConfig, Rope};
 use crate::model::{ModelError, Result};
-use joint::{Joint, Shape, Source};
+use joint::{Joint, LIMITS, Shape, Source};
 
 /// Results remembered from layer to layer: models with two windows and two ropes need a few.
 const REMEMBERED: usize = 8;
@@ -453,7 +453,7 @@ impl Compute for Accelerator {
         let shape = Shape::of(pass, at.asking, c.layers[at.layer].window, c.heads);
         let joint = self
             .joints
-            .get(shape, |shape| Joint::new(shape, &self.device))?;
+            .get(shape, |shape| Joint::new(shape, LIMITS, &self.device))?;
         let mut answers = Vec::new();
         for group in &joint.groups {
             let known = Self::gathered(at, &new, pass, &group.sources)?;
