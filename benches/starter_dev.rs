@@ -3,6 +3,10 @@
 //!
 //!     cargo bench --bench starter_dev -- --data ../shared/data
 //!
+//!     cargo bench --bench starter_dev -- --data ../shared/data --dtypes
+//!
+//! says how far bf16 and int8 weights move the expected score instead.
+//!
 //! The rows are those with `annotator` = weighted_gpt4_turbo: `clean` are new models on new
 //! instructions (what is reported), `--rows all` adds every other dev row.
 
@@ -15,10 +19,11 @@ use clap::{Parser, ValueEnum};
 use juror::data::{self, ReadOptions, Record, Response};
 use juror::engine::{Engine, LoadEvent, Options};
 use juror::judge::{Judge, Setup};
+use juror::kernel::Format;
 use juror::run::score::{Mode, ScoreRun, Scorer, Signal};
 use juror::stats::judge_figures::{Comparison, compare, intervals};
 use juror::stats::surface::{Baseline, Triple, fit_baseline};
-use juror::stats::{Interval, JudgedRows, Resampler, auroc, figures, pearson};
+use juror::stats::{Interval, JudgedRows, Resampler, auroc, figures, pearson, spearman};
 use juror::train::scratch::corpus;
 use serde_json::Value;
 
@@ -32,6 +37,9 @@ struct Arguments {
     /// `clean`, or `all` weighted dev rows as well (takes many times as long)
     #[arg(long, value_enum, default_value_t = Rows::Clean)]
     rows: Rows,
+    /// Compare number formats of the weights on the clean rows, and stop
+    #[arg(long)]
+    dtypes: bool,
     /// Passed by cargo
     #[arg(long, hide = true)]
     bench: bool,
@@ -113,10 +121,11 @@ struct Jury {
 }
 
 impl Jury {
-    fn load(name: &str) -> Result<Self> {
+    fn load(name: &str, dtype: Option<Format>) -> Result<Self> {
         let (events, loading) = channel();
         let options = Options {
             judge: name.to_owned(),
+            dtype,
             ..Options::default()
         };
         let engine = Engine::start(options, events)?;
@@ -292,11 +301,34 @@ fn read(folder: &Path, name: &str) -> Result<Vec<Record>> {
     Ok(data::read(&[folder.join(name)], &ReadOptions::default())?.records)
 }
 
+/// How far the scores of bf16 and int8 weights are from those of f32.
+fn dtypes(judge: &str, rows: &[&Row<'_>]) -> Result<()> {
+    let scores = |format| -> Result<Vec<f64>> {
+        let scores = Jury::load(judge, Some(format))?.score(rows, &BOTH[..2])?;
+        Ok(scores.iter().flat_map(|s| [s.with, s.free]).collect())
+    };
+    let exact = scores(Format::F32)?;
+    println!("| weights | scores | largest difference | within 0.05 | Spearman with f32 |");
+    println!("|---|---|---|---|---|");
+    for (name, format) in [("bf16", Format::Bf16), ("int8", Format::Int8)] {
+        let found = scores(format)?;
+        let far = |pair: (&f64, &f64)| (pair.0 - pair.1).abs();
+        let differences: Vec<f64> = found.iter().zip(&exact).map(far).collect();
+        let near = differences.iter().filter(|d| **d <= 0.05).count();
+        println!(
+            "| {name} | {} | {:.4} | {:.2} % | {} |",
+            found.len(),
+            differences.iter().copied().fold(0.0, f64::max),
+            100.0 * near as f64 / found.len() as f64,
+            spearman(&found, &exact).map_or("–".into(), |x| format!("{x:.6}"))
+        );
+    }
+    Ok(())
+}
+
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let _ = arguments.bench;
-    let jury = Jury::load(&arguments.judge)?;
-
     let records = read(&arguments.data, "alpaca_eval_judge.jsonl.gz")?;
     let all = rows(&records);
     let weighted: Vec<&Row<'_>> = all
@@ -309,6 +341,10 @@ fn main() -> Result<()> {
     };
     let train = part(&|r| r.meta("split") == "train");
     let clean = part(&|r| r.meta("instr_split") == "dev" && r.meta("model_split") == "dev");
+    if arguments.dtypes {
+        return dtypes(&arguments.judge, &clean);
+    }
+    let jury = Jury::load(&arguments.judge, None)?;
     let (ridge, ridge_free) = (fit(&train, false)?, fit(&train, true)?);
     let with = |title: &str, rows: &[&Row<'_>], scores: &[Score]| {
         let judge: Vec<f64> = scores.iter().map(|s| s.with).collect();

@@ -351,8 +351,8 @@ impl<T: Tensors> Tensors for Adapted<T> {
         self.base.names()
     }
 
-    fn hash(&self) -> Result<String> {
-        let both = [self.base.hash()?, self.adapter.hash.clone()];
+    fn hash_with(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<String> {
+        let both = [self.base.hash_with(progress)?, self.adapter.hash.clone()];
         Ok(hex(Sha256::new().chain_update(both.join("+"))))
     }
 }

@@ -113,18 +113,15 @@ impl<C: Compute> Model<C> {
         place: &Place<C>,
         progress: &mut dyn FnMut(&str, u64, u64),
     ) -> Result<(Decoder<C>, String)> {
-        let compute = Arc::clone(&place.compute);
-        let mut count = |done, total| progress("preparing", done, total);
+        let load = |tensors: &dyn Tensors, progress: &mut dyn FnMut(&str, u64, u64)| {
+            let hash = tensors.hash_with(&mut |done, total| progress("weights", done, total))?;
+            let compute = Arc::clone(&place.compute);
+            let mut count = |done, total| progress("preparing", done, total);
+            Ok((Decoder::load(compute, config, tensors, &mut count)?, hash))
+        };
         match adapter {
-            None => {
-                let hash = tensors.hash()?;
-                Ok((Decoder::load(compute, config, &tensors, &mut count)?, hash))
-            }
-            Some(adapter) => {
-                let tensors = Adapted::new(tensors, adapter)?;
-                let hash = tensors.hash()?;
-                Ok((Decoder::load(compute, config, &tensors, &mut count)?, hash))
-            }
+            None => load(&tensors, progress),
+            Some(adapter) => load(&Adapted::new(tensors, adapter)?, progress),
         }
     }
 
@@ -139,7 +136,6 @@ impl<C: Compute> Model<C> {
         let file = gguf::open(path)?;
         let chat = file.chat();
         let (context, end_tokens) = (file.config.context, file.config.end_tokens.clone());
-        progress("weights", 0, 0);
         let (decoder, hash) = Self::decoder(file.config, file.tensors, adapter, place, progress)?;
         Ok(Model {
             facts: Arc::new(Facts {
@@ -190,8 +186,7 @@ impl<C: Compute> Model<C> {
             let config = DecoderConfig::read(&config_path)?;
             let (context, ends) = (config.context, config.end_tokens.clone());
             let tensors = SafetensorsFolder::open(folder)?;
-            progress("weights", 0, 0);
-            let (decoder, hash) = Self::decoder(config, tensors, adapter, place, progress)?;
+                let (decoder, hash) = Self::decoder(config, tensors, adapter, place, progress)?;
             let parameters = decoder.parameters();
             let network = Network::Decoder(Box::new(decoder));
             (network, hash, context, parameters, ends)

@@ -125,26 +125,6 @@ impl SafetensorsFolder {
             ModelError::file(folder, format!("there is no tensor `{name}`"))
         })
     }
-
-    /// [`Tensors::hash`], calling `progress(done, total)` in bytes as it goes.
-    ///
-    /// # Errors
-    /// A file that cannot be read.
-    pub fn hash_with(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<String> {
-        let mut hasher = Sha256::new();
-        for path in &self.extra {
-            hasher.update(std::fs::read(path).map_err(|e| ModelError::file(path, e))?);
-        }
-        let (mut done, total) = (0, self.files.iter().map(FileBytes::size).sum());
-        progress(0, total);
-        for file in &self.files {
-            file.hash(&mut hasher, &mut |bytes| {
-                done += bytes;
-                progress(done, total);
-            })?;
-        }
-        Ok(hexadecimal(hasher))
-    }
 }
 
 impl Tensors for SafetensorsFolder {
@@ -173,8 +153,20 @@ impl Tensors for SafetensorsFolder {
         self.tensors.keys().cloned().collect()
     }
 
-    fn hash(&self) -> Result<String> {
-        self.hash_with(&mut |_, _| ())
+    fn hash_with(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<String> {
+        let mut hasher = Sha256::new();
+        for path in &self.extra {
+            hasher.update(std::fs::read(path).map_err(|e| ModelError::file(path, e))?);
+        }
+        let (mut done, total) = (0, self.files.iter().map(FileBytes::size).sum());
+        progress(0, total);
+        for file in &self.files {
+            file.hash(&mut hasher, &mut |bytes| {
+                done += bytes;
+                progress(done, total);
+            })?;
+        }
+        Ok(hexadecimal(hasher))
     }
 }
 

@@ -17,9 +17,18 @@ pub trait Tensors {
     /// All names, sorted.
     fn names(&self) -> Vec<String>;
 
-    /// SHA-256 over everything that shapes the model's output, in hexadecimal.
+    /// SHA-256 over everything that shapes the model's output, in hexadecimal. Calls
+    /// `progress(done, total)` in bytes as it goes: gigabytes take their time.
     ///
     /// # Errors
     /// A file that cannot be read.
-    fn hash(&self) -> Result<String>;
+    fn hash_with(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<String>;
+
+    /// [`Tensors::hash_with`], told nothing on the way.
+    ///
+    /// # Errors
+    /// As there.
+    fn hash(&self) -> Result<String> {
+        self.hash_with(&mut |_, _| ())
+    }
 }

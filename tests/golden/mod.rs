@@ -4,6 +4,7 @@ mod accelerator;
 mod architectures;
 mod chat;
 mod forward;
+mod trees;
 mod weights;
 
 use std::path::{Path, PathBuf};

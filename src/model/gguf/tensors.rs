@@ -113,24 +113,6 @@ impl GgufTensors {
         }
         Ok(Some(blocks))
     }
-
-    /// [`Tensors::hash`], calling `progress(done, total)` in bytes as it goes.
-    ///
-    /// # Errors
-    /// A file that cannot be read.
-    pub fn hash_with(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<String> {
-        let mut hasher = Sha256::new();
-        for path in &self.extra {
-            hasher.update(std::fs::read(path).map_err(|e| ModelError::file(path, e))?);
-        }
-        let (mut done, total) = (0, self.file.size());
-        progress(0, total);
-        self.file.hash(&mut hasher, &mut |bytes| {
-            done += bytes;
-            progress(done, total);
-        })?;
-        Ok(hexadecimal(hasher))
-    }
 }
 
 impl Tensors for GgufTensors {
@@ -153,8 +135,18 @@ impl Tensors for GgufTensors {
         self.tensors.keys().cloned().collect()
     }
 
-    fn hash(&self) -> Result<String> {
-        self.hash_with(&mut |_, _| ())
+    fn hash_with(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<String> {
+        let mut hasher = Sha256::new();
+        for path in &self.extra {
+            hasher.update(std::fs::read(path).map_err(|e| ModelError::file(path, e))?);
+        }
+        let (mut done, total) = (0, self.file.size());
+        progress(0, total);
+        self.file.hash(&mut hasher, &mut |bytes| {
+            done += bytes;
+            progress(done, total);
+        })?;
+        Ok(hexadecimal(hasher))
     }
 }
 
