@@ -186,7 +186,7 @@ impl<C: Compute> Model<C> {
             let config = DecoderConfig::read(&config_path)?;
             let (context, ends) = (config.context, config.end_tokens.clone());
             let tensors = SafetensorsFolder::open(folder)?;
-                let (decoder, hash) = Self::decoder(config, tensors, adapter, place, progress)?;
+            let (decoder, hash) = Self::decoder(config, tensors, adapter, place, progress)?;
             let parameters = decoder.parameters();
             let network = Network::Decoder(Box::new(decoder));
             (network, hash, context, parameters, ends)
