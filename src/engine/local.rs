@@ -10,6 +10,7 @@ use super::queue::Queue;
 use super::request::{Job, Role};
 use crate::kernel::linear::Format;
 use crate::model::ModelError;
+use crate::model::decoder::accelerator::Accelerator;
 use crate::model::decoder::compute::Compute;
 use crate::model::decoder::cpu::Cpu;
 use crate::model::facts::{Facts, Model, Place, device};
@@ -25,7 +26,8 @@ pub struct Options {
     pub policy: Option<String>,
     /// `auto`, `cpu`, `cuda[:N]` or `metal`.
     pub device: String,
-    /// Number format of the weights; `None` takes the best this processor has.
+    /// Number format of the weights; `None` takes the best this processor has, `Bf16` on other
+    /// devices.
     pub dtype: Option<Format>,
     /// Threads that compute; `None` takes one a core.
     pub threads: Option<usize>,
@@ -190,20 +192,22 @@ impl Engine {
 
 fn work(options: &Options, queue: &Queue, events: &Sender<LoadEvent>) {
     let threads = options.threads.or_else(cores).unwrap_or(1);
-    let format = options.dtype.unwrap_or_else(Format::best);
     match device(&options.device) {
         Ok(device) if device.is_cpu() => {
+            let format = options.dtype.unwrap_or_else(Format::best);
             let cpu = Arc::new(Cpu::new(threads, format));
             serve(options, &Place::new(cpu, device), queue, events);
         }
-        Ok(_) => fail(
-            ModelError::Text(format!(
-                "device `{}`: only the CPU computes yet",
-                options.device
-            )),
-            queue,
-            events,
-        ),
+        Ok(device) => {
+            let format = options.dtype.unwrap_or(Format::Bf16);
+            match Accelerator::new(device.clone(), format) {
+                Ok(accelerator) => {
+                    let place = Place::new(Arc::new(accelerator), device);
+                    serve(options, &place, queue, events);
+                }
+                Err(error) => fail(error, queue, events),
+            }
+        }
         Err(error) => fail(error, queue, events),
     }
 }

@@ -1,7 +1,11 @@
 //! Every architecture against transformers, on random models whose weights are hashes.
 
+use candle_core::Device;
 use juror::kernel::Format;
 use juror::model::architecture::Head;
+use juror::model::decoder::accelerator::Accelerator;
+use juror::model::decoder::compute::Compute;
+use juror::model::decoder::cpu::Cpu;
 
 use super::{forward, ids, numbers, weights};
 
@@ -18,13 +22,22 @@ fn furthest(got: &[f32], want: &[f64]) -> f64 {
 
 #[test]
 fn every_architecture_equals_transformers() {
+    all_equal_transformers(|| Cpu::new(2, Format::F32));
+}
+
+#[test]
+fn every_architecture_on_tensors_equals_transformers() {
+    all_equal_transformers(|| Accelerator::new(Device::Cpu, Format::F32).unwrap());
+}
+
+fn all_equal_transformers<C: Compute>(device: impl Fn() -> C) {
     let mut report = Vec::new();
     for case in weights::cases() {
         let name = case.file_name().unwrap().to_str().unwrap().to_owned();
         let folder = tempfile::tempdir().unwrap();
         weights::write_model(&case, folder.path());
         let golden = weights::golden(&case);
-        let decoder = forward::open(folder.path(), Format::F32, 2);
+        let decoder = forward::open_on(folder.path(), device());
         let prompt = &golden["prompt"];
         let length = prompt["length"].as_u64().unwrap() as usize;
         let vocab = decoder.config().vocab;

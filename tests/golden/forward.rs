@@ -7,24 +7,28 @@ use juror::kernel::Format;
 use juror::model::ModelError;
 use juror::model::architecture::DecoderConfig;
 use juror::model::decoder::Decoder;
-use juror::model::decoder::cpu::{Cpu, CpuKeys};
+use juror::model::decoder::compute::Compute;
+use juror::model::decoder::cpu::Cpu;
 use juror::model::decoder::pass::{Known, Link, Pass, Segment, Wanted};
 use juror::model::safetensors_folder::SafetensorsFolder;
 
 pub fn open(folder: &Path, format: Format, threads: usize) -> Decoder<Cpu> {
+    open_on(folder, Cpu::new(threads, format))
+}
+
+pub fn open_on<C: Compute>(folder: &Path, device: C) -> Decoder<C> {
     let config = DecoderConfig::read(&folder.join("config.json")).unwrap();
     let tensors = SafetensorsFolder::open(folder).unwrap();
-    let cpu = Arc::new(Cpu::new(threads, format));
-    Decoder::load(cpu, config, &tensors, &mut |_, _| ()).unwrap()
+    Decoder::load(Arc::new(device), config, &tensors, &mut |_, _| ()).unwrap()
 }
 
 /// New tokens behind known ones.
-pub fn segment(
-    decoder: &Decoder<Cpu>,
+pub fn segment<C: Compute>(
+    decoder: &Decoder<C>,
     ids: &[u32],
-    chain: Vec<Link<CpuKeys>>,
+    chain: Vec<Link<C::Keys>>,
     wanted: Wanted,
-) -> Segment<CpuKeys> {
+) -> Segment<C::Keys> {
     Segment {
         ids: ids.to_vec(),
         chain,
@@ -33,17 +37,18 @@ pub fn segment(
     }
 }
 
-pub fn long(decoder: &Decoder<Cpu>, tokens: usize) -> bool {
+pub fn long<C: Compute>(decoder: &Decoder<C>, tokens: usize) -> bool {
     let ropes = decoder.config().ropes.iter();
     ropes.filter_map(|r| r.long.as_ref()).any(|l| tokens > l.0)
 }
 
 /// Hidden states of all tokens, row-major, and the keys and values for what follows.
-pub fn hidden(
-    decoder: &Decoder<Cpu>,
+#[allow(clippy::type_complexity)]
+pub fn hidden<C: Compute>(
+    decoder: &Decoder<C>,
     ids: &[u32],
-    past: &[Known<CpuKeys>],
-) -> Result<(Vec<f32>, Known<CpuKeys>), ModelError> {
+    past: &[Known<C::Keys>],
+) -> Result<(Vec<f32>, Known<C::Keys>), ModelError> {
     let chain = past.iter().cloned().map(Link::Known).collect();
     let total = ids.len() + past.iter().map(|k| k.tokens.len()).sum::<usize>();
     let mut pass = Pass {
@@ -56,20 +61,18 @@ pub fn hidden(
         keys: Arc::new(keys),
         tokens: 0..ids.len(),
     };
-    Ok((rows.values, known))
+    Ok((decoder.device().read(&rows)?, known))
 }
 
 /// Logits for rows of hidden states.
-pub fn logits(decoder: &Decoder<Cpu>, hidden: &[f32]) -> Vec<f32> {
-    let rows = juror::model::decoder::cpu::Rows {
-        values: hidden.to_vec(),
-        width: decoder.config().dim,
-    };
+pub fn logits<C: Compute>(decoder: &Decoder<C>, hidden: &[f32]) -> Vec<f32> {
+    let (device, dim) = (decoder.device(), decoder.config().dim);
+    let rows = device.rows(hidden.to_vec(), dim).unwrap();
     decoder.logits(&rows).unwrap()
 }
 
 /// Log-probabilities after the last of some hidden states.
-pub fn last_log_probs(decoder: &Decoder<Cpu>, hidden: &[f32]) -> Vec<f64> {
+pub fn last_log_probs<C: Compute>(decoder: &Decoder<C>, hidden: &[f32]) -> Vec<f64> {
     let last = &hidden[hidden.len() - decoder.config().dim..];
     let logits = logits(decoder, last);
     let max = logits.iter().copied().fold(f32::MIN, f32::max);

@@ -1,5 +1,6 @@
 //! The engine against independent implementations (see make.py beside this file).
 
+mod accelerator;
 mod architectures;
 mod chat;
 mod forward;

@@ -168,7 +168,7 @@ impl Keys for CpuKeys {
 
 /// Cosine and sine of a position's angles, as Hugging Face computes them: frequency, position and
 /// their product in f32.
-fn angles(rope: &Rope, long: bool, position: usize) -> Vec<(f32, f32)> {
+pub(super) fn angles(rope: &Rope, long: bool, position: usize) -> Vec<(f32, f32)> {
     let frequencies = match &rope.long {
         Some((_, frequencies)) if long => frequencies,
         _ => &rope.frequencies,

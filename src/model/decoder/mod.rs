@@ -1,6 +1,7 @@
 //! The decoder forward: packed sequences over a tree of shared prefixes, one for every
 //! architecture ([`DecoderConfig`]) and every device ([`Compute`]).
 
+pub mod accelerator;
 pub mod compute;
 pub mod cpu;
 pub mod pass;
