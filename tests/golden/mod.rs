@@ -3,12 +3,10 @@
 mod accelerator;
 mod architectures;
 mod chat;
-mod forward;
-mod trees;
-mod weights;
 pub mod forward;
 mod signals;
 pub mod tokenizer;
+mod trees;
 pub mod weights;
 
 use std::path::{Path, PathBuf};
