@@ -7,6 +7,7 @@ use juror::kernel::Format;
 use juror::model::ModelError;
 use juror::model::architecture::DecoderConfig;
 use juror::model::decoder::Decoder;
+use juror::model::decoder::compute::Compute;
 use juror::model::decoder::cpu::{Cpu, CpuKeys};
 use juror::model::decoder::pass::{Known, Link, Pass, Segment, Wanted};
 use juror::model::safetensors_folder::SafetensorsFolder;
@@ -56,15 +57,12 @@ pub fn hidden(
         keys: Arc::new(keys),
         tokens: 0..ids.len(),
     };
-    Ok((rows.values, known))
+    Ok((decoder.device().read(&rows)?, known))
 }
 
 /// Logits for rows of hidden states.
 pub fn logits(decoder: &Decoder<Cpu>, hidden: &[f32]) -> Vec<f32> {
-    let rows = juror::model::decoder::cpu::Rows {
-        values: hidden.to_vec(),
-        width: decoder.config().dim,
-    };
+    let rows = juror::model::decoder::cpu::Rows::new(hidden.to_vec(), decoder.config().dim);
     decoder.logits(&rows).unwrap()
 }
 
