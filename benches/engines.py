@@ -6,7 +6,7 @@
     python benches/engines.py --models 135m 0.5b 2048 --pairs 5 --json engines.json
 
 Models are made once, in --folder. Every engine is a process of its own with the same number of
-threads; they take the same requests in turns, and loading is not counted. Prompts are random ids,
+threads; they take the same requests in turns, and loading is not counted. `--against torch` leaves llama.cpp out. Prompts are random ids,
 new in each turn, so that every prefix cache starts cold. `tests/golden` compares results; here the
 log-probabilities are only shown to be the same distribution.
 """
