@@ -15,6 +15,7 @@ use super::aligned::Aligned;
 use super::features::Isa;
 use super::pool::Pool;
 use block::Product;
+use std::sync::{Mutex, PoisonError};
 use tile::{LANES, ROWS};
 
 /// Number format a weight matrix is kept and multiplied in.
@@ -266,6 +267,33 @@ pub struct Activations {
     scales: Aligned,
 }
 
+/// Tiles of activations that one task packs.
+const PART_TILES: usize = 4;
+
+/// Rows to pack, from the first of a tile on, and where to.
+struct Part<'a> {
+    x: &'a [f32],
+    units: &'a mut [u32],
+    scales: &'a mut [f32],
+}
+
+impl Part<'_> {
+    fn take(self, format: Format, inputs: usize) {
+        let (steps, groups) = (inputs.div_ceil(format.width()), format.groups(inputs));
+        for (tile, x) in self.x.chunks(ROWS * inputs).enumerate() {
+            let (first, height) = (tile * ROWS, x.len() / inputs);
+            interleave(
+                format,
+                x.chunks_exact(inputs),
+                inputs,
+                height,
+                &mut self.units[first * steps..][..height * steps],
+                &mut self.scales[first * groups..][..height * groups],
+            );
+        }
+    }
+}
+
 impl Default for Activations {
     fn default() -> Self {
         Self::new()
@@ -285,25 +313,56 @@ impl Activations {
 
     /// Takes over `x`, dense `[rows, inputs]`, for products with weights of that format.
     pub fn set(&mut self, x: &[f32], rows: usize, inputs: usize, format: Format) {
+        for part in self.parts(x, rows, inputs, format) {
+            part.take(format, inputs);
+        }
+    }
+
+    /// The same on the pool's threads.
+    pub fn set_on(&mut self, pool: &Pool, x: &[f32], rows: usize, inputs: usize, format: Format) {
+        let parts = self.parts(x, rows, inputs, format);
+        let slots: Vec<Mutex<Option<Part<'_>>>> = parts
+            .into_iter()
+            .map(|part| Mutex::new(Some(part)))
+            .collect();
+        pool.run(slots.len(), |at| {
+            let mut slot = slots[at].lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(part) = slot.take() {
+                part.take(format, inputs);
+            }
+        });
+    }
+
+    /// Some tiles each, in order.
+    fn parts<'a>(
+        &'a mut self,
+        x: &'a [f32],
+        rows: usize,
+        inputs: usize,
+        format: Format,
+    ) -> Vec<Part<'a>> {
         assert_eq!(x.len(), rows * inputs, "size of the activations");
         let (steps, groups) = (inputs.div_ceil(format.width()), format.groups(inputs));
         (self.format, self.rows, self.inputs) = (format, rows, inputs);
         self.units.resize(rows * steps);
         self.scales.resize(rows * groups);
+        let mut parts = Vec::new();
         if inputs == 0 {
-            return;
+            return parts;
         }
-        for first in (0..rows).step_by(ROWS) {
-            let height = ROWS.min(rows - first);
-            interleave(
-                format,
-                x[first * inputs..][..height * inputs].chunks_exact(inputs),
-                inputs,
-                height,
-                &mut self.units.u32s_mut()[first * steps..][..height * steps],
-                &mut self.scales.f32s_mut()[first * groups..][..height * groups],
-            );
+        let (mut units, mut scales) = (self.units.u32s_mut(), self.scales.f32s_mut());
+        for x in x.chunks(PART_TILES * ROWS * inputs) {
+            let rows = x.len() / inputs;
+            let (own_units, other_units) = units.split_at_mut(rows * steps);
+            let (own_scales, other_scales) = scales.split_at_mut(rows * groups);
+            (units, scales) = (other_units, other_scales);
+            parts.push(Part {
+                x,
+                units: own_units,
+                scales: own_scales,
+            });
         }
+        parts
     }
 
     pub fn rows(&self) -> usize {

@@ -50,6 +50,16 @@ pub fn add_scaled(out: &mut [f32], x: &[f32], scale: f32) {
     }
 }
 
+/// Rotates the first `2 · cos.len()` elements, the half-split way.
+#[multiversion(targets("x86_64+avx512f+avx512vl+fma", "x86_64+avx2+fma", "aarch64+neon"))]
+pub fn rotate(x: &mut [f32], cos: &[f32], sin: &[f32]) {
+    let half = cos.len();
+    let (left, right) = x[..2 * half].split_at_mut(half);
+    for (((a, b), cos), sin) in left.iter_mut().zip(right).zip(cos).zip(sin) {
+        (*a, *b) = (*a * cos - *b * sin, *b * cos + *a * sin);
+    }
+}
+
 /// The largest element, or -∞ of an empty slice.
 #[multiversion(targets("x86_64+avx512f+avx512vl+fma", "x86_64+avx2+fma", "aarch64+neon"))]
 pub fn max(x: &[f32]) -> f32 {

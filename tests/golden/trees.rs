@@ -6,6 +6,7 @@ use std::sync::mpsc::channel;
 use juror::engine::{Answer, Ask, Engine, Job, Lane, LoadEvent, Options, Outcome, Role, Task};
 use juror::kernel::Format;
 use juror::model::ModelError;
+use juror::model::decoder::compute::Compute;
 use juror::model::decoder::pass::{Link, Pass, Wanted};
 use proptest::prelude::*;
 
@@ -115,7 +116,7 @@ fn a_tree_in_one_pass_is_its_paths_one_by_one() {
             long: false,
         };
         let rows = decoder.forward(&mut pass, &mut || Ok::<(), ModelError>(()));
-        let rows = rows.unwrap().values;
+        let rows = decoder.device().read(&rows.unwrap()).unwrap();
         let alone = |parts: &[&[u32]], rows: usize| {
             let (hidden, _) = forward::hidden(&decoder, &parts.concat(), &[]).unwrap();
             hidden[hidden.len() - rows * decoder.config().dim..].to_vec()

@@ -3,8 +3,9 @@
 //! A row's result depends on that row and on what it attends to alone: neither the other rows of a
 //! pass, nor the number of threads, nor where a prefix was cut changes a bit of it.
 
+use std::cell::RefCell;
 use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::compute::{AttentionAt, Compute};
 use super::pass::{Keys, Link, Pass};
@@ -16,7 +17,7 @@ use crate::model::Result;
 use crate::model::architecture::{Activation, DecoderConfig, Rope};
 
 /// Rows of queries that one task attends for.
-const QUERY_ROWS: usize = 32;
+const QUERY_ROWS: usize = 64;
 
 /// Rows an element-wise task works on.
 const TASK_ROWS: usize = 16;
@@ -26,6 +27,48 @@ pub struct Cpu {
     pool: Pool,
     format: Format,
     activations: Mutex<Activations>,
+    turns: Mutex<Vec<Arc<Turns>>>,
+    spare: Arc<Spare>,
+}
+
+/// Buffers of activations no longer needed: fresh memory of that size would cost a page fault every
+/// 4 KiB.
+#[derive(Debug, Default)]
+struct Spare(Mutex<Vec<Vec<f32>>>);
+
+impl Spare {
+    /// Buffers kept.
+    const MOST: usize = 8;
+
+    /// `len` numbers, whichever.
+    fn take(&self, len: usize) -> Vec<f32> {
+        let mut all = lock(&self.0);
+        let fitting = all.iter().enumerate().filter(|(_, b)| b.capacity() >= len);
+        let best = fitting.min_by_key(|(_, b)| b.capacity()).map(|(at, _)| at);
+        let Some(at) = best else {
+            drop(all);
+            return vec![0.0; len];
+        };
+        let mut buffer = all.swap_remove(at);
+        drop(all);
+        buffer.resize(len, 0.0);
+        buffer
+    }
+
+    fn give(&self, buffer: Vec<f32>) {
+        let mut all = lock(&self.0);
+        all.push(buffer);
+        if all.len() > Self::MOST {
+            let sizes = all.iter().enumerate().map(|(at, b)| (b.capacity(), at));
+            if let Some((_, at)) = sizes.min() {
+                all.swap_remove(at);
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Cpu {
@@ -35,6 +78,17 @@ impl Cpu {
             pool: Pool::new(threads.max(1)),
             format,
             activations: Mutex::new(Activations::new()),
+            turns: Mutex::default(),
+            spare: Arc::default(),
+        }
+    }
+
+    /// Rows whose numbers are still to be written.
+    fn blank(&self, rows: usize, width: usize) -> Rows {
+        Rows {
+            values: self.spare.take(rows * width),
+            width,
+            spare: Some(Arc::clone(&self.spare)),
         }
     }
 
@@ -51,10 +105,7 @@ impl Cpu {
         }
         let slots: Vec<Mutex<Option<T>>> = items.into_iter().map(|i| Mutex::new(Some(i))).collect();
         self.pool.run(slots.len(), |at| {
-            let item = slots[at]
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take();
+            let item = lock(&slots[at]).take();
             if let Some(item) = item {
                 f(item);
             }
@@ -63,13 +114,32 @@ impl Cpu {
 }
 
 /// Activations, row-major.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug)]
 pub struct Rows {
-    pub values: Vec<f32>,
-    pub width: usize,
+    values: Vec<f32>,
+    width: usize,
+    /// Where the buffer goes in the end.
+    spare: Option<Arc<Spare>>,
+}
+
+impl Drop for Rows {
+    fn drop(&mut self) {
+        if let Some(spare) = self.spare.take() {
+            spare.give(std::mem::take(&mut self.values));
+        }
+    }
 }
 
 impl Rows {
+    /// Rows of given numbers.
+    pub fn new(values: Vec<f32>, width: usize) -> Self {
+        Rows {
+            values,
+            width,
+            spare: None,
+        }
+    }
+
     fn count(&self) -> usize {
         self.values.len() / self.width.max(1)
     }
@@ -166,29 +236,56 @@ impl Keys for CpuKeys {
     }
 }
 
-/// Cosine and sine of a position's angles, as Hugging Face computes them: frequency, position and
-/// their product in f32.
+/// Cosine and sine of one angle, as Hugging Face computes them: frequency, position and their product
+/// in f32.
+fn turned(frequency: f64, scale: f64, position: usize) -> (f32, f32) {
+    let angle = f64::from(position as f32 * frequency as f32);
+    let scaled = |x: f64| x as f32 * scale as f32;
+    (scaled(angle.cos()), scaled(angle.sin()))
+}
+
+/// Cosine and sine of a position's angles.
 pub(super) fn angles(rope: &Rope, long: bool, position: usize) -> Vec<(f32, f32)> {
     let frequencies = match &rope.long {
         Some((_, frequencies)) if long => frequencies,
         _ => &rope.frequencies,
     };
-    frequencies
-        .iter()
-        .map(|frequency| {
-            let angle = f64::from(position as f32 * *frequency as f32);
-            let turned = |x: f64| x as f32 * rope.scale as f32;
-            (turned(angle.cos()), turned(angle.sin()))
-        })
-        .collect()
+    let one = |frequency: &f64| turned(*frequency, rope.scale, position);
+    frequencies.iter().map(one).collect()
 }
 
-/// Rotates the first `2 · angles` dimensions of a head, the half-split way.
-fn rotate(head: &mut [f32], angles: &[(f32, f32)]) {
-    let half = angles.len();
-    let (left, right) = head[..2 * half].split_at_mut(half);
-    for ((a, b), (cos, sin)) in left.iter_mut().zip(right).zip(angles) {
-        (*a, *b) = (*a * cos - *b * sin, *b * cos + *a * sin);
+/// Cosines and sines of the first positions' angles.
+struct Turns {
+    frequencies: Vec<f64>,
+    scale: f64,
+    /// `[position][frequency]`.
+    cos: Vec<f32>,
+    sin: Vec<f32>,
+}
+
+impl Turns {
+    fn new(frequencies: &[f64], scale: f64, positions: usize) -> Self {
+        let size = positions * frequencies.len();
+        let mut new = Turns {
+            frequencies: frequencies.to_vec(),
+            scale,
+            cos: Vec::with_capacity(size),
+            sin: Vec::with_capacity(size),
+        };
+        for position in 0..positions {
+            for frequency in frequencies {
+                let (cos, sin) = turned(*frequency, scale, position);
+                new.cos.push(cos);
+                new.sin.push(sin);
+            }
+        }
+        new
+    }
+
+    fn at(&self, position: usize) -> (&[f32], &[f32]) {
+        let half = self.frequencies.len();
+        let at = position * half..(position + 1) * half;
+        (&self.cos[at.clone()], &self.sin[at])
     }
 }
 
@@ -206,10 +303,46 @@ struct QueryTask<'a> {
     segment: usize,
     /// Rows of the pass.
     rows: &'a [usize],
+    /// Heads of keys and values.
+    heads: Range<usize>,
+    /// Of each row what these heads give, side by side.
     out: &'a mut [f32],
 }
 
+/// What attending needs beside its operands; kept by each thread.
+#[derive(Default)]
+struct Room {
+    queries: Vec<f32>,
+    answers: Vec<f32>,
+    scratch: Scratch,
+}
+
+thread_local! {
+    static ROOM: RefCell<Room> = RefCell::default();
+}
+
 impl Cpu {
+    /// The angles of at least `positions` positions; worked out once for all layers and passes.
+    fn turns(&self, rope: &Rope, long: bool, positions: usize) -> Arc<Turns> {
+        let frequencies = match &rope.long {
+            Some((_, frequencies)) if long => frequencies,
+            _ => &rope.frequencies,
+        };
+        let mut all = lock(&self.turns);
+        let same = |t: &Arc<Turns>| t.frequencies == *frequencies && t.scale == rope.scale;
+        let place = all.iter().position(same);
+        if let Some(place) = place {
+            if all[place].cos.len() >= positions * frequencies.len() {
+                return Arc::clone(&all[place]);
+            }
+            all.swap_remove(place);
+        }
+        let positions = positions.next_power_of_two();
+        let new = Arc::new(Turns::new(frequencies, rope.scale, positions));
+        all.push(Arc::clone(&new));
+        new
+    }
+
     /// Norms and rotates queries and keys in place.
     fn turn(
         &self,
@@ -228,6 +361,8 @@ impl Cpu {
             .zip(starts)
             .flat_map(|(segment, start)| *start..start + segment.ids.len())
             .collect();
+        let end = positions.iter().max().map_or(0, |last| last + 1);
+        let turns = self.turns(rope, pass.long, end);
         let size = TASK_ROWS * qkv.width;
         let width = qkv.width;
         let tasks = qkv.values.chunks_mut(size).zip(positions.chunks(TASK_ROWS));
@@ -238,9 +373,9 @@ impl Cpu {
                     let (queries, keys) = row[..keys_end].split_at_mut(c.heads * c.head_dim);
                     norm_heads(queries, at.query_norm, eps);
                     norm_heads(keys, at.key_norm, eps);
-                    let angles = angles(rope, pass.long, *position);
+                    let (cos, sin) = turns.at(*position);
                     for head in row[..keys_end].chunks_mut(c.head_dim) {
-                        rotate(head, &angles);
+                        vector::rotate(head, cos, sin);
                     }
                 }
             },
@@ -248,28 +383,20 @@ impl Cpu {
     }
 }
 
-/// Copies the new tokens' keys and values to their segments.
-fn keep(
-    at: &AttentionAt<'_, Vec<f32>>,
-    qkv: &Rows,
-    pass: &mut Pass<CpuKeys>,
-    rows: &[Range<usize>],
-) {
+/// Copies the new tokens' keys and values to their segment.
+fn keep(at: &AttentionAt<'_, Vec<f32>>, qkv: &Rows, store: &mut CpuKeys, rows: Range<usize>) {
     let c = at.config;
     let (q_dim, kv_dim) = (c.heads * c.head_dim, c.kv_heads * c.head_dim);
-    for (segment, rows) in pass.segments.iter_mut().zip(rows) {
-        let store = &mut segment.keys;
-        store.reserve(rows.len());
-        for (token, row) in (store.len..).zip(rows.clone()) {
-            let row = &qkv.values[row * qkv.width + q_dim..(row + 1) * qkv.width];
-            let (keys, values) = row.split_at(kv_dim);
-            for head in 0..c.kv_heads {
-                let to = store.at(head, &(token..token + 1));
-                let from = head * c.head_dim..(head + 1) * c.head_dim;
-                let layer = &mut store.layers[at.layer];
-                layer.keys[to.clone()].copy_from_slice(&keys[from.clone()]);
-                layer.values[to].copy_from_slice(&values[from]);
-            }
+    store.reserve(rows.len());
+    for (token, row) in (store.len..).zip(rows) {
+        let row = &qkv.values[row * qkv.width + q_dim..(row + 1) * qkv.width];
+        let (keys, values) = row.split_at(kv_dim);
+        for head in 0..c.kv_heads {
+            let to = store.at(head, &(token..token + 1));
+            let from = head * c.head_dim..(head + 1) * c.head_dim;
+            let layer = &mut store.layers[at.layer];
+            layer.keys[to.clone()].copy_from_slice(&keys[from.clone()]);
+            layer.values[to].copy_from_slice(&values[from]);
         }
     }
 }
@@ -314,7 +441,6 @@ fn answer(
 ) {
     let c = at.config;
     let (dim, share) = (c.head_dim, c.heads / c.kv_heads);
-    let q_dim = c.heads * dim;
     let window = c.layers[at.layer].window;
     // Queries that share a key-value head are stacked.
     let visible: Vec<Range<usize>> = task
@@ -327,32 +453,37 @@ fn answer(
         })
         .collect();
     let stacked = task.rows.len() * share;
-    let mut queries = vec![0.0; stacked * dim];
-    let mut answers = vec![0.0; stacked * dim];
-    let mut scratch = Scratch::default();
-    for head in 0..c.kv_heads {
-        let columns = head * share * dim..(head + 1) * share * dim;
-        for (row, to) in task.rows.iter().zip(queries.chunks_mut(share * dim)) {
-            let row = &qkv.values[row * qkv.width..(row + 1) * qkv.width];
-            to.copy_from_slice(&row[columns.clone()]);
+    let out_dim = task.heads.len() * share * dim;
+    ROOM.with_borrow_mut(|room| {
+        room.queries.resize(stacked * dim, 0.0);
+        room.answers.resize(stacked * dim, 0.0);
+        for (place, head) in task.heads.enumerate() {
+            let columns = head * share * dim..(head + 1) * share * dim;
+            let queries = room.queries.chunks_mut(share * dim);
+            for (row, to) in task.rows.iter().zip(queries) {
+                let row = &qkv.values[row * qkv.width..(row + 1) * qkv.width];
+                to.copy_from_slice(&row[columns.clone()]);
+            }
+            attend(
+                &room.queries,
+                dim,
+                stacked,
+                dim,
+                &stretches(pass, task.segment, at.layer, head),
+                &visible,
+                c.attention_scale as f32,
+                c.attention_cap.map(|cap| cap as f32),
+                &mut room.answers,
+                dim,
+                &mut room.scratch,
+            );
+            let columns = place * share * dim..(place + 1) * share * dim;
+            let answers = room.answers.chunks(share * dim);
+            for (out, from) in task.out.chunks_mut(out_dim).zip(answers) {
+                out[columns.clone()].copy_from_slice(from);
+            }
         }
-        attend(
-            &queries,
-            dim,
-            stacked,
-            dim,
-            &stretches(pass, task.segment, at.layer, head),
-            &visible,
-            c.attention_scale as f32,
-            c.attention_cap.map(|cap| cap as f32),
-            &mut answers,
-            dim,
-            &mut scratch,
-        );
-        for (out, from) in task.out.chunks_mut(q_dim).zip(answers.chunks(share * dim)) {
-            out[columns.clone()].copy_from_slice(from);
-        }
-    }
+    });
 }
 
 impl Compute for Cpu {
@@ -402,54 +533,59 @@ impl Compute for Cpu {
     fn embed(&self, table: &Table, ids: &[u32], scale: f64) -> Result<Rows> {
         let scale = scale as f32;
         let (Table::F32(_, width) | Table::Bf16(_, width)) = table;
-        let mut values = Vec::with_capacity(ids.len() * width);
-        for id in ids {
+        let width = *width;
+        let mut x = self.blank(ids.len(), width);
+        for (id, row) in ids.iter().zip(x.values.chunks_mut(width)) {
             let at = *id as usize * width..(*id as usize + 1) * width;
             match table {
-                Table::F32(all, _) => values.extend(all[at].iter().map(|x| x * scale)),
-                Table::Bf16(all, _) => values.extend(all[at].iter().map(|x| x.to_f32() * scale)),
+                Table::F32(all, _) => {
+                    let from = &all[at];
+                    row.iter_mut().zip(from).for_each(|(x, w)| *x = w * scale);
+                }
+                Table::Bf16(all, _) => {
+                    let from = all[at].iter().map(|w| w.to_f32());
+                    row.iter_mut().zip(from).for_each(|(x, w)| *x = w * scale);
+                }
             }
         }
-        Ok(Rows {
-            values,
-            width: *width,
-        })
+        Ok(x)
     }
 
     fn norm(&self, x: &Rows, weight: &Vec<f32>, eps: f64) -> Result<Rows> {
         let width = x.width;
-        let mut values = vec![0.0; x.values.len()];
+        let mut normed = self.blank(x.count(), width);
         let size = TASK_ROWS * width;
-        let tasks = values.chunks_mut(size).zip(x.values.chunks(size)).collect();
-        self.spread(tasks, |(out, x): (&mut [f32], &[f32])| {
+        let tasks = normed.values.chunks_mut(size).zip(x.values.chunks(size));
+        self.spread(tasks.collect(), |(out, x): (&mut [f32], &[f32])| {
             for (out, x) in out.chunks_mut(width).zip(x.chunks(width)) {
                 vector::rms_norm(out, x, weight, eps as f32);
             }
         });
-        Ok(Rows { values, width })
+        Ok(normed)
     }
 
     fn product(&self, x: &Rows, weight: &Matrix) -> Result<Rows> {
         let (rows, width) = (x.count(), weight.weights.outputs());
-        let mut values = vec![0.0; rows * width];
-        let activations = &mut *self
-            .activations
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        activations.set(&x.values, rows, x.width, self.format);
-        linear(&self.pool, activations, &weight.weights, &mut values);
+        let mut y = self.blank(rows, width);
+        let activations = &mut *lock(&self.activations);
+        activations.set_on(&self.pool, &x.values, rows, x.width, self.format);
+        linear(&self.pool, activations, &weight.weights, &mut y.values);
         if let Some(bias) = &weight.bias {
-            for row in values.chunks_mut(width) {
-                vector::add_scaled(row, bias, 1.0);
-            }
+            let tasks = y.values.chunks_mut(TASK_ROWS * width).collect();
+            self.spread(tasks, |rows: &mut [f32]| {
+                for row in rows.chunks_mut(width) {
+                    vector::add_scaled(row, bias, 1.0);
+                }
+            });
         }
-        Ok(Rows { values, width })
+        Ok(y)
     }
 
     fn gate(&self, both: Rows, activation: Activation) -> Result<Rows> {
         let width = both.width / 2;
-        let mut values = vec![0.0; both.count() * width];
-        let tasks = values
+        let mut gated = self.blank(both.count(), width);
+        let tasks = gated
+            .values
             .chunks_mut(TASK_ROWS * width)
             .zip(both.values.chunks(TASK_ROWS * both.width))
             .collect();
@@ -461,7 +597,7 @@ impl Compute for Cpu {
                 }
             }
         });
-        Ok(Rows { values, width })
+        Ok(gated)
     }
 
     fn add(&self, x: &mut Rows, y: &Rows) -> Result<()> {
@@ -474,14 +610,11 @@ impl Compute for Cpu {
     }
 
     fn pick(&self, x: &Rows, rows: &[usize]) -> Result<Rows> {
-        let mut values = Vec::with_capacity(rows.len() * x.width);
-        for row in rows {
-            values.extend_from_slice(&x.values[row * x.width..(row + 1) * x.width]);
+        let mut picked = self.blank(rows.len(), x.width);
+        for (row, to) in rows.iter().zip(picked.values.chunks_mut(x.width)) {
+            to.copy_from_slice(&x.values[row * x.width..(row + 1) * x.width]);
         }
-        Ok(Rows {
-            values,
-            width: x.width,
-        })
+        Ok(picked)
     }
 
     fn attend(
@@ -494,7 +627,11 @@ impl Compute for Cpu {
         let starts: Vec<usize> = (0..pass.segments.len()).map(|s| pass.start(s)).collect();
         let mut qkv = qkv;
         self.turn(at, &mut qkv, pass, &starts);
-        keep(at, &qkv, pass, &rows);
+        let stores = pass.segments.iter_mut().map(|s| &mut s.keys);
+        let stores = stores.zip(rows.iter().cloned()).collect();
+        self.spread(stores, |(store, rows): (&mut CpuKeys, Range<usize>)| {
+            keep(at, &qkv, store, rows);
+        });
 
         let c = at.config;
         let q_dim = c.heads * c.head_dim;
@@ -506,8 +643,9 @@ impl Compute for Cpu {
                 &all
             }
         };
-        let mut values = vec![0.0; asking.len() * q_dim];
-        let (mut tasks, mut rest, mut out) = (Vec::new(), asking, values.as_mut_slice());
+        let mut answers = self.blank(asking.len(), q_dim);
+        let (mut tasks, mut rest) = (Vec::new(), asking);
+        let mut out = answers.values.as_mut_slice();
         for (segment, rows) in rows.iter().enumerate() {
             let count = rest.partition_point(|row| *row < rows.end);
             let (own, others) = rest.split_at(count);
@@ -515,11 +653,17 @@ impl Compute for Cpu {
             for rows in own.chunks(QUERY_ROWS) {
                 let (part, others) = out.split_at_mut(rows.len() * q_dim);
                 out = others;
-                tasks.push(QueryTask {
-                    segment,
-                    rows,
-                    out: part,
-                });
+                // A single row is shared out by heads.
+                let heads = if rows.len() == 1 { 1 } else { c.kv_heads };
+                let size = rows.len() * (q_dim / c.kv_heads) * heads;
+                for (place, part) in part.chunks_mut(size).enumerate() {
+                    tasks.push(QueryTask {
+                        segment,
+                        rows,
+                        heads: place * heads..(place + 1) * heads,
+                        out: part,
+                    });
+                }
             }
         }
         let pass = &*pass;
@@ -527,10 +671,7 @@ impl Compute for Cpu {
             let first = rows[task.segment].start;
             answer(at, &qkv, pass, starts[task.segment], first, task);
         });
-        Ok(Rows {
-            values,
-            width: q_dim,
-        })
+        Ok(answers)
     }
 
     fn grown(&self, pass: &mut Pass<CpuKeys>) {
@@ -544,6 +685,6 @@ impl Compute for Cpu {
     }
 
     fn rows(&self, values: Vec<f32>, width: usize) -> Result<Rows> {
-        Ok(Rows { values, width })
+        Ok(Rows::new(values, width))
     }
 }
