@@ -252,3 +252,24 @@ fn what_has_no_score_is_shown_and_the_prompt_never_counts() {
     assert_eq!(output.status.code(), Some(2));
     assert!(said(&output).contains("has no group"), "{}", said(&output));
 }
+
+#[test]
+fn a_gguf_file_judges_with_its_own_tokenizer() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/gguf");
+    let folder = tempfile::tempdir().unwrap();
+    let template = folder.path().join("short.txt");
+    std::fs::write(&template, "{response} ").unwrap();
+    for name in ["llama3.gguf", "qwen2.gguf"] {
+        let file = here.join(name);
+        let more = ["--judge", file.to_str().unwrap(), "--template"];
+        let mut more = more.to_vec();
+        more.push(template.to_str().unwrap());
+        more.extend(["--wrap", "none", "--signals", "self_eval_free"]);
+        let (rows, output) = score(ROWS, &more);
+        assert!(output.status.success(), "{}", said(&output));
+        for row in &rows[..2] {
+            assert_eq!(row["error"], Value::Null, "{row}");
+            assert!((0.0..=9.0).contains(&number(row, "self_eval_free")));
+        }
+    }
+}

@@ -338,8 +338,12 @@ impl TemplateSet {
     }
 }
 
-/// Name and text of a model folder's `juror.toml`, if it has one.
+/// Name and text of a model folder's `juror.toml`, if it has one. A model in a single file has none: what
+/// lies beside it may belong to another.
 fn own_file(folder: &Path) -> Result<Option<(String, String)>> {
+    if folder.is_file() {
+        return Ok(None);
+    }
     let path = folder.join("juror.toml");
     let name = path.display().to_string();
     match std::fs::read_to_string(&path) {
