@@ -107,7 +107,7 @@ impl<K: Keys> PrefixCache<K> {
                     let shared = self.nodes[place]
                         .as_ref()
                         .map_or(0, |node| common(&node.ids, &ids[at..]));
-                    self.split(root, place, shared);
+                    self.split(place, shared);
                     if let Some(node) = self.nodes[place].as_mut() {
                         node.used = self.clock;
                     }
@@ -177,8 +177,7 @@ impl<K: Keys> PrefixCache<K> {
 
     /// Cuts a node after `shared` tokens: it keeps its place and its beginning, and its end becomes
     /// its only child.
-    fn split(&mut self, root: Root, place: usize, shared: usize) {
-        let _ = root;
+    fn split(&mut self, place: usize, shared: usize) {
         let clock = self.clock;
         let Some(node) = self.nodes[place].as_mut() else {
             return;
@@ -274,25 +273,8 @@ impl<K: Keys> PrefixCache<K> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::decoder::pass::fake::Ids;
     use proptest::prelude::*;
-
-    /// Keys that are the tokens themselves.
-    #[derive(Debug)]
-    struct Ids(Vec<u32>);
-
-    impl Keys for Ids {
-        fn len(&self) -> usize {
-            self.0.len()
-        }
-
-        fn slice(&self, tokens: Range<usize>) -> Self {
-            Ids(self.0[tokens].to_vec())
-        }
-
-        fn bytes_per_token(&self) -> usize {
-            1
-        }
-    }
 
     fn spelled(known: &[Known<Ids>]) -> Vec<u32> {
         known

@@ -333,25 +333,9 @@ impl<K: Keys> Plan<K> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::decoder::pass::fake::Ids;
     use proptest::prelude::*;
     use std::ops::Range;
-
-    #[derive(Debug)]
-    struct Ids(Vec<u32>);
-
-    impl Keys for Ids {
-        fn len(&self) -> usize {
-            self.0.len()
-        }
-
-        fn slice(&self, tokens: Range<usize>) -> Self {
-            Ids(self.0[tokens].to_vec())
-        }
-
-        fn bytes_per_token(&self) -> usize {
-            1
-        }
-    }
 
     proptest! {
         /// Running the plan spells every prompt, computes every stretch once and nothing known.

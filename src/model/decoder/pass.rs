@@ -117,3 +117,27 @@ impl<K: Keys> Pass<K> {
         self.segments.iter().zip(rows).flat_map(of).collect()
     }
 }
+
+/// Keys and values without a model, for tests of what handles them.
+#[cfg(test)]
+pub mod fake {
+    use super::{Keys, Range};
+
+    /// Keys that are the tokens themselves.
+    #[derive(Debug)]
+    pub struct Ids(pub Vec<u32>);
+
+    impl Keys for Ids {
+        fn len(&self) -> usize {
+            self.0.len()
+        }
+
+        fn slice(&self, tokens: Range<usize>) -> Self {
+            Ids(self.0[tokens].to_vec())
+        }
+
+        fn bytes_per_token(&self) -> usize {
+            1
+        }
+    }
+}
