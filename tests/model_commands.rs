@@ -220,3 +220,61 @@ fn the_doctor_finds_what_the_first_run_needs() {
             .contains("JUROR_SHARE")
     );
 }
+
+#[test]
+fn a_quantised_starter_judges_like_the_starter() {
+    let cache = tempfile::tempdir().unwrap();
+    let file = cache.path().join("starter.gguf");
+    let path = file.to_str().unwrap();
+    let quantize = ["model", "quantize", "starter", "-o", path, "--json"];
+    let written = object(&juror(cache.path(), &[], &quantize));
+    assert_eq!(written["type"], "q8_0");
+    assert_eq!(written["tokenizer"], Value::Null);
+    let size = std::fs::metadata(&file).unwrap().len();
+    assert_eq!(written["bytes"].as_u64(), Some(size));
+
+    let again = juror(cache.path(), &[], &quantize);
+    assert_eq!(again.status.code(), Some(2));
+    assert!(said(&again).contains("--force"), "{}", said(&again));
+    let forced = [&quantize[..], &["--force"]].concat();
+    assert!(juror(cache.path(), &[], &forced).status.success());
+    let of_gguf = ["model", "quantize", path, "-o", path, "--force"];
+    let refused = juror(cache.path(), &[], &of_gguf);
+    assert!(
+        said(&refused).contains("quantised already"),
+        "{}",
+        said(&refused)
+    );
+
+    let rows = cache.path().join("rows.jsonl");
+    let row =
+        r#"{"instruction": "Name a bear.", "reference": "A panda.", "response": "The panda."}"#;
+    std::fs::write(&rows, row).unwrap();
+    let scores = |judge: &str, out: &str| -> f64 {
+        let out = cache.path().join(out);
+        let (rows, to) = (rows.to_str().unwrap(), out.to_str().unwrap());
+        let templates = "sample_data/starter/juror.toml";
+        let score = [
+            "score",
+            rows,
+            "-o",
+            to,
+            "--judge",
+            judge,
+            "--template",
+            templates,
+            "--signals",
+            "self_eval",
+            "--dtype",
+            "f32",
+            "--quiet",
+        ];
+        let output = juror(cache.path(), &[], &score);
+        assert!(output.status.success(), "{}", said(&output));
+        let text = std::fs::read_to_string(out).unwrap();
+        let row: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+        row["signals"]["self_eval"].as_f64().unwrap()
+    };
+    let (whole, eight_bits) = (scores("starter", "a.jsonl"), scores(path, "b.jsonl"));
+    assert!((whole - eight_bits).abs() < 0.2, "{whole} {eight_bits}");
+}

@@ -43,6 +43,11 @@ impl ChatTemplate {
         ChatTemplate { source, bos, eos }
     }
 
+    /// Jinja source.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
     /// Reads a model folder's template, if it has one.
     ///
     /// # Errors

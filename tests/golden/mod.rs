@@ -4,6 +4,7 @@ mod accelerator;
 mod architectures;
 mod chat;
 pub mod forward;
+mod quantize;
 mod signals;
 pub mod tokenizer;
 mod trees;

@@ -2,6 +2,7 @@
 
 mod list;
 mod pull;
+mod quantize;
 mod show;
 
 use anyhow::Result;
@@ -16,6 +17,8 @@ pub enum Command {
     Show(show::Arguments),
     /// Fetch a model from the Hugging Face hub, or what is new of it
     Pull(pull::Arguments),
+    /// Write a model as one GGUF file with fewer bits to a weight
+    Quantize(quantize::Arguments),
 }
 
 pub fn run(command: &Command) -> Result<()> {
@@ -23,6 +26,7 @@ pub fn run(command: &Command) -> Result<()> {
         Command::List(arguments) => list::run(arguments),
         Command::Show(arguments) => show::run(arguments),
         Command::Pull(arguments) => pull::run(arguments),
+        Command::Quantize(arguments) => quantize::run(arguments),
     }
 }
 

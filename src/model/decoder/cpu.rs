@@ -16,8 +16,11 @@ use crate::kernel::vector;
 use crate::model::Result;
 use crate::model::architecture::{Activation, DecoderConfig, Rope};
 
-/// Rows of queries that one task attends for.
+/// Rows of queries that one task attends for, at most and, where there are few, at least.
 const QUERY_ROWS: usize = 64;
+const FEW_ROWS: usize = 8;
+/// Attention tasks per thread below which they are made smaller.
+const TASKS: usize = 2;
 
 /// Rows an element-wise task works on.
 const TASK_ROWS: usize = 16;
@@ -486,6 +489,17 @@ fn answer(
     });
 }
 
+/// From `[head][row]` to `[row][head]`, `width` numbers each.
+fn side_by_side(part: &mut [f32], rows: usize, width: usize) {
+    let by_head = part.to_vec();
+    for (head, own) in by_head.chunks(rows * width).enumerate() {
+        let places = part.chunks_mut(by_head.len() / rows);
+        for (row, to) in own.chunks(width).zip(places) {
+            to[head * width..(head + 1) * width].copy_from_slice(row);
+        }
+    }
+}
+
 impl Compute for Cpu {
     type Matrix = Matrix;
     type Vector = Vec<f32>;
@@ -643,6 +657,17 @@ impl Compute for Cpu {
                 &all
             }
         };
+        // Few rows (a response being typed, a token being generated) are shared out by heads, and in
+        // smaller groups.
+        let wanted = TASKS * self.pool.threads();
+        let few = asking.len().div_ceil(QUERY_ROWS) < wanted && rows.len() < wanted;
+        let (together, heads) = match few {
+            true => {
+                let groups = wanted.div_ceil(c.kv_heads);
+                (asking.len().div_ceil(groups).clamp(FEW_ROWS, QUERY_ROWS), 1)
+            }
+            false => (QUERY_ROWS, c.kv_heads),
+        };
         let mut answers = self.blank(asking.len(), q_dim);
         let (mut tasks, mut rest) = (Vec::new(), asking);
         let mut out = answers.values.as_mut_slice();
@@ -650,11 +675,9 @@ impl Compute for Cpu {
             let count = rest.partition_point(|row| *row < rows.end);
             let (own, others) = rest.split_at(count);
             rest = others;
-            for rows in own.chunks(QUERY_ROWS) {
+            for rows in own.chunks(together) {
                 let (part, others) = out.split_at_mut(rows.len() * q_dim);
                 out = others;
-                // A single row is shared out by heads.
-                let heads = if rows.len() == 1 { 1 } else { c.kv_heads };
                 let size = rows.len() * (q_dim / c.kv_heads) * heads;
                 for (place, part) in part.chunks_mut(size).enumerate() {
                     tasks.push(QueryTask {
@@ -666,11 +689,28 @@ impl Compute for Cpu {
                 }
             }
         }
+        // Groups of rows whose heads stand one after another, to be brought side by side.
+        let split: Vec<usize> = match heads < c.kv_heads {
+            true => tasks
+                .iter()
+                .step_by(c.kv_heads)
+                .map(|t| t.rows.len())
+                .collect(),
+            false => Vec::new(),
+        };
         let pass = &*pass;
         self.spread(tasks, |task| {
             let first = rows[task.segment].start;
             answer(at, &qkv, pass, starts[task.segment], first, task);
         });
+        let mut rest = answers.values.as_mut_slice();
+        for count in split {
+            let (part, others) = rest.split_at_mut(count * q_dim);
+            rest = others;
+            if count > 1 {
+                side_by_side(part, count, q_dim / c.kv_heads);
+            }
+        }
         Ok(answers)
     }
 

@@ -10,6 +10,7 @@ mod sentencepiece;
 mod tensors;
 mod value;
 mod vocabulary;
+mod write;
 
 #[cfg(test)]
 mod malformed;
@@ -19,6 +20,7 @@ mod tests;
 use std::path::Path;
 
 pub use tensors::{GgufTensors, Q8};
+pub use write::{Kind, Written, write};
 
 use super::architecture::DecoderConfig;
 use super::chat::ChatTemplate;

@@ -38,6 +38,30 @@ impl Family {
         ("olmo2", Family::Olmo2),
     ];
 
+    /// What stands between `blk.N.` and `.weight` or `.bias` in all of them.
+    pub const MODULES: [&'static str; 14] = [
+        "attn_qkv",
+        "attn_q",
+        "attn_k",
+        "attn_v",
+        "attn_output",
+        "attn_q_norm",
+        "attn_k_norm",
+        "attn_norm",
+        "post_attention_norm",
+        "ffn_norm",
+        "ffn_gate",
+        "ffn_up",
+        "ffn_down",
+        "post_ffw_norm",
+    ];
+
+    /// llama.cpp's name.
+    pub fn name(self) -> &'static str {
+        let found = Family::ALL.iter().find(|(_, family)| *family == self);
+        found.map_or("", |(name, _)| name)
+    }
+
     /// By `general.architecture`.
     pub fn of(name: &str) -> Option<Family> {
         let found = Family::ALL.iter().find(|(n, _)| *n == name);

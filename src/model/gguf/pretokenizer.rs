@@ -104,6 +104,37 @@ pub fn find(name: &str) -> Option<Rule> {
     })
 }
 
+/// The first known name of a rule that splits texts like a tokenizer.json's.
+pub fn name_of(
+    normalizer: &Value,
+    pre_tokenizer: &Value,
+    ignore_merges: bool,
+) -> Option<&'static str> {
+    let names = KNOWN.split([',', ' ']).map(str::trim);
+    let same = |name: &&str| {
+        find(name).is_some_and(|rule| {
+            rule.ignore_merges == ignore_merges
+                && rule.normalizer == *normalizer
+                && what_counts(&rule.pre_tokenizer) == what_counts(pre_tokenizer)
+        })
+    };
+    names.filter(|name| !name.is_empty()).find(same)
+}
+
+/// A pre-tokenizer without what does not change where a text is split.
+fn what_counts(pre_tokenizer: &Value) -> Value {
+    let mut value = pre_tokenizer.clone();
+    match &mut value {
+        Value::Object(fields) => {
+            fields.remove("trim_offsets");
+            fields.values_mut().for_each(|v| *v = what_counts(v));
+        }
+        Value::Array(parts) => parts.iter_mut().for_each(|v| *v = what_counts(v)),
+        _ => (),
+    }
+    value
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -166,7 +166,7 @@ pub(super) fn values(file: &FileBytes, name: &str, entry: &Entry) -> Result<Vec<
 }
 
 /// Undoes the interleaving: within each head, even rows are the first half, odd rows the second.
-fn apart<T: Copy>(values: &[T], rows: usize, heads: usize) -> Vec<T> {
+pub(super) fn apart<T: Copy>(values: &[T], rows: usize, heads: usize) -> Vec<T> {
     let (width, half) = (values.len() / rows, rows / heads / 2);
     let mut out = Vec::with_capacity(values.len());
     for row in 0..rows {
