@@ -9,6 +9,7 @@
 mod softmax;
 #[cfg(test)]
 mod tests;
+mod transpose;
 
 use super::aligned::Aligned;
 use super::features::Isa;
@@ -16,6 +17,7 @@ use super::linear::Format;
 use super::linear::float::multiply;
 use super::linear::tile::{LANES, ROWS, Tile};
 use std::ops::Range;
+use transpose::transpose;
 
 /// Keys in a block.
 const BLOCK: usize = 64;
@@ -144,7 +146,7 @@ fn attend_with(
             continue;
         }
         let block = first..total.min(first + BLOCK);
-        let in_place = scratch.take_block(stretches, head_dim, width, block);
+        let in_place = scratch.take_block(isa, stretches, head_dim, width, block);
         for (tile, keys) in tiles.iter().enumerate() {
             let Some(keys) = seen(keys) else {
                 continue;
@@ -204,6 +206,7 @@ impl Scratch {
     /// copied but given back.
     fn take_block<'a>(
         &mut self,
+        isa: Isa,
         stretches: &[Stretch<'a>],
         head_dim: usize,
         width: usize,
@@ -217,7 +220,7 @@ impl Scratch {
                 let part = (from - at) * head_dim..(to - at) * head_dim;
                 let place = from - block.start;
                 let keys = &stretch.keys[part.clone()];
-                transpose(keys, head_dim, &mut self.keys.f32s_mut()[place..]);
+                transpose(isa, keys, head_dim, &mut self.keys.f32s_mut()[place..]);
                 if width == head_dim && to - from == block.len() {
                     return Some(&stretch.values[part]);
                 }
@@ -282,19 +285,6 @@ impl Scratch {
             // hold `keys`; `values` is `[keys][width]`, `sums` `[rows][width]`, and `width` is a
             // whole number of panels.
             unsafe { multiply::<BLOCK>(isa, &tile) };
-        }
-    }
-}
-
-/// Writes keys, dense `[len, head_dim]`, as columns [`BLOCK`] apart.
-fn transpose(keys: &[f32], head_dim: usize, into: &mut [f32]) {
-    // Sixteen dimensions at a time: the lines written stay in the first cache over all keys.
-    for from in (0..head_dim).step_by(16) {
-        let to = head_dim.min(from + 16);
-        for (key, x) in keys.chunks_exact(head_dim).enumerate() {
-            for (dim, x) in x[from..to].iter().enumerate() {
-                into[(from + dim) * BLOCK + key] = *x;
-            }
         }
     }
 }

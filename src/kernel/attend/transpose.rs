@@ -1,0 +1,111 @@
+//! Keys as columns: what a block of scores streams through.
+
+use super::super::features::Isa;
+use super::BLOCK;
+
+/// Keys, and dimensions, turned at a time: one register each.
+const SQUARE: usize = 16;
+
+/// Writes keys, dense `[len, head_dim]`, as columns [`BLOCK`] apart; there are at most as many as
+/// `into` has room for in its last row.
+pub(super) fn transpose(isa: Isa, keys: &[f32], head_dim: usize, into: &mut [f32]) {
+    let len = keys.len() / head_dim;
+    let (mut whole_keys, mut whole_dims) = (0, 0);
+    #[cfg(target_arch = "x86_64")]
+    if isa == Isa::Avx512 && len > 0 {
+        (whole_keys, whole_dims) = (len / SQUARE * SQUARE, head_dim / SQUARE * SQUARE);
+        assert!(
+            (head_dim - 1) * BLOCK + len <= into.len(),
+            "room for the keys"
+        );
+        for dim in (0..whole_dims).step_by(SQUARE) {
+            for key in (0..whole_keys).step_by(SQUARE) {
+                let from = keys[key * head_dim + dim..].as_ptr();
+                let to = into[dim * BLOCK + key..].as_mut_ptr();
+                // SAFETY: the square ends within `keys` by the bounds of the loops, and within
+                // `into` by the assertion; whoever passes the variant has checked the processor.
+                unsafe { square(from, head_dim, to) };
+            }
+        }
+    }
+    let _ = isa;
+    for (key, x) in keys.chunks_exact(head_dim).enumerate() {
+        let done = if key < whole_keys { whole_dims } else { 0 };
+        for (dim, x) in x.iter().enumerate().skip(done) {
+            into[dim * BLOCK + key] = *x;
+        }
+    }
+}
+
+/// Turns sixteen rows `from_row` apart into sixteen rows [`BLOCK`] apart.
+///
+/// # Safety
+/// All of them can be read and written; the processor has `avx512f`.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f")]
+unsafe fn square(from: *const f32, from_row: usize, to: *mut f32) {
+    use std::arch::x86_64::*;
+    // SAFETY: the caller's promise.
+    let rows: [__m512; SQUARE] =
+        std::array::from_fn(|r| unsafe { _mm512_loadu_ps(from.add(r * from_row)) });
+    // Pairs of rows, pairs of pairs, then the quarters of the registers change places twice.
+    let pairs: [__m512; SQUARE] = std::array::from_fn(|i| {
+        let (a, b) = (rows[i & !1], rows[i | 1]);
+        match i & 1 {
+            0 => _mm512_unpacklo_ps(a, b),
+            _ => _mm512_unpackhi_ps(a, b),
+        }
+    });
+    // `fours[4 q + d]`: dimensions d, d + 4, d + 8, d + 12 of the rows 4 q .. 4 q + 4.
+    let fours: [__m512d; SQUARE] = std::array::from_fn(|i| {
+        let first = i & !3 | (i & 2) >> 1;
+        let (a, b) = (pairs[first], pairs[first + 2]);
+        let (a, b) = (_mm512_castps_pd(a), _mm512_castps_pd(b));
+        match i & 1 {
+            0 => _mm512_unpacklo_pd(a, b),
+            _ => _mm512_unpackhi_pd(a, b),
+        }
+    });
+    for d in 0..4 {
+        let four = |q: usize| _mm512_castpd_ps(fours[4 * q + d]);
+        // Dimensions d and d + 8 (low), d + 4 and d + 12 (high) of eight rows.
+        let low = |q| _mm512_shuffle_f32x4::<0b10_00_10_00>(four(q), four(q + 1));
+        let high = |q| _mm512_shuffle_f32x4::<0b11_01_11_01>(four(q), four(q + 1));
+        let (low0, low1, high0, high1) = (low(0), low(2), high(0), high(2));
+        let columns = [
+            (d, _mm512_shuffle_f32x4::<0b10_00_10_00>(low0, low1)),
+            (d + 4, _mm512_shuffle_f32x4::<0b10_00_10_00>(high0, high1)),
+            (d + 8, _mm512_shuffle_f32x4::<0b11_01_11_01>(low0, low1)),
+            (d + 12, _mm512_shuffle_f32x4::<0b11_01_11_01>(high0, high1)),
+        ];
+        for (dim, column) in columns {
+            // SAFETY: the caller's promise.
+            unsafe { _mm512_storeu_ps(to.add(dim * BLOCK), column) };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::linear::Format;
+
+    #[test]
+    fn every_key_becomes_its_column() {
+        let variants = [Isa::Avx512, Isa::Avx2, Isa::Portable];
+        for isa in variants.into_iter().filter(|isa| isa.has(Format::F32)) {
+            for (len, head_dim) in [(64, 64), (33, 48), (16, 80), (7, 20), (50, 16), (1, 5)] {
+                let keys: Vec<f32> = (0..len * head_dim).map(|i| i as f32).collect();
+                let mut columns = vec![-1.0; (head_dim - 1) * BLOCK + len];
+                transpose(isa, &keys, head_dim, &mut columns);
+                for key in 0..len {
+                    for dim in 0..head_dim {
+                        assert_eq!(columns[dim * BLOCK + key], keys[key * head_dim + dim]);
+                    }
+                }
+                let written = columns.iter().filter(|x| **x >= 0.0).count();
+                assert_eq!(written, len * head_dim, "{isa:?} {len} {head_dim}");
+            }
+        }
+    }
+}
