@@ -306,14 +306,7 @@ impl<C: Compute> Computer<'_, C> {
             return Ok(Vec::new());
         }
         let decoder = match &self.models.of(role).network {
-            Network::Bert(bert) => {
-                let one = |ids: &&[u32]| -> Ended<Vec<f32>> {
-                    let mut sum = pooling::sum_rows(&bert.forward(ids)?)?;
-                    pooling::normalize(&mut sum);
-                    Ok(sum)
-                };
-                return texts.iter().map(one).collect();
-            }
+            Network::Bert(bert) => return Ok(means(&bert.forward(texts)?, texts, bert.dim)),
             Network::Decoder(decoder) => decoder,
         };
         let mut pass = Pass {
@@ -330,16 +323,7 @@ impl<C: Compute> Computer<'_, C> {
         }
         let hidden = self.forward(role, &mut pass, jobs)?;
         let hidden = decoder.device().read(&hidden)?;
-        let dim = decoder.config().dim;
-        let of = |rows: std::ops::Range<usize>| {
-            let mut sum = vec![0.0; dim];
-            for row in hidden[rows.start * dim..rows.end * dim].chunks(dim) {
-                sum.iter_mut().zip(row).for_each(|(s, x)| *s += x);
-            }
-            pooling::normalize(&mut sum);
-            sum
-        };
-        Ok(pass.rows().into_iter().map(of).collect())
+        Ok(means(&hidden, texts, decoder.config().dim))
     }
 
     fn generate(&mut self, jobs: &[Job], place: Place) -> Ended<Outcome> {
@@ -396,6 +380,22 @@ impl<C: Compute> Computer<'_, C> {
             ended: false,
         })
     }
+}
+
+/// The mean of each text's hidden states, at length one.
+fn means(hidden: &[f32], texts: &[&[u32]], dim: usize) -> Vec<Vec<f32>> {
+    let mut rest = hidden;
+    let of = |text: &&[u32]| {
+        let (own, others) = rest.split_at(text.len() * dim);
+        rest = others;
+        let mut sum = vec![0.0; dim];
+        for row in own.chunks(dim) {
+            sum.iter_mut().zip(row).for_each(|(s, x)| *s += x);
+        }
+        pooling::normalize(&mut sum);
+        sum
+    };
+    texts.iter().map(of).collect()
 }
 
 /// Whether a model has the head that an ask needs.

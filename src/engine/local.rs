@@ -192,21 +192,17 @@ impl Engine {
 
 fn work(options: &Options, queue: &Queue, events: &Sender<LoadEvent>) {
     let threads = options.threads.or_else(cores).unwrap_or(1);
+    let is_chosen = options.dtype.is_some();
     match device(&options.device) {
         Ok(device) if device.is_cpu() => {
             let format = options.dtype.unwrap_or_else(Format::best);
-            let cpu = Arc::new(Cpu::new(threads, format));
-            serve(options, &Place::new(cpu, device), queue, events);
+            let place = Place::new(Cpu::new(threads, format), is_chosen);
+            serve(options, place, queue, events);
         }
         Ok(device) => {
             let format = options.dtype.unwrap_or(Format::Bf16);
-            match Accelerator::new(device.clone(), format) {
-                Ok(accelerator) => {
-                    let place = Place::new(Arc::new(accelerator), device);
-                    serve(options, &place, queue, events);
-                }
-                Err(error) => fail(error, queue, events),
-            }
+            let place = Accelerator::new(device, format).and_then(|a| Place::new(a, is_chosen));
+            serve(options, place, queue, events);
         }
         Err(error) => fail(error, queue, events),
     }
@@ -224,11 +220,11 @@ fn fail(error: ModelError, queue: &Queue, events: &Sender<LoadEvent>) {
 /// Loads the models and computes on them until the queue is closed.
 fn serve<C: Compute>(
     options: &Options,
-    place: &Place<C>,
+    place: Result<Place<C>, ModelError>,
     queue: &Queue,
     events: &Sender<LoadEvent>,
 ) {
-    let load = std::panic::AssertUnwindSafe(|| Models::load(options, place, events));
+    let load = std::panic::AssertUnwindSafe(|| Models::load(options, &place?, events));
     let loaded = std::panic::catch_unwind(load)
         .unwrap_or_else(|_| Err(ModelError::Text("loading the model panicked".into())));
     match loaded {

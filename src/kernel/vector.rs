@@ -149,6 +149,43 @@ pub fn rms_norm(out: &mut [f32], x: &[f32], weight: &[f32], eps: f32) -> f32 {
     inverse
 }
 
+/// `out = (x − mean x) / √(variance x + eps) · weight + bias`.
+#[multiversion(targets("x86_64+avx512f+avx512vl+fma", "x86_64+avx2+fma", "aarch64+neon"))]
+pub fn layer_norm(out: &mut [f32], x: &[f32], weight: &[f32], bias: &[f32], eps: f32) {
+    let count = x.len() as f32;
+    let sum_of = |f: &dyn Fn(f32) -> f32| {
+        let mut lanes = [0.0f32; LANES];
+        let (chunks, rest) = x.as_chunks::<LANES>();
+        for chunk in chunks {
+            for i in 0..LANES {
+                lanes[i] += f(chunk[i]);
+            }
+        }
+        sum_lanes(lanes) + rest.iter().map(|x| f(*x)).sum::<f32>()
+    };
+    let mean = sum_of(&|x| x) / count;
+    let variance = sum_of(&|x| (x - mean) * (x - mean)) / count;
+    let inverse = 1.0 / (variance + eps).sqrt();
+    for (((o, x), w), b) in out.iter_mut().zip(x).zip(weight).zip(bias) {
+        *o = (x - mean) * inverse * w + b;
+    }
+}
+
+/// `x = x · Φ(x)`: GELU by the error function (Abramowitz and Stegun 7.1.26, absolute error 1.5e-7).
+#[multiversion(targets("x86_64+avx512f+avx512vl+fma", "x86_64+avx2+fma", "aarch64+neon"))]
+pub fn gelu(x: &mut [f32]) {
+    for x in x {
+        let z = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
+        let t = 1.0 / (1.0 + 0.327_591_1 * z);
+        let tail = -1.453_152 + t * 1.061_405_4;
+        let tail = t * (0.254_829_6 + t * (-0.284_496_74 + t * (1.421_413_7 + t * tail)));
+        // ½ (1 − erf z): what lies beyond |x|.
+        let beyond = 0.5 * tail * exp(-z * z);
+        let below = if *x < 0.0 { beyond } else { 1.0 - beyond };
+        *x *= below;
+    }
+}
+
 /// Backward of [`rms_norm`]: adds to the gradients of `x` and of `weight`.
 #[multiversion(targets("x86_64+avx512f+avx512vl+fma", "x86_64+avx2+fma", "aarch64+neon"))]
 pub fn rms_norm_backward(
@@ -200,6 +237,40 @@ mod tests {
         assert!((f64::from(sum) / want_sum - 1.0).abs() < 1e-5);
         let mut low = [-1e30f32];
         assert!(exp_shifted(&mut low, 0.0) < 1e-30);
+    }
+
+    #[test]
+    fn gelu_is_the_integral_of_the_normal_density() {
+        // Values of x · Φ(x) from scipy.stats.norm.
+        let known = [
+            (-6.0, -5.919_526e-9),
+            (-2.0, -0.045_500_264),
+            (-0.5, -0.154_268_77),
+            (0.0, 0.0),
+            (0.1, 0.053_982_784),
+            (1.0, 0.841_344_75),
+            (3.0, 2.995_950_3),
+            (9.0, 9.0),
+        ];
+        let mut x: Vec<f32> = known.iter().map(|(x, _)| *x).collect();
+        gelu(&mut x);
+        for (got, (at, want)) in x.iter().zip(known) {
+            assert!((got - want).abs() < 5e-7 * (1.0 + at.abs()), "{at}: {got}");
+        }
+    }
+
+    #[test]
+    fn layer_norm_gives_mean_and_deviation_of_its_weights() {
+        for n in [1, 7, 16, 33] {
+            let x = ramp(n, -3.0, 5.0);
+            let (weight, bias) = (vec![2.0; n], vec![0.5; n]);
+            let mut out = vec![0.0; n];
+            layer_norm(&mut out, &x, &weight, &bias, 1e-12);
+            let mean = out.iter().sum::<f32>() / n as f32;
+            let variance = out.iter().map(|o| (o - mean) * (o - mean)).sum::<f32>() / n as f32;
+            assert!((mean - 0.5).abs() < 1e-5);
+            assert!(n == 1 || (variance.sqrt() - 2.0).abs() < 1e-4);
+        }
     }
 
     #[test]

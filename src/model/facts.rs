@@ -12,7 +12,7 @@ use super::chat::ChatTemplate;
 use super::decoder::Decoder;
 use super::decoder::compute::Compute;
 use super::gguf;
-use super::safetensors_folder::{SafetensorsFolder, shaping_files};
+use super::safetensors_folder::SafetensorsFolder;
 use super::tensors::Tensors;
 use super::tokenizer::Tokenizer;
 use super::{ModelError, Result, files, spec};
@@ -22,7 +22,7 @@ pub enum Network<C: Compute> {
     /// Writes, judges and embeds.
     Decoder(Box<Decoder<C>>),
     /// Embeds.
-    Bert(Box<Bert>),
+    Bert(Box<Bert<C>>),
 }
 
 /// Everything about a model but its weights; shared with those who make prompts.
@@ -45,16 +45,29 @@ pub struct Facts {
     pub is_decoder: bool,
 }
 
-/// Where models compute: decoders on one device, encoders through candle.
+/// Where models compute.
 pub struct Place<C> {
     compute: Arc<C>,
-    encoders: Device,
+    /// Encoders are small and their vectors are compared with those of other programs: f32 unless a
+    /// format was asked for.
+    encoders: Arc<C>,
 }
 
 impl<C: Compute> Place<C> {
-    /// A place for models.
-    pub fn new(compute: Arc<C>, encoders: Device) -> Self {
-        Place { compute, encoders }
+    /// A place for models, its format chosen by whoever starts the program or not.
+    ///
+    /// # Errors
+    /// What the device says.
+    pub fn new(compute: C, is_chosen: bool) -> Result<Self> {
+        let exact = match is_chosen {
+            true => None,
+            false => Some(Arc::new(compute.exact()?)),
+        };
+        let compute = Arc::new(compute);
+        Ok(Place {
+            encoders: exact.unwrap_or_else(|| Arc::clone(&compute)),
+            compute,
+        })
     }
 }
 
@@ -173,15 +186,12 @@ impl<C: Compute> Model<C> {
                     cause: "is an encoder, and adapters are for decoders".into(),
                 });
             }
-            let weights = files::weight_files(folder)?;
-            let extra = shaping_files(folder);
-            let loaded = files::load(&weights, &extra, &place.encoders, |done, total| {
-                progress("weights", done, total);
-            })?;
-            let bert = Bert::new(folder, loaded.tensors, &place.encoders)?;
+            let tensors = SafetensorsFolder::open(folder)?;
+            let hash = tensors.hash_with(&mut |done, total| progress("weights", done, total))?;
+            let bert = Bert::load(folder, Arc::clone(&place.encoders), &tensors)?;
             let (context, parameters) = (bert.max_tokens, bert.parameters);
             let network = Network::Bert(Box::new(bert));
-            (network, loaded.hash, context, parameters, Vec::new())
+            (network, hash, context, parameters, Vec::new())
         } else {
             let config = DecoderConfig::read(&config_path)?;
             let (context, ends) = (config.context, config.end_tokens.clone());

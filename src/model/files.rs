@@ -1,13 +1,9 @@
 //! Reading a model folder's files, with their sizes known beforehand for progress.
 
-use std::collections::{BTreeSet, HashMap};
-use std::fs::File;
-use std::io::Read;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use candle_core::{Device, Tensor};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use super::{ModelError, Result};
 
@@ -48,53 +44,4 @@ pub fn weight_files(folder: &Path) -> Result<Vec<PathBuf>> {
         ));
     }
     Ok(names.into_iter().map(|n| folder.join(n)).collect())
-}
-
-/// Every tensor of the files, and the hash of their bytes and of `extra` files'.
-pub struct Loaded {
-    pub tensors: HashMap<String, Tensor>,
-    pub hash: String,
-}
-
-/// Reads all files, calling `progress(done, total)` in bytes as it goes.
-///
-/// # Errors
-/// Unreadable or damaged files, named.
-pub fn load(
-    files: &[PathBuf],
-    extra: &[PathBuf],
-    device: &Device,
-    mut progress: impl FnMut(u64, u64),
-) -> Result<Loaded> {
-    let size = |p: &PathBuf| std::fs::metadata(p).map(|m| m.len()).unwrap_or(0);
-    let total: u64 = files.iter().map(size).sum();
-    let mut hasher = Sha256::new();
-    for path in extra {
-        hasher.update(std::fs::read(path).map_err(|e| ModelError::file(path, e))?);
-    }
-    let (mut tensors, mut done) = (HashMap::new(), 0u64);
-    progress(0, total);
-    for path in files {
-        let mut file = File::open(path).map_err(|e| ModelError::file(path, e))?;
-        let mut bytes = Vec::with_capacity(size(path) as usize);
-        loop {
-            let read = file
-                .by_ref()
-                .take(16 << 20)
-                .read_to_end(&mut bytes)
-                .map_err(|e| ModelError::file(path, e))?;
-            done += read as u64;
-            progress(done, total);
-            if read == 0 {
-                break;
-            }
-        }
-        hasher.update(&bytes);
-        let part = candle_core::safetensors::load_buffer(&bytes, device)
-            .map_err(|e| ModelError::file(path, e))?;
-        tensors.extend(part);
-    }
-    let digest = hasher.finalize();
-    let hash = digest.iter().map(|b| format!("{b:02x}")).collect();
-    Ok(Loaded { tensors, hash })
 }

@@ -1,19 +1,5 @@
 //! From hidden states to one unit vector a text.
 
-use candle_core::{D, DType, Tensor};
-
-use super::Result;
-
-/// The sum of the rows of an encoder's hidden states, `[dim]`, for mean pooling.
-///
-/// # Errors
-/// What the tensor library says.
-pub fn sum_rows(hidden: &Tensor) -> Result<Vec<f32>> {
-    let rows = hidden.dim(D::Minus2)?;
-    let ones = Tensor::ones((1, rows), DType::F32, hidden.device())?;
-    Ok(ones.matmul(hidden)?.squeeze(0)?.to_vec1()?)
-}
-
 /// Scales to length one; a zero vector stays.
 pub fn normalize(vector: &mut [f32]) {
     let length = vector

@@ -6,11 +6,9 @@ mod places;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
-use candle_core::Device;
 use clap::Args;
 use indicatif::BinaryBytes;
 use serde::Serialize;
@@ -131,8 +129,9 @@ fn examine() -> Report {
 
 fn starter() -> Result<String, String> {
     let started = Instant::now();
-    let place = Place::new(Arc::new(Cpu::new(1, Format::best())), Device::Cpu);
-    let model = Model::load("starter", &place, |_, _, _| ()).map_err(|e| e.to_string())?;
+    let place = Place::new(Cpu::new(1, Format::best()), true);
+    let model = place.and_then(|place| Model::load("starter", &place, |_, _, _| ()));
+    let model = model.map_err(|e| e.to_string())?;
     let (seconds, parameters) = (started.elapsed().as_secs_f64(), model.facts.parameters);
     Ok(format!("loads in {seconds:.2} s ({parameters} parameters)"))
 }

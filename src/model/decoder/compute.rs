@@ -1,4 +1,6 @@
-//! What the forward asks of a device. The forward itself is written once, over this.
+//! What the forwards (a decoder's and an encoder's) ask of a device. Each is written once, over this.
+
+use std::ops::Range;
 
 use super::pass::{Keys, Pass};
 use crate::model::Result;
@@ -23,7 +25,7 @@ impl<V> AttentionAt<'_, V> {
 }
 
 /// A device that computes.
-pub trait Compute: Send + Sync {
+pub trait Compute: Send + Sync + Sized {
     /// A weight matrix `[outputs, inputs]` with an optional bias, in the device's own layout.
     type Matrix: Send + Sync;
     /// A vector of weights.
@@ -34,6 +36,12 @@ pub trait Compute: Send + Sync {
     type Rows;
     /// Keys and values.
     type Keys: Keys;
+
+    /// The same device with weights in f32.
+    ///
+    /// # Errors
+    /// What the device says.
+    fn exact(&self) -> Result<Self>;
 
     fn matrix(
         &self,
@@ -56,6 +64,18 @@ pub trait Compute: Send + Sync {
     /// RMS norm of every row: `x / √(mean x² + eps) · weight`.
     fn norm(&self, x: &Self::Rows, weight: &Self::Vector, eps: f64) -> Result<Self::Rows>;
 
+    /// Layer norm of every row: `(x − mean) / √(variance + eps) · weight + bias`.
+    fn layer_norm(
+        &self,
+        x: &Self::Rows,
+        weight: &Self::Vector,
+        bias: &Self::Vector,
+        eps: f64,
+    ) -> Result<Self::Rows>;
+
+    /// `x · Φ(x)`, GELU by the error function.
+    fn gelu(&self, x: Self::Rows) -> Result<Self::Rows>;
+
     /// `x · weightᵀ + bias`.
     fn product(&self, x: &Self::Rows, weight: &Self::Matrix) -> Result<Self::Rows>;
 
@@ -76,6 +96,15 @@ pub trait Compute: Send + Sync {
         at: &AttentionAt<'_, Self::Vector>,
         qkv: Self::Rows,
         pass: &mut Pass<Self::Keys>,
+    ) -> Result<Self::Rows>;
+
+    /// Attention among the rows of each text, all of which see one another; `qkv` has queries, keys and
+    /// values side by side, each `heads` heads wide. Gives back `[rows, width of the queries]`.
+    fn attend_among(
+        &self,
+        qkv: &Self::Rows,
+        heads: usize,
+        texts: &[Range<usize>],
     ) -> Result<Self::Rows>;
 
     /// Says that the segments' keys and values of all layers are there.

@@ -27,7 +27,7 @@ const TASK_ROWS: usize = 16;
 
 /// The CPU, with its threads.
 pub struct Cpu {
-    pool: Pool,
+    pool: Arc<Pool>,
     format: Format,
     activations: Mutex<Activations>,
     turns: Mutex<Vec<Arc<Turns>>>,
@@ -77,8 +77,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Cpu {
     /// `threads` compute, weights are kept as `format`.
     pub fn new(threads: usize, format: Format) -> Self {
+        Self::on(Arc::new(Pool::new(threads.max(1))), format)
+    }
+
+    fn on(pool: Arc<Pool>, format: Format) -> Self {
         Cpu {
-            pool: Pool::new(threads.max(1)),
+            pool,
             format,
             activations: Mutex::new(Activations::new()),
             turns: Mutex::default(),
@@ -489,6 +493,42 @@ fn answer(
     });
 }
 
+/// Attention of the rows of one text among themselves.
+fn among(qkv: &Rows, heads: usize, text: Range<usize>, out: &mut [f32]) {
+    let (width, count) = (qkv.width / 3, text.len());
+    let dim = width / heads.max(1);
+    let rows = &qkv.values[text.start * qkv.width..text.end * qkv.width];
+    let visible = vec![0..count; count];
+    let (mut keys, mut values) = (Vec::new(), Vec::new());
+    ROOM.with_borrow_mut(|room| {
+        for head in 0..heads {
+            keys.clear();
+            values.clear();
+            for row in rows.chunks(qkv.width) {
+                keys.extend_from_slice(&row[width + head * dim..][..dim]);
+                values.extend_from_slice(&row[2 * width + head * dim..][..dim]);
+            }
+            let stretch = Stretch {
+                keys: &keys,
+                values: &values,
+            };
+            attend(
+                &rows[head * dim..],
+                qkv.width,
+                count,
+                dim,
+                &[stretch],
+                &visible,
+                1.0 / (dim as f32).sqrt(),
+                None,
+                &mut out[head * dim..],
+                width,
+                &mut room.scratch,
+            );
+        }
+    });
+}
+
 /// From `[head][row]` to `[row][head]`, `width` numbers each.
 fn side_by_side(part: &mut [f32], rows: usize, width: usize) {
     let by_head = part.to_vec();
@@ -506,6 +546,10 @@ impl Compute for Cpu {
     type Table = Table;
     type Rows = Rows;
     type Keys = CpuKeys;
+
+    fn exact(&self) -> Result<Cpu> {
+        Ok(Cpu::on(Arc::clone(&self.pool), Format::F32))
+    }
 
     fn matrix(
         &self,
@@ -576,6 +620,40 @@ impl Compute for Cpu {
             }
         });
         Ok(normed)
+    }
+
+    fn layer_norm(&self, x: &Rows, weight: &Vec<f32>, bias: &Vec<f32>, eps: f64) -> Result<Rows> {
+        let width = x.width;
+        let mut normed = self.blank(x.count(), width);
+        let size = TASK_ROWS * width;
+        let tasks = normed.values.chunks_mut(size).zip(x.values.chunks(size));
+        self.spread(tasks.collect(), |(out, x): (&mut [f32], &[f32])| {
+            for (out, x) in out.chunks_mut(width).zip(x.chunks(width)) {
+                vector::layer_norm(out, x, weight, bias, eps as f32);
+            }
+        });
+        Ok(normed)
+    }
+
+    fn gelu(&self, mut x: Rows) -> Result<Rows> {
+        let tasks = x.values.chunks_mut(TASK_ROWS * x.width).collect();
+        self.spread(tasks, vector::gelu);
+        Ok(x)
+    }
+
+    fn attend_among(&self, qkv: &Rows, heads: usize, texts: &[Range<usize>]) -> Result<Rows> {
+        let width = qkv.width / 3;
+        let mut answers = self.blank(qkv.count(), width);
+        let (mut rest, mut tasks) = (answers.values.as_mut_slice(), Vec::new());
+        for text in texts {
+            let (own, others) = rest.split_at_mut(text.len() * width);
+            rest = others;
+            tasks.push((text.clone(), own));
+        }
+        self.spread(tasks, |(text, out): (Range<usize>, &mut [f32])| {
+            among(qkv, heads, text, out);
+        });
+        Ok(answers)
     }
 
     fn product(&self, x: &Rows, weight: &Matrix) -> Result<Rows> {

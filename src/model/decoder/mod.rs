@@ -12,7 +12,7 @@ use compute::{AttentionAt, Compute};
 use pass::Pass;
 
 use super::architecture::{DecoderConfig, Head, Norms, QueryKeyNorm};
-use super::tensors::Tensors;
+use super::tensors::{Reader, Tensors};
 use super::{ModelError, Result};
 
 struct Layer<C: Compute> {
@@ -41,79 +41,6 @@ pub struct Decoder<C: Compute> {
     parameters: u64,
 }
 
-/// Reads weights, counting them and checking their shapes.
-struct Reader<'a> {
-    tensors: &'a dyn Tensors,
-    parameters: u64,
-}
-
-impl Reader<'_> {
-    fn take(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
-        match self.tensors.shape(name) {
-            None => {
-                return Err(ModelError::Text(format!(
-                    "the weights have no tensor `{name}`"
-                )));
-            }
-            Some(found) if found != shape => {
-                return Err(ModelError::Text(format!(
-                    "tensor `{name}` is {found:?}, {shape:?} expected by the configuration"
-                )));
-            }
-            Some(_) => (),
-        }
-        self.parameters += shape.iter().map(|n| *n as u64).product::<u64>();
-        let values = self.tensors.read(name)?;
-        if values.len() != shape.iter().product::<usize>() {
-            return Err(ModelError::Text(format!(
-                "tensor `{name}` has {} values, {shape:?} expected",
-                values.len()
-            )));
-        }
-        Ok(values)
-    }
-
-    fn has(&self, name: &str) -> bool {
-        self.tensors.shape(name).is_some()
-    }
-
-    /// Several matrices below one another, or the one they are fused into in the file.
-    fn stacked(
-        &mut self,
-        at: &str,
-        fused: &str,
-        parts: &[(&str, usize)],
-        inputs: usize,
-    ) -> Result<(Vec<f32>, usize)> {
-        let outputs = parts.iter().map(|(_, n)| n).sum();
-        let fused = format!("{at}.{fused}.weight");
-        if self.has(&fused) {
-            return Ok((self.take(&fused, &[outputs, inputs])?, outputs));
-        }
-        let mut all = Vec::with_capacity(outputs * inputs);
-        for (part, n) in parts {
-            all.extend(self.take(&format!("{at}.{part}.weight"), &[*n, inputs])?);
-        }
-        Ok((all, outputs))
-    }
-
-    fn biases(
-        &mut self,
-        at: &str,
-        parts: &[(&str, usize)],
-        there: bool,
-    ) -> Result<Option<Vec<f32>>> {
-        if !there {
-            return Ok(None);
-        }
-        let mut all = Vec::new();
-        for (part, n) in parts {
-            all.extend(self.take(&format!("{at}.{part}.bias"), &[*n])?);
-        }
-        Ok(Some(all))
-    }
-}
-
 impl<C: Compute> Decoder<C> {
     /// Takes its weights out of `tensors`, one at a time; `progress(done, total)` counts layers.
     ///
@@ -126,10 +53,7 @@ impl<C: Compute> Decoder<C> {
         progress: &mut dyn FnMut(u64, u64),
     ) -> Result<Self> {
         let c = &config;
-        let mut reader = Reader {
-            tensors,
-            parameters: 0,
-        };
+        let mut reader = Reader::new(tensors);
         let total = c.layers.len() as u64 + 1;
         progress(0, total);
         let table = reader.take("model.embed_tokens.weight", &[c.vocab, c.dim])?;

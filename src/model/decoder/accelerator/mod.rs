@@ -304,6 +304,10 @@ impl Compute for Accelerator {
     type Rows = Rows;
     type Keys = AcceleratorKeys;
 
+    fn exact(&self) -> Result<Accelerator> {
+        Accelerator::new(self.device.clone(), Format::F32)
+    }
+
     fn matrix(
         &self,
         weights: &[f32],
@@ -352,6 +356,37 @@ impl Compute for Accelerator {
 
     fn norm(&self, x: &Rows, weight: &Tensor, eps: f64) -> Result<Rows> {
         x.map(x.width, |x| Ok(ops::rms_norm(x, weight, eps as f32)?))
+    }
+
+    fn layer_norm(&self, x: &Rows, weight: &Tensor, bias: &Tensor, eps: f64) -> Result<Rows> {
+        let normed = |x: &Tensor| Ok(ops::layer_norm(x, weight, bias, eps as f32)?);
+        x.map(x.width, normed)
+    }
+
+    fn gelu(&self, x: Rows) -> Result<Rows> {
+        x.map(x.width, |x| Ok(x.gelu_erf()?))
+    }
+
+    fn attend_among(&self, qkv: &Rows, heads: usize, texts: &[Range<usize>]) -> Result<Rows> {
+        let width = qkv.width / 3;
+        let dim = width / heads.max(1);
+        qkv.map(width, |qkv| {
+            let mut answers = Vec::with_capacity(texts.len());
+            for text in texts.iter().filter(|text| !text.is_empty()) {
+                let part = |which: usize| -> Result<Tensor> {
+                    let rows = qkv.narrow(0, text.start, text.len())?;
+                    let part = rows.narrow(1, which * width, width)?;
+                    let by_head = part.reshape((text.len(), heads, dim))?.transpose(0, 1)?;
+                    Ok(by_head.contiguous()?)
+                };
+                let queries = (part(0)? * (1.0 / (dim as f64).sqrt()))?;
+                let scores = queries.matmul(&part(1)?.t()?)?;
+                let answer = ops::softmax_last_dim(&scores)?.matmul(&part(2)?)?;
+                let answer = answer.transpose(0, 1)?.contiguous()?;
+                answers.push(answer.reshape((text.len(), width))?);
+            }
+            Ok(Tensor::cat(&answers, 0)?)
+        })
     }
 
     fn product(&self, x: &Rows, weight: &Matrix) -> Result<Rows> {
