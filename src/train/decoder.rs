@@ -484,6 +484,7 @@ mod tests {
                 target,
                 weight: 0.7,
                 kind: AskKind::Judgment,
+                firm: None,
             });
         }
         pack.asks.push(Ask {
@@ -491,6 +492,7 @@ mod tests {
             target: vec![(3, 1.0)],
             weight: 0.3,
             kind: AskKind::Language,
+            firm: None,
         });
         pack.twins = vec![(a, b), (root, c)];
         pack.relevant = vec![(5..8, true), (8..10, false)];

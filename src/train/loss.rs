@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::pack::{Ask, AskKind, Pack};
+use super::pack::{Ask, AskKind, Firm, Pack};
 use crate::kernel::{View, ViewMut, matmul, vector};
 
 /// Rows of logits held at a time.
@@ -137,10 +137,14 @@ pub fn cross_entropy(
                     sums.judgment_count += 1.0;
                 }
             }
+            let pulls = ask.firm.as_ref().map(|firm| absolute_error(row, firm));
             for (token, p) in &ask.target {
                 row[*token as usize] -= p;
             }
             row.iter_mut().for_each(|p| *p *= ask.weight);
+            for (token, pull) in pulls.into_iter().flatten() {
+                row[token as usize] += pull;
+            }
         }
         let grad_logits = View::dense(rows, n, vocab);
         matmul(
@@ -165,6 +169,21 @@ pub fn cross_entropy(
             );
         }
     });
+}
+
+/// The gradient of `weight · |E − quality|` in the labels' logits, `E` the label that a row of
+/// probabilities expects among the labels.
+fn absolute_error(row: &[f32], firm: &Firm) -> Vec<(u32, f32)> {
+    let among: Vec<f32> = firm.labels.iter().map(|l| row[*l as usize]).collect();
+    let mass = among.iter().sum::<f32>().max(1e-30);
+    let weighed = among.iter().enumerate().map(|(label, p)| label as f32 * p);
+    let expected = weighed.sum::<f32>() / mass;
+    // Within a tenth of a label it is right.
+    let error = expected - firm.quality;
+    let side = firm.weight * (10.0 * error).clamp(-1.0, 1.0);
+    let pull = |(label, p): (usize, &f32)| side * p / mass * (label as f32 - expected);
+    let pulls = among.iter().enumerate().map(pull);
+    firm.labels.iter().copied().zip(pulls).collect()
 }
 
 /// Whether each token of a response belongs to the task, read along a fixed direction of the
@@ -324,5 +343,37 @@ pub fn contrast(
         }
         back(&left[i], grad);
         back(&right[i], grad_right);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_absolute_error_has_the_gradient_of_its_differences() {
+        let logits = [0.3f32, -1.0, 0.8, 0.1, 2.0];
+        let firm = Firm {
+            labels: vec![2, 0, 4],
+            quality: 0.2,
+            weight: 0.7,
+        };
+        let probabilities = |logits: &[f32]| -> Vec<f32> {
+            let sum: f32 = logits.iter().map(|l| l.exp()).sum();
+            logits.iter().map(|l| l.exp() / sum).collect()
+        };
+        let loss = |logits: &[f32]| {
+            let p = probabilities(logits);
+            let mass = p[2] + p[0] + p[4];
+            0.7 * ((p[0] + 2.0 * p[4]) / mass - 0.2).abs()
+        };
+        let got = absolute_error(&probabilities(&logits), &firm);
+        for (token, pull) in got {
+            let (mut up, mut down) = (logits, logits);
+            up[token as usize] += 1e-2;
+            down[token as usize] -= 1e-2;
+            let want = (loss(&up) - loss(&down)) / 2e-2;
+            assert!((pull - want).abs() < 1e-3, "{pull} {want}");
+        }
     }
 }

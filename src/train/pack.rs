@@ -29,6 +29,21 @@ pub struct Ask {
     pub weight: f32,
     /// Where its loss is counted.
     pub kind: AskKind,
+    /// A rating that should take a side, too.
+    pub firm: Option<Firm>,
+}
+
+/// The absolute error of the expected label: what is least at the median of the ratings that are
+/// possible, where cross-entropy is least at all of them side by side. Half a chance of a 0 and half of
+/// an 8 are then no 4.
+#[derive(Clone, Debug)]
+pub struct Firm {
+    /// Token ids of the labels 0, 1, …
+    pub labels: Vec<u32>,
+    /// The expected label that is right.
+    pub quality: f32,
+    /// Factor on the error.
+    pub weight: f32,
 }
 
 /// What a loss term teaches, for separate figures.

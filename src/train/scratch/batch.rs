@@ -12,13 +12,16 @@ use super::corpus::{Corpus, Origin};
 use super::teacher::Teacher;
 use super::{spoil, targets, tokens};
 use crate::stats::surface::Triple;
-use crate::train::pack::{Ask, AskKind, Pack};
+use crate::train::pack::{Ask, AskKind, Firm, Pack};
 
 const UNRELATED: f64 = 0.0;
 const REFUSAL: f64 = 0.5;
 
 /// Tokens of a short reference.
 const SHORT: usize = 130;
+
+/// Tokens of a reference beside which models' full answers differ from it most.
+const BRIEF: usize = 350;
 
 /// An answer in tokens.
 #[derive(Debug)]
@@ -46,6 +49,14 @@ struct Group {
     plain: Option<String>,
 }
 
+impl Group {
+    /// Whether its own reference is brief: nothing is made up beside those, so that what a judge learns
+    /// there is what people and models really answer.
+    fn is_brief(&self) -> bool {
+        self.references.first().is_some_and(|r| r.len() <= BRIEF)
+    }
+}
+
 /// Draws packs.
 #[derive(Debug)]
 pub struct Batches<'a> {
@@ -57,9 +68,11 @@ pub struct Batches<'a> {
     groups: Vec<Group>,
     /// (group, answer) of every rated answer: groups with more answers come more often.
     rated: Vec<(usize, usize)>,
+    /// Those beside a brief reference.
+    brief: Vec<(usize, usize)>,
     instruct: Vec<usize>,
     chosen: Vec<usize>,
-    /// Groups with at least three decent answers.
+    /// Groups with at least three decent answers, none beside a brief reference.
     discussed: Vec<usize>,
     refusals: Vec<Vec<u32>>,
     /// Token ids that end a sentence or a line.
@@ -95,6 +108,14 @@ fn refuses(text: &str) -> bool {
         "i cannot",
     ];
     text.len() < 700 && sorry.iter().any(|s| start.trim_start().starts_with(s))
+}
+
+/// What a rated position is trained on.
+struct Rating {
+    target: [f32; 10],
+    weight: f32,
+    /// Whether it should take a side: see [`Firm`].
+    firm: bool,
 }
 
 /// A tree under construction in a pack.
@@ -164,7 +185,7 @@ impl<'a> Batches<'a> {
                 plain,
             });
         }
-        let rated = groups
+        let rated: Vec<(usize, usize)> = groups
             .iter()
             .enumerate()
             .flat_map(|(g, group)| {
@@ -172,6 +193,11 @@ impl<'a> Batches<'a> {
                 rated.filter_map(move |(a, x)| x.quality.map(|_| (g, a)))
             })
             .collect();
+        let is_brief = |(g, a): &&(usize, usize)| {
+            let group: &Group = &groups[*g];
+            group.answers[*a].origin == Origin::AlpacaEval2 && group.is_brief()
+        };
+        let brief = rated.iter().filter(is_brief).copied().collect();
         let which = |f: fn(&Group) -> bool| (0..groups.len()).filter(|g| f(&groups[*g])).collect();
         Ok(Batches {
             config,
@@ -180,9 +206,13 @@ impl<'a> Batches<'a> {
             digits: tokens::digits(tokenizer)?,
             choose: tokens::choices(tokenizer)?,
             rated,
+            brief,
             instruct: which(|g| g.plain.is_some()),
             chosen: which(|g| !g.choices.is_empty()),
-            discussed: which(|g| g.answers.iter().filter(|a| a.is_decent()).count() >= 3),
+            discussed: which(|g| {
+                let decent = g.answers.iter().filter(|a| a.is_decent()).count();
+                decent >= 3 && !g.is_brief()
+            }),
             groups,
             refusals,
             sentence_ends: sentence_ends(tokenizer),
@@ -273,7 +303,18 @@ impl<'a> Batches<'a> {
     }
 
     /// Asks for a rating of the text that ends with `segment`, and for the text's surface.
-    fn ask(&self, tree: &mut Tree<'_>, segment: usize, target: [f32; 10], text: &str) {
+    fn ask(&self, tree: &mut Tree<'_>, segment: usize, rating: Rating, text: &str) {
+        let Rating {
+            target,
+            weight,
+            firm,
+        } = rating;
+        let quality = target.iter().enumerate().map(|(d, p)| d as f32 * p).sum();
+        let firm = firm.then(|| Firm {
+            labels: self.digits.clone(),
+            quality,
+            weight: weight * self.config.training.firm_weight,
+        });
         let features = self.teacher.features(&tree.triple(text));
         let rate = tree.pack.add(Some(segment), &[tokens::RATE]);
         let row = tree.pack.last_row(rate);
@@ -287,12 +328,24 @@ impl<'a> Batches<'a> {
                 .filter(|(_, p)| *p > 0.0)
                 .map(|(d, p)| (*d, p))
                 .collect(),
-            weight: 1.0,
+            weight,
             kind: AskKind::Judgment,
+            firm,
         });
     }
 
-    /// A response under a tree's root, rated; with `cut`, also rated where it breaks off halfway.
+    /// The rating of a made-up answer of this quality. A failure weighs less: see
+    /// `Training::failure_weight`.
+    fn made_up(&self, tree: &Tree<'_>, quality: f64) -> Rating {
+        let decent = ((quality - 3.0) / 2.0).clamp(0.0, 1.0) as f32;
+        Rating {
+            target: targets::digits(quality),
+            weight: decent + (1.0 - decent) * self.config.training.failure_weight,
+            firm: tree.by_agreement && tree.reference.is_some(),
+        }
+    }
+
+    /// A made-up answer under a tree's root, rated; with `cut`, also rated where it breaks off halfway.
     fn rate(
         &self,
         tree: &mut Tree<'_>,
@@ -311,7 +364,8 @@ impl<'a> Batches<'a> {
             let at = rng.random_range(tokens.len() / 4..tokens.len() * 3 / 4);
             parent = tree.pack.add(Some(parent), &tokens[..at]);
             let text = self.text(&tokens[..at])?;
-            self.ask(tree, parent, targets::digits(0.35 * quality), &text);
+            let rating = self.made_up(tree, 0.35 * quality);
+            self.ask(tree, parent, rating, &text);
             rest = &tokens[at..];
         }
         let segment = tree.pack.add(Some(parent), rest);
@@ -329,7 +383,8 @@ impl<'a> Batches<'a> {
             true => self.teacher.agreement(&tree.triple(&text)),
             false => 9.0,
         };
-        self.ask(tree, segment, targets::digits(quality.min(most)), &text);
+        let rating = self.made_up(tree, quality.min(most));
+        self.ask(tree, segment, rating, &text);
         Ok(())
     }
 
@@ -342,16 +397,12 @@ impl<'a> Batches<'a> {
         own_reference: bool,
         rng: &mut SmallRng,
     ) -> Result<()> {
-        let (Some(label), Some(share)) = (answer.quality, self.taught(answer)) else {
-            return self.rate(
-                tree,
-                &answer.tokens,
-                answer.quality.unwrap_or(0.0),
-                false,
-                rng,
-            );
+        let Some(label) = answer.quality else {
+            return Ok(());
         };
-        let altered = rng.random_bool(self.config.training.altered_share.clamp(0.0, 1.0));
+        let share = self.taught(answer);
+        let altered =
+            share.is_some() && rng.random_bool(self.config.training.altered_share.clamp(0.0, 1.0));
         let tokens = if altered {
             self.altered(&answer.tokens, rng)
         } else {
@@ -361,10 +412,9 @@ impl<'a> Batches<'a> {
             return Ok(());
         }
         let text = self.text(&tokens)?;
-        let share = if altered || !own_reference {
-            1.0
-        } else {
-            share
+        let share = match share {
+            Some(_) if altered || !own_reference => 1.0,
+            share => share.unwrap_or(0.0),
         } as f32;
         let by_ridge = targets::digits(self.teacher.rate(&tree.triple(&text)));
         let mut target = targets::digits(label);
@@ -373,10 +423,18 @@ impl<'a> Batches<'a> {
         }
         let root = tree.root;
         let segment = tree.pack.add(Some(root), &tokens);
-        let rows = tree.pack.segments[segment].rows.clone();
-        tree.pack.relevant.push((rows, true));
-        tree.pack.segments[segment].ends = !altered;
-        self.ask(tree, segment, target, &text);
+        if label >= 4.0 {
+            let rows = tree.pack.segments[segment].rows.clone();
+            tree.pack.relevant.push((rows, true));
+        }
+        tree.pack.segments[segment].ends = label >= 4.0 && !altered;
+        let (weight, firm) = (1.0, false);
+        let rating = Rating {
+            target,
+            weight,
+            firm,
+        };
+        self.ask(tree, segment, rating, &text);
         Ok(())
     }
 
@@ -419,7 +477,12 @@ impl<'a> Batches<'a> {
     }
 
     fn rated_tree(&self, pack: &mut Pack, with_reference: bool, rng: &mut SmallRng) -> Result<()> {
-        let Some(&(g, first)) = self.rated.choose(rng) else {
+        let share = self.config.training.brief_share.clamp(0.0, 1.0);
+        let from = match with_reference && rng.random_bool(share) {
+            true => &self.brief,
+            false => &self.rated,
+        };
+        let Some(&(g, first)) = from.choose(rng) else {
             return Ok(());
         };
         let group = &self.groups[g];
@@ -453,7 +516,7 @@ impl<'a> Batches<'a> {
         }
         // Rare here: a judge that is never sure whether a long answer belongs to its task rates all of
         // them by that doubt.
-        if rng.random_bool(0.12) {
+        if rng.random_bool(0.12) && !group.is_brief() {
             let stranger = self.stranger(g, rng);
             self.rate(&mut tree, stranger, UNRELATED, false, rng)?;
         }
@@ -478,7 +541,8 @@ impl<'a> Batches<'a> {
             .filter(|s| **s != g)
             .filter_map(|s| self.groups[*s].plain.as_deref())
             .collect();
-        let with_reference = rng.random_bool(0.7);
+        let share = self.config.training.copied_share.clamp(0.0, 1.0);
+        let with_reference = rng.random_bool(share);
         let reference = with_reference.then_some(good.tokens.as_slice());
         let best = if with_reference { 8.5 } else { 7.5 };
         let mut rated: Vec<(Vec<u32>, f64)> = Vec::new();
@@ -675,6 +739,7 @@ impl<'a> Batches<'a> {
                 target: vec![(self.choose[0], p as f32), (self.choose[1], 1.0 - p as f32)],
                 weight: 1.0,
                 kind: AskKind::Judgment,
+                firm: None,
             });
         }
         Ok(())
@@ -757,6 +822,7 @@ impl<'a> Batches<'a> {
                     target: vec![(next, 1.0)],
                     weight,
                     kind: AskKind::Language,
+                    firm: None,
                 });
             }
         }

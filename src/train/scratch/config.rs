@@ -32,6 +32,10 @@ fn two() -> usize {
     2
 }
 
+fn one() -> f32 {
+    1.0
+}
+
 /// Sizes of the tokenizer and the decoder.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -87,6 +91,22 @@ pub struct Training {
     /// response; their target is the surface ridge's rating alone.
     #[serde(default)]
     pub altered_share: f64,
+    /// Weight of a made-up failure beside a decent answer's 1. Failures are made up far more often than
+    /// judges meet them; at weight 1 the starter doubts every answer by that much.
+    #[serde(default = "one")]
+    pub failure_weight: f32,
+    /// Share of the trees of plain instruction data that show the answer as reference: their decent
+    /// answers are its words in another order, their failures everything else.
+    #[serde(default)]
+    pub copied_share: f64,
+    /// Weight of the absolute error of made-up answers beside short references, times the answer's own
+    /// weight.
+    #[serde(default)]
+    pub firm_weight: f32,
+    /// Share of the rated trees with a reference that are drawn among brief references alone: beside
+    /// those, a judge that has learned from made-up failures takes every fuller answer for one.
+    #[serde(default)]
+    pub brief_share: f64,
     /// How far the labels of each instruction are moved towards the source's mean.
     #[serde(default)]
     pub flatten: f64,

@@ -293,35 +293,49 @@ pub fn read(data: &Path) -> Result<Corpus> {
     })
 }
 
-/// Moves the ratings that each instruction has from one source towards the source's mean, by `share`
-/// of the way; ratings on an absolute scale stay.
+/// Moves the ratings that each instruction has from one source by `share` of the way towards the
+/// mean that `expected` gives for an instruction's answers, or else the source's; ratings on an
+/// absolute scale stay.
 ///
-/// How well all models do on an instruction cannot be told from a new one; a model that learns it
-/// has learned the instructions by heart.
-pub fn flatten(groups: &mut [Group], share: f64) {
+/// How well all models do on an instruction cannot be told from a new one, but for what its surface
+/// tells; a model that learns it has learned the instructions by heart.
+pub fn flatten(
+    groups: &mut [Group],
+    share: f64,
+    expected: impl Fn(&Group, &Answer) -> Option<f64>,
+) {
     for origin in [Origin::AlpacaEval2, Origin::AlpacaEval1, Origin::BestOf] {
-        flatten_origin(groups, origin, share);
+        flatten_origin(groups, origin, share, &expected);
     }
 }
 
-fn flatten_origin(groups: &mut [Group], origin: Origin, share: f64) {
-    let mean = |answers: &mut dyn Iterator<Item = &Answer>| {
-        let rated: Vec<f64> = answers
-            .filter(|a| a.origin == origin)
-            .filter_map(|a| a.quality)
-            .collect();
-        (!rated.is_empty()).then(|| rated.iter().sum::<f64>() / rated.len() as f64)
-    };
-    let Some(common) = mean(&mut groups.iter().flat_map(|g| &g.answers)) else {
+fn mean(numbers: impl Iterator<Item = f64>) -> Option<f64> {
+    let (sum, count) = numbers.fold((0.0, 0), |(sum, n), x| (sum + x, n + 1));
+    (count > 0).then(|| sum / f64::from(count))
+}
+
+fn flatten_origin(
+    groups: &mut [Group],
+    origin: Origin,
+    share: f64,
+    expected: impl Fn(&Group, &Answer) -> Option<f64>,
+) {
+    let is_rated = |a: &&Answer| a.origin == origin && a.quality.is_some();
+    let all = groups
+        .iter()
+        .flat_map(|g| g.answers.iter().filter(is_rated));
+    let Some(common) = mean(all.filter_map(|a| a.quality)) else {
         return;
     };
     for group in groups {
-        let Some(own) = mean(&mut group.answers.iter()) else {
+        let rated = || group.answers.iter().filter(is_rated);
+        let Some(own) = mean(rated().filter_map(|a| a.quality)) else {
             continue;
         };
+        let towards = mean(rated().filter_map(|a| expected(group, a))).unwrap_or(common);
         for answer in &mut group.answers {
             if answer.origin == origin {
-                let moved = |q: f64| (q + share * (common - own)).clamp(0.0, 9.0);
+                let moved = |q: f64| (q + share * (towards - own)).clamp(0.0, 9.0);
                 answer.quality = answer.quality.map(moved);
             }
         }
@@ -346,11 +360,15 @@ mod tests {
             ..Group::default()
         };
         let mut groups = [group(&[3.0, 5.0]), group(&[6.0, 8.0])];
-        flatten(&mut groups, 1.0);
+        let qualities = |group: &Group| -> Vec<f64> {
+            group.answers.iter().filter_map(|a| a.quality).collect()
+        };
+        flatten(&mut groups, 1.0, |_, _| None);
         for group in &groups {
-            let q: Vec<f64> = group.answers.iter().filter_map(|a| a.quality).collect();
-            assert_eq!(q, [4.5, 6.5]);
+            assert_eq!(qualities(group), [4.5, 6.5]);
         }
+        flatten(&mut groups, 0.5, |_, _| Some(7.5));
+        assert_eq!(qualities(&groups[0]), [5.5, 7.5]);
     }
 
     #[test]

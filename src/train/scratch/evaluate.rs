@@ -52,6 +52,7 @@ pub fn expected_digits(
                 target: Vec::new(),
                 weight: 0.0,
                 kind: AskKind::Judgment,
+                firm: None,
             });
         }
         worker.forward(weights, &pack);

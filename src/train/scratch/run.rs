@@ -37,7 +37,10 @@ pub fn run(config_path: &Path) -> Result<()> {
         .with_context(|| format!("cannot make {}", config.output.display()))?;
     let mut corpus = corpus::read(&config.data)?;
     let teacher = Teacher::fit(&corpus.groups)?;
-    corpus::flatten(&mut corpus.groups, config.training.flatten);
+    let (groups, share) = (&mut corpus.groups, config.training.flatten);
+    corpus::flatten(groups, share, |group, answer| {
+        teacher.expected(group, answer)
+    });
     let tokenizer = tokenizer(&config, &corpus)?;
     let shape = Shape {
         vocab: tokenizer.get_vocab_size(true),
@@ -123,30 +126,6 @@ fn initial(shape: &Shape, seed: u64) -> Vec<f32> {
         let deviation = 0.02 * if into_stream { narrow } else { 1.0 };
         for w in &mut weights[tensor.range.clone()] {
             *w = normal() * deviation;
-        }
-    }
-    // Half of the heads of the first two layers start out looking for the token they stand on, elsewhere:
-    // their queries and keys share a projection in the slowly turning dimensions (after mimetic
-    // initialization, Trockman and Kolter 2023). What a response shares with its reference is found
-    // from the first step on, which small decoders otherwise need tens of millions of tokens for.
-    let (head_dim, half) = (shape.dim / shape.heads, shape.dim / shape.heads / 2);
-    let same = (13.0 / (head_dim as f32).sqrt() / (shape.dim as f32)).sqrt();
-    let find = |layer: usize, part: &str| {
-        let name = format!("model.layers.{layer}.self_attn.{part}.weight");
-        let tensor = shape.tensors().into_iter().find(|t| t.name == name);
-        tensor.map(|t| t.range.start)
-    };
-    for layer in 0..shape.layers.min(2) {
-        let (Some(queries), Some(keys)) = (find(layer, "q_proj"), find(layer, "k_proj")) else {
-            continue;
-        };
-        let turns_slowly = |row: &usize| row % half >= half / 2;
-        for row in (0..shape.dim / 2).filter(turns_slowly) {
-            for column in 0..shape.dim {
-                let w = normal() * same;
-                weights[queries + row * shape.dim + column] = w;
-                weights[keys + row * shape.dim + column] = w;
-            }
         }
     }
     weights

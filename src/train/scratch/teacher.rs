@@ -8,12 +8,8 @@ use std::collections::{HashMap, HashSet};
 
 use anyhow::{Result, anyhow};
 
-use super::corpus::{Group, Origin};
+use super::corpus::{Answer, Group, Origin};
 use crate::stats::surface::{Baseline, Triple, fit_baseline};
-
-/// How much wider than the others the overlap of rare words is spread: it is the hardest to see and
-/// tells the most about short answers.
-const RARE: f64 = 2.0;
 
 /// Ridges fitted on the rated responses, and the rarity of words.
 #[derive(Debug)]
@@ -91,6 +87,18 @@ impl Teacher {
         ridge.score(triple).unwrap_or(0.0).clamp(0.0, 9.0)
     }
 
+    /// Quality in [0, 9] of an answer of the kind the ridge is fitted on.
+    pub fn expected(&self, group: &Group, answer: &Answer) -> Option<f64> {
+        let reference = group.references.first()?;
+        (answer.origin == Origin::AlpacaEval2).then(|| {
+            self.rate(&Triple {
+                instruction: &group.task,
+                reference: Some(reference),
+                response: &answer.text,
+            })
+        })
+    }
+
     /// Quality in [0, 9] of a short answer by the rare words it shares with a short reference: beside
     /// a few sentences, an answer that says something else is mostly wrong. 9 without a reference.
     pub fn agreement(&self, triple: &Triple) -> f64 {
@@ -123,11 +131,11 @@ impl Teacher {
         let known = match triple.reference {
             Some(reference) => {
                 let (f1, precision) = self.rare_overlap(triple.response, reference);
-                [f1, precision].map(|x| RARE * (x - 0.35) / 0.2)
+                [f1, precision].map(|x| (x - 0.35) / 0.2)
             }
             None => {
                 let (f1, precision) = self.rare_overlap(triple.response, triple.instruction);
-                [f1, precision].map(|x| RARE * (x - 0.2) / 0.15)
+                [f1, precision].map(|x| (x - 0.2) / 0.15)
             }
         };
         known.into_iter().chain(rest).map(|x| x as f32).collect()
@@ -147,7 +155,6 @@ impl Teacher {
 
 #[cfg(test)]
 mod tests {
-    use super::super::corpus::Answer;
     use super::*;
 
     #[test]
