@@ -3,6 +3,7 @@
 mod accelerator;
 mod architectures;
 mod chat;
+mod chat_fuzz;
 pub mod forward;
 mod quantize;
 mod signals;

@@ -281,7 +281,7 @@ fn what_is_not_computed_is_refused() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
 
     /// Bytes of the head, which is half of this file, at random.
     #[test]

@@ -195,7 +195,7 @@ fn shards_are_held_to_their_index() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
 
     #[test]
     fn a_damaged_file_is_an_error_or_weights(

@@ -249,6 +249,7 @@ impl<'a> Batches<'a> {
             mix.rated_free,
             mix.instruct,
             mix.short,
+            mix.peer,
             mix.pair,
         ];
         while pack.len() < self.config.training.pack_tokens {
@@ -262,6 +263,7 @@ impl<'a> Batches<'a> {
                 Some(1) => self.rated_tree(&mut pack, false, rng)?,
                 Some(2) => self.instruct_tree(&mut pack, rng)?,
                 Some(3) => self.short_tree(&mut pack, rng)?,
+                Some(4) => self.peer_tree(&mut pack, rng)?,
                 _ => self.pair_tree(&mut pack, rng)?,
             }
         }
@@ -701,6 +703,41 @@ impl<'a> Batches<'a> {
     fn ends_well(&self, tokens: &[u32]) -> bool {
         let is_end = |id: &u32| self.sentence_ends.get(*id as usize) == Some(&true);
         tokens.last().is_none_or(is_end)
+    }
+
+    /// One of two answers that people chose between beside the other, rated by the surface ridge: few
+    /// instructions have several rated answers, many have two.
+    fn peer_tree(&self, pack: &mut Pack, rng: &mut SmallRng) -> Result<()> {
+        let group = self.chosen.choose(rng).map(|g| &self.groups[*g]);
+        let Some(group) = group else {
+            return Ok(());
+        };
+        let Some((a, b, _)) = group.choices.choose(rng) else {
+            return Ok(());
+        };
+        let mut both = [&group.answers[*a].tokens, &group.answers[*b].tokens];
+        both.shuffle(rng);
+        let [reference, response] = both;
+        if reference.is_empty() || response.is_empty() || refuses(&self.text(response)?) {
+            return Ok(());
+        }
+        let mut tree = self.root(pack, &group.task, Some(reference))?;
+        for tokens in [response.clone(), self.altered(response, rng)] {
+            let text = self.text(&tokens)?;
+            let target = targets::digits(self.teacher.rate(&tree.triple(&text)));
+            let root = tree.root;
+            let segment = tree.pack.add(Some(root), &tokens);
+            let rows = tree.pack.segments[segment].rows.clone();
+            tree.pack.relevant.push((rows, true));
+            let (weight, firm) = (1.0, false);
+            let rating = Rating {
+                target,
+                weight,
+                firm,
+            };
+            self.ask(&mut tree, segment, rating, &text);
+        }
+        Ok(())
     }
 
     fn pair_tree(&self, pack: &mut Pack, rng: &mut SmallRng) -> Result<()> {

@@ -147,6 +147,8 @@ pub struct Mix {
     pub instruct: f64,
     /// The first sentences of references and answers, with made-up failures.
     pub short: f64,
+    /// One of two answers beside the other, rated by the surface ridge.
+    pub peer: f64,
     /// Choices between two responses.
     pub pair: f64,
     /// Embedding twins.
@@ -160,6 +162,7 @@ impl Default for Mix {
             rated_free: 0.12,
             instruct: 0.28,
             short: 0.3,
+            peer: 0.0,
             pair: 0.05,
             twins: 0.05,
         }
