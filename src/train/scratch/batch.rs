@@ -14,8 +14,10 @@ use super::{spoil, targets, tokens};
 use crate::stats::surface::Triple;
 use crate::train::pack::{Ask, AskKind, Firm, Pack};
 
-const UNRELATED: f64 = 0.0;
-const REFUSAL: f64 = 0.5;
+/// What is made up as a failure lies below what models and people answer, yet not at the scale's end:
+/// a judge that takes a real answer for one is then wrong by little.
+const UNRELATED: f64 = 2.0;
+const REFUSAL: f64 = 2.2;
 
 /// Tokens of a short reference.
 const SHORT: usize = 130;
@@ -366,7 +368,7 @@ impl<'a> Batches<'a> {
             let at = rng.random_range(tokens.len() / 4..tokens.len() * 3 / 4);
             parent = tree.pack.add(Some(parent), &tokens[..at]);
             let text = self.text(&tokens[..at])?;
-            let rating = self.made_up(tree, 0.35 * quality);
+            let rating = self.made_up(tree, 0.4 * quality);
             self.ask(tree, parent, rating, &text);
             rest = &tokens[at..];
         }
@@ -564,16 +566,16 @@ impl<'a> Batches<'a> {
             add(stranger, UNRELATED)?;
         }
         if rng.random_bool(0.2) {
-            add(&spoil::patchwork(&strangers, rng), 0.4)?;
+            add(&spoil::patchwork(&strangers, rng), 2.2)?;
         }
         if rng.random_bool(0.2) {
-            add(&spoil::salad(plain, rng), 0.5)?;
+            add(&spoil::salad(plain, rng), 2.2)?;
         }
         if with_reference
             && rng.random_bool(0.45)
             && let Some(text) = spoil::wrong(plain, &strangers.join(" "), rng)
         {
-            add(&text, 1.5)?;
+            add(&text, 2.8)?;
         }
         if let Some(first) = spoil::terse(plain).filter(|_| rng.random_bool(0.3)) {
             add(first, 5.5)?;
@@ -674,13 +676,13 @@ impl<'a> Batches<'a> {
         };
         let limit = rng.random_range(12..100).min(answer.tokens.len());
         if rng.random_bool(0.25) && !self.ends_well(&answer.tokens[..limit]) {
-            self.rate(&mut tree, &answer.tokens[..limit], 2.5, false, rng)?;
+            self.rate(&mut tree, &answer.tokens[..limit], 3.0, false, rng)?;
         }
         let opening = self.opening(&answer.tokens, limit);
         if rng.random_bool(0.15) {
             let mut salad = opening.to_vec();
             salad.shuffle(rng);
-            self.rate(&mut tree, &salad, 0.5, false, rng)?;
+            self.rate(&mut tree, &salad, 2.2, false, rng)?;
         }
         if rng.random_bool(0.15) {
             let again = [opening, opening, opening].concat();
@@ -689,7 +691,7 @@ impl<'a> Batches<'a> {
         if rng.random_bool(0.15) {
             let stranger = self.stranger(g, rng);
             let astray = [opening, self.opening(stranger, 80)].concat();
-            self.rate(&mut tree, &astray, 3.0, false, rng)?;
+            self.rate(&mut tree, &astray, 3.3, false, rng)?;
         }
         if rng.random_bool(0.2)
             && let Some(refusal) = self.refusals.choose(rng)
