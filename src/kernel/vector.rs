@@ -153,18 +153,22 @@ pub fn rms_norm(out: &mut [f32], x: &[f32], weight: &[f32], eps: f32) -> f32 {
 #[multiversion(targets("x86_64+avx512f+avx512vl+fma", "x86_64+avx2+fma", "aarch64+neon"))]
 pub fn layer_norm(out: &mut [f32], x: &[f32], weight: &[f32], bias: &[f32], eps: f32) {
     let count = x.len() as f32;
-    let sum_of = |f: &dyn Fn(f32) -> f32| {
-        let mut lanes = [0.0f32; LANES];
-        let (chunks, rest) = x.as_chunks::<LANES>();
-        for chunk in chunks {
-            for i in 0..LANES {
-                lanes[i] += f(chunk[i]);
-            }
+    let (chunks, rest) = x.as_chunks::<LANES>();
+    let mut lanes = [0.0f32; LANES];
+    for chunk in chunks {
+        for i in 0..LANES {
+            lanes[i] += chunk[i];
         }
-        sum_lanes(lanes) + rest.iter().map(|x| f(*x)).sum::<f32>()
-    };
-    let mean = sum_of(&|x| x) / count;
-    let variance = sum_of(&|x| (x - mean) * (x - mean)) / count;
+    }
+    let mean = (sum_lanes(lanes) + rest.iter().sum::<f32>()) / count;
+    let mut lanes = [0.0f32; LANES];
+    for chunk in chunks {
+        for i in 0..LANES {
+            lanes[i] += (chunk[i] - mean) * (chunk[i] - mean);
+        }
+    }
+    let tail: f32 = rest.iter().map(|x| (x - mean) * (x - mean)).sum();
+    let variance = (sum_lanes(lanes) + tail) / count;
     let inverse = 1.0 / (variance + eps).sqrt();
     for (((o, x), w), b) in out.iter_mut().zip(x).zip(weight).zip(bias) {
         *o = (x - mean) * inverse * w + b;
