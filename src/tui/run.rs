@@ -69,13 +69,14 @@ enum Incoming {
 /// Runs the explorer until it is left.
 pub fn run(options: ExploreOptions) -> anyhow::Result<()> {
     let mut state = prepare(&options)?;
+    let (sender, inbox) = unbounded_channel();
+    // Before the terminal is taken over: a signal in between would leave it so.
+    watch_signals(sender.clone())?;
     let mut session = Session::enter().context("cannot take over the terminal")?;
     state.size = session.size()?;
     // Something is on screen before anything is loaded.
     session.draw(&state)?;
-    let (sender, inbox) = unbounded_channel();
     read_terminal(sender.clone());
-    watch_signals(sender.clone())?;
     read_data(options.load, sender);
     let link = options.judge.map(|connect| connect());
     if link.is_some() {
