@@ -15,6 +15,7 @@ import pathlib
 import random
 import statistics
 import sys
+import tempfile
 import time
 
 import engines
@@ -69,7 +70,7 @@ def main():
     parser.add_argument("--dtype", default="f32", choices=["f32", "bf16", "int8"], help="Juror's")
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--juror", help="the built benches/engine.rs")
-    parser.add_argument("--graph", type=pathlib.Path, default=pathlib.Path("/tmp/minilm.onnx"))
+    parser.add_argument("--graph", type=pathlib.Path, default=pathlib.Path(tempfile.gettempdir()) / "minilm.onnx")
     parser.add_argument("--serve", type=pathlib.Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.serve:

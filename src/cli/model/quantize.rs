@@ -13,6 +13,7 @@ use crate::model::adapter::{Adapted, Adapter};
 use crate::model::gguf::{self, Kind};
 use crate::model::safetensors_folder::SafetensorsFolder;
 use crate::model::spec;
+use crate::model::tensors::Tensors;
 
 /// What to write, and where.
 #[derive(Args)]
@@ -66,13 +67,11 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         bar.set_position(done as u64);
     };
     let tensors = SafetensorsFolder::open(&located.path)?;
-    let written = match &located.adapter {
-        None => gguf::write(&located.path, &tensors, &name, *kind, to, &mut progress),
-        Some(adapter) => {
-            let adapted = Adapted::new(tensors, Adapter::read(adapter)?)?;
-            gguf::write(&located.path, &adapted, &name, *kind, to, &mut progress)
-        }
-    }?;
+    let tensors: Box<dyn Tensors> = match &located.adapter {
+        None => Box::new(tensors),
+        Some(adapter) => Box::new(Adapted::new(tensors, Adapter::read(adapter)?)?),
+    };
+    let written = gguf::write(&located.path, &*tensors, &name, *kind, to, &mut progress)?;
     bar.finish_and_clear();
     let beside = match &written.needs_tokenizer {
         Some(from) => Some(copy_beside(from, to)?),

@@ -104,6 +104,20 @@ impl Cpu {
         self.format
     }
 
+    /// A row for each, as wide.
+    fn each_row(&self, x: &Rows, f: impl Fn(&mut [f32], &[f32]) + Sync) -> Rows {
+        let width = x.width;
+        let mut result = self.blank(x.count(), width);
+        let size = TASK_ROWS * width;
+        let tasks = result.values.chunks_mut(size).zip(x.values.chunks(size));
+        self.spread(tasks.collect(), |(out, x): (&mut [f32], &[f32])| {
+            for (out, x) in out.chunks_mut(width).zip(x.chunks(width)) {
+                f(out, x);
+            }
+        });
+        result
+    }
+
     /// Calls `f` on every item, on all threads.
     fn spread<T: Send>(&self, items: Vec<T>, f: impl Fn(T) + Sync) {
         if let [_] = items[..] {
@@ -610,29 +624,15 @@ impl Compute for Cpu {
     }
 
     fn norm(&self, x: &Rows, weight: &Vec<f32>, eps: f64) -> Result<Rows> {
-        let width = x.width;
-        let mut normed = self.blank(x.count(), width);
-        let size = TASK_ROWS * width;
-        let tasks = normed.values.chunks_mut(size).zip(x.values.chunks(size));
-        self.spread(tasks.collect(), |(out, x): (&mut [f32], &[f32])| {
-            for (out, x) in out.chunks_mut(width).zip(x.chunks(width)) {
-                vector::rms_norm(out, x, weight, eps as f32);
-            }
-        });
-        Ok(normed)
+        Ok(self.each_row(x, |out, x| {
+            vector::rms_norm(out, x, weight, eps as f32);
+        }))
     }
 
     fn layer_norm(&self, x: &Rows, weight: &Vec<f32>, bias: &Vec<f32>, eps: f64) -> Result<Rows> {
-        let width = x.width;
-        let mut normed = self.blank(x.count(), width);
-        let size = TASK_ROWS * width;
-        let tasks = normed.values.chunks_mut(size).zip(x.values.chunks(size));
-        self.spread(tasks.collect(), |(out, x): (&mut [f32], &[f32])| {
-            for (out, x) in out.chunks_mut(width).zip(x.chunks(width)) {
-                vector::layer_norm(out, x, weight, bias, eps as f32);
-            }
-        });
-        Ok(normed)
+        Ok(self.each_row(x, |out, x| {
+            vector::layer_norm(out, x, weight, bias, eps as f32);
+        }))
     }
 
     fn gelu(&self, mut x: Rows) -> Result<Rows> {
@@ -738,7 +738,11 @@ impl Compute for Cpu {
         // Few rows (a response being typed, a token being generated) are shared out by heads, and in
         // smaller groups.
         let wanted = TASKS * self.pool.threads();
-        let few = asking.len().div_ceil(QUERY_ROWS) < wanted && rows.len() < wanted;
+        let of = |rows: &Range<usize>| {
+            let end = asking.partition_point(|row| *row < rows.end);
+            (end - asking.partition_point(|row| *row < rows.start)).div_ceil(QUERY_ROWS)
+        };
+        let few = rows.iter().map(of).sum::<usize>() < wanted;
         let (together, heads) = match few {
             true => {
                 let groups = wanted.div_ceil(c.kv_heads);
