@@ -16,6 +16,8 @@ pub struct Segment {
     pub first_position: usize,
     /// Whether it is a whole text, so that the end marker follows.
     pub ends: bool,
+    /// Whether its words stand for others, so that it teaches no language.
+    pub veiled: bool,
 }
 
 /// A row whose next-token distribution is asked for, with the soft target it is trained on.
@@ -109,6 +111,7 @@ impl Pack {
             sees,
             first_position,
             ends: false,
+            veiled: false,
         });
         self.segments.len() - 1
     }

@@ -10,14 +10,15 @@ use tokenizers::Tokenizer;
 use super::config::Config;
 use super::corpus::{Corpus, Origin};
 use super::teacher::Teacher;
+use super::veil::Veil;
 use super::{spoil, targets, tokens};
 use crate::stats::surface::Triple;
 use crate::train::pack::{Ask, AskKind, Firm, Pack};
 
 /// What is made up as a failure lies below what models and people answer, yet not at the scale's end:
 /// a judge that takes a real answer for one is then wrong by little.
-const UNRELATED: f64 = 2.0;
-const REFUSAL: f64 = 2.2;
+const UNRELATED: f64 = 1.5;
+const REFUSAL: f64 = 1.7;
 
 /// Tokens of a short reference.
 const SHORT: usize = 130;
@@ -79,6 +80,7 @@ pub struct Batches<'a> {
     refusals: Vec<Vec<u32>>,
     /// Token ids that end a sentence or a line.
     sentence_ends: Vec<bool>,
+    veil: Veil,
 }
 
 /// Keeps the two ends of a text that is too long.
@@ -218,6 +220,7 @@ impl<'a> Batches<'a> {
             groups,
             refusals,
             sentence_ends: sentence_ends(tokenizer),
+            veil: Veil::new(tokenizer),
         })
     }
 
@@ -260,6 +263,7 @@ impl<'a> Batches<'a> {
                 draw -= k;
                 draw < 0.0
             });
+            let (row, segment) = (pack.len(), pack.segments.len());
             match kind {
                 Some(0) => self.rated_tree(&mut pack, true, rng)?,
                 Some(1) => self.rated_tree(&mut pack, false, rng)?,
@@ -267,6 +271,16 @@ impl<'a> Batches<'a> {
                 Some(3) => self.short_tree(&mut pack, rng)?,
                 Some(4) => self.peer_tree(&mut pack, rng)?,
                 _ => self.pair_tree(&mut pack, rng)?,
+            }
+            let veiled = self.config.training.veiled_share.clamp(0.0, 1.0);
+            if !language_only && rng.random_bool(veiled) {
+                let becomes = self.veil.draw(rng);
+                for id in &mut pack.ids[row..] {
+                    *id = becomes[*id as usize];
+                }
+                for segment in &mut pack.segments[segment..] {
+                    segment.veiled = true;
+                }
             }
         }
         if language_only {
@@ -566,10 +580,10 @@ impl<'a> Batches<'a> {
             add(stranger, UNRELATED)?;
         }
         if rng.random_bool(0.2) {
-            add(&spoil::patchwork(&strangers, rng), 2.2)?;
+            add(&spoil::patchwork(&strangers, rng), 1.7)?;
         }
         if rng.random_bool(0.2) {
-            add(&spoil::salad(plain, rng), 2.2)?;
+            add(&spoil::salad(plain, rng), 1.7)?;
         }
         if with_reference
             && rng.random_bool(0.45)
@@ -682,7 +696,7 @@ impl<'a> Batches<'a> {
         if rng.random_bool(0.15) {
             let mut salad = opening.to_vec();
             salad.shuffle(rng);
-            self.rate(&mut tree, &salad, 2.2, false, rng)?;
+            self.rate(&mut tree, &salad, 1.7, false, rng)?;
         }
         if rng.random_bool(0.15) {
             let again = [opening, opening, opening].concat();
@@ -843,7 +857,7 @@ impl<'a> Batches<'a> {
         } else {
             training.language_weight
         };
-        for segment in &pack.segments {
+        for segment in pack.segments.iter().filter(|s| !s.veiled) {
             for row in segment.rows.clone() {
                 let next = match pack.ids.get(row + 1) {
                     Some(id) if row + 1 < segment.rows.end => *id,

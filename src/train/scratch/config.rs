@@ -107,6 +107,9 @@ pub struct Training {
     /// those, a judge that has learned from made-up failures takes every fuller answer for one.
     #[serde(default)]
     pub brief_share: f64,
+    /// Share of the trees whose rarer words stand for other words: see [`veil`](super::veil).
+    #[serde(default)]
+    pub veiled_share: f64,
     /// How far the labels of each instruction are moved towards the source's mean.
     #[serde(default)]
     pub flatten: f64,

@@ -13,5 +13,6 @@ pub mod spoil;
 pub mod targets;
 mod teacher;
 pub mod tokens;
+mod veil;
 
 pub use run::run;
