@@ -50,6 +50,8 @@ struct Request {
     prompts: Vec<Vec<u32>>,
     #[serde(default)]
     labels: Vec<u32>,
+    #[serde(default)]
+    labels_only: bool,
     generate: Option<usize>,
     #[serde(default)]
     embed: bool,
@@ -110,7 +112,13 @@ fn answer(engine: &Engine, id: u64, request: Request) -> Result<Value> {
     let labels: Vec<Vec<u32>> = request.labels.iter().map(|l| vec![*l]).collect();
     let (role, ask) = match request.generate {
         _ if request.embed => (Role::Embedder, Ask::Embed),
-        None => (Role::Judge, Ask::Labels(labels)),
+        None => (
+            Role::Judge,
+            Ask::Labels {
+                labels,
+                mass: !request.labels_only,
+            },
+        ),
         Some(max_tokens) => {
             let sampling = Sampling {
                 temperature: 0.0,

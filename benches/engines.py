@@ -34,6 +34,8 @@ SHAPES = {
 }
 LABELS = list(range(300, 311))
 BATCHES = [1, 4, 8, 16]
+# Prompts whose results an engine tells.
+SHOWN = 8
 
 
 # Models -----------------------------------------------------------------------------------------
@@ -183,13 +185,13 @@ class LlamaCpp:
 
 
 class Torch:
-    def __init__(self, path, threads):
+    def __init__(self, path, threads, dtype="bfloat16"):
         import torch
         from transformers import AutoModelForCausalLM
         torch.set_num_threads(threads)
         self.torch = torch
         self.model = AutoModelForCausalLM.from_pretrained(
-            path, dtype=torch.bfloat16, attn_implementation="sdpa").eval()
+            path, dtype=getattr(torch, dtype), attn_implementation="sdpa").eval()
 
     def labels(self, prompts, labels, batch):
         results = []
@@ -203,7 +205,8 @@ class Torch:
 
 def serve(engine, path, threads):
     """An engine's process: a request a line, as in `benches/engine.rs`."""
-    model = {"llama": LlamaCpp, "torch": Torch}[engine](path, threads)
+    engines = {"llama": LlamaCpp, "torch": Torch, "exact": lambda *given: Torch(*given, dtype="float32")}
+    model = engines[engine](path, threads)
     print(json.dumps({"ready": True}), flush=True)
     for line in sys.stdin:
         request = json.loads(line)
@@ -211,12 +214,12 @@ def serve(engine, path, threads):
         if "generate" in request:
             written, first = model.generate(request["prompts"][0], request["generate"])
             results, tokens = [written], len(written)
-        elif engine == "torch":
+        elif "batch" in request:
             results, tokens = model.labels(request["prompts"], request["labels"], request["batch"])
         else:
             results, tokens = model.labels(request["prompts"], request["labels"])
         seconds = time.perf_counter() - started
-        print(json.dumps(dict(seconds=seconds, first=first, tokens=tokens, results=results[:8])), flush=True)
+        print(json.dumps(dict(seconds=seconds, first=first, tokens=tokens, results=results[:SHOWN])), flush=True)
 
 
 class Engine:
@@ -275,7 +278,9 @@ class Bench:
             [options.juror, "--judge", path, "--dtype", dtype, "--threads", threads], threads)
         other = lambda engine, at: Engine(
             [sys.executable, pathlib.Path(__file__), "--serve", engine, at, "--threads", threads], threads)
+        self.other = other
         self.engines = {"juror bf16": juror("bf16"), "juror int8": juror("int8")}
+        self.path = path
         if "torch" in options.against:
             self.engines["PyTorch bf16"] = other("torch", path)
         if "llama" in options.against:
@@ -285,6 +290,7 @@ class Bench:
         self.batch = BATCHES[0]
         self.peak = {}
         self.rows = {}
+        self.missed = {}
 
     def ids(self, count):
         return [self.random.randrange(300, self.vocab) for _ in range(count)]
@@ -346,12 +352,13 @@ class Bench:
         self.turns("shared", self.judging, request, self.options.pairs)
 
     def typing(self):
-        def request():
+        def request(labels_only):
             head, tail = self.ids(984), self.ids(16)
             full = dict(prompts=[head + tail], labels=LABELS)
-            return [full, dict(prompts=[head + self.ids(3) + tail], labels=LABELS)]
+            return [full, dict(prompts=[head + self.ids(3) + tail], labels=LABELS, labels_only=labels_only)]
         main = ["juror bf16", "juror int8"]
-        self.turns("typing", main, request, self.options.pairs)
+        self.turns("typing", main, lambda: request(False), self.options.pairs)
+        self.turns("typing, labels only", main, lambda: request(True), self.options.pairs)
         self.turns("full", main, lambda: [dict(prompts=[self.ids(1000)], labels=LABELS)], self.options.pairs)
 
     def generation(self):
@@ -360,6 +367,22 @@ class Bench:
         for pair in pairs:
             pair = [name for name in pair if name in self.engines]
             self.turns("generation", pair, request, self.options.pairs)
+
+    def errors(self):
+        """How far the expected label is from that of PyTorch in f32."""
+        labels = LABELS[:10]
+        exact = self.other("exact", self.path)
+        missed = {name: [] for name in self.judging}
+        for _ in range(0, self.options.prompts, SHOWN):
+            request = dict(prompts=[self.ids(400) for _ in range(SHOWN)], labels=labels)
+            means = lambda engine, **extra: [
+                sum(d * p for d, p in enumerate(row)) / sum(row) for row in engine.ask(**request, **extra)["results"]]
+            right = means(exact, batch=1)
+            for name in self.judging:
+                extra = {"batch": 1} if name.startswith("PyTorch") else {}
+                missed[name] += [abs(a - b) for a, b in zip(means(self.engines[name], **extra), right)]
+        exact.stop()
+        self.missed = {name: sorted(all) for name, all in missed.items()}
 
     def stop(self):
         for engine in self.engines.values():
@@ -392,7 +415,8 @@ class Bench:
         for dtype, against in (("bf16", "llama.cpp F16"), ("int8", "llama.cpp Q8_0")):
             name = f"juror {dtype}"
             row("generation", dtype, against, 1.0, name, against, 128)
-            row("typing", dtype, "full pass", 1 / 0.03, name, name, 1, "full")
+            for workload in ("typing", "typing, labels only"):
+                row(workload, dtype, "full pass", 1 / 0.03, name, name, 1, "full")
             work = 2 * products(self.name)
             for workload in ("different", "full"):
                 rows = self.rows.get(workload, {}).get(name, [])
@@ -400,6 +424,9 @@ class Bench:
                     share = statistics.median(work * a["tokens"] / a["seconds"] for a in rows) / self.peak[dtype]
                     found.append(dict(model=self.name, workload=workload, dtype=dtype, share_of_peak=share,
                                       peak=self.peak[dtype]))
+        for name, all in self.missed.items():
+            found.append(dict(model=self.name, engine=name, prompts=len(all), median_error=statistics.median(all),
+                              p99_error=all[min(len(all) - 1, int(0.99 * len(all)))]))
         return found
 
 
@@ -412,12 +439,15 @@ def table(found):
         if "ratio" in f:
             lines.append("| {model} | {workload} | {dtype} | {against} | {ours:.2f} | {theirs:.2f} | {ratio:.2f} | {processor_ratio:.2f} | {bar:.2f} |".format(**f))
     for f in found:
+        if "p99_error" in f:
+            lines.append("{model}, {engine}: expected label off by {median_error:.2e} (median), {p99_error:.2e} (99 %) "
+                         "over {prompts} prompts".format(**f))
         if "share_of_peak" in f:
             lines.append("{model}, {workload}, {dtype}: {share_of_peak:.0%} of {0:.0f} G operations/s".format(f["peak"] / 1e9, **f))
     return "\n".join(lines)
 
 
-WORKLOADS = ["different", "shared", "typing", "generation"]
+WORKLOADS = ["different", "shared", "typing", "generation", "errors"]
 
 
 def arguments(given=None):

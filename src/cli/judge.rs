@@ -38,6 +38,10 @@ pub struct JudgeArguments {
     /// Put before each label when its tokens are looked up
     #[arg(long)]
     label_prefix: Option<String>,
+    /// Compute the labels alone, not the whole vocabulary: faster while typing where that is large, but
+    /// the labels' mass stays unknown
+    #[arg(long)]
+    labels_only: bool,
     /// Weight of the cosine in the fused score
     #[arg(long, default_value_t = 0.5)]
     weight: f64,
@@ -116,6 +120,7 @@ impl JudgeArguments {
             long: self.long,
             weight: Some(self.weight),
             label_prefix: self.label_prefix.clone(),
+            labels_only: self.labels_only,
         })
     }
 

@@ -12,8 +12,9 @@ pub struct LabelDistribution {
     pub values: Vec<f64>,
     /// Renormalised probabilities, summing to one.
     pub probs: Vec<f64>,
-    /// How much of the whole vocabulary's probability the labels hold, in `[0, 1]`.
-    pub mass: f64,
+    /// How much of the whole vocabulary's probability the labels hold, in `[0, 1]`; `None` where they
+    /// were computed alone.
+    pub mass: Option<f64>,
 }
 
 impl LabelDistribution {

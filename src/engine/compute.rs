@@ -140,7 +140,7 @@ impl<C: Compute> Computer<'_, C> {
     }
 
     fn batch(&mut self, batch: &mut Batch) -> Ended<()> {
-        let mut prompts: HashMap<(Role, bool), Vec<Place>> = HashMap::new();
+        let mut prompts: HashMap<(Role, bool, bool), Vec<Place>> = HashMap::new();
         let (mut texts, mut generations) = (Vec::new(), Vec::new());
         for place in batch.places() {
             let task = batch.task(place);
@@ -151,17 +151,18 @@ impl<C: Compute> Computer<'_, C> {
             match task.ask {
                 Ask::Embed => texts.push(place),
                 Ask::Generate { .. } => generations.push(place),
-                Ask::Labels(_) | Ask::LogProbs { .. } | Ask::Reward => match self.fits(task) {
+                Ask::Labels { .. } | Ask::LogProbs { .. } | Ask::Reward => match self.fits(task) {
                     Ok(()) => {
                         let long = self.is_long(task.role, task.ids.len());
-                        prompts.entry((task.role, long)).or_default().push(place);
+                        let key = (task.role, long, labels::alone(&task.ask));
+                        prompts.entry(key).or_default().push(place);
                     }
                     Err(error) => batch.set(place, Err(error)),
                 },
             }
         }
-        for ((role, long), places) in prompts {
-            self.read_off(batch, role, long, &places)?;
+        for ((role, long, alone), places) in prompts {
+            self.read_off(batch, role, long, alone, &places)?;
         }
         self.embed(batch, &texts)?;
         for place in generations {
@@ -340,9 +341,10 @@ impl<C: Compute> Computer<'_, C> {
             ids,
             from: ids.len() - 1,
         };
-        let (mut chains, _) = self.prompts(role, long, &[wish], jobs, &mut |_, _, logits| {
-            next = labels::log_probabilities(logits);
-        })?;
+        let (mut chains, _) =
+            self.prompts(role, long, None, &[wish], jobs, &mut |_, _, logits| {
+                next = labels::log_probabilities(logits);
+            })?;
         let decoder = decoder(self.models, role)?;
         let chain = chains.pop().unwrap_or_default();
         let mut pass = Pass {
@@ -373,7 +375,7 @@ impl<C: Compute> Computer<'_, C> {
             }
             pass.segments[0].ids = vec![token];
             let hidden = self.forward(role, &mut pass, jobs)?;
-            next = labels::log_probabilities(&decoder.logits(&hidden)?);
+            next = labels::log_probabilities(&decoder.logits(&hidden, None)?);
         }
         Ok(Outcome::Generated {
             ids: written,
@@ -403,7 +405,7 @@ fn has_head_for(ask: &Ask, config: &DecoderConfig) -> Ended<()> {
     let needs_reward = match ask {
         Ask::Embed => return Ok(()),
         Ask::Reward => true,
-        Ask::Labels(_) | Ask::LogProbs { .. } | Ask::Generate { .. } => false,
+        Ask::Labels { .. } | Ask::LogProbs { .. } | Ask::Generate { .. } => false,
     };
     let cause = match (&config.head, needs_reward) {
         (Head::Reward { .. }, true) | (Head::Language { .. }, false) => return Ok(()),

@@ -1,6 +1,7 @@
 //! From logits to the probabilities of labels.
 
 use super::compute::Stopped;
+use super::request::Ask;
 
 /// What the first distribution tells of the labels.
 pub enum Known {
@@ -12,6 +13,14 @@ pub enum Known {
 
 /// What the first distribution tells, or why it tells nothing.
 pub type First = Result<Known, String>;
+
+/// Whether an ask needs nothing of the head but its labels.
+pub fn alone(ask: &Ask) -> bool {
+    match ask {
+        Ask::Labels { labels, mass } => !mass && labels.iter().all(|l| l.len() == 1),
+        _ => false,
+    }
+}
 
 /// Gives the log-probabilities behind some more tokens.
 type After<'a> = dyn FnMut(&[u32]) -> Result<Vec<f64>, Stopped> + 'a;
@@ -43,6 +52,22 @@ fn log_sum_exp(logits: &[f32]) -> Result<f64, String> {
         true => Ok(f64::from(max) + sum.ln()),
         false => Err("the model's logits are not numbers (NaN or infinite)".into()),
     }
+}
+
+/// Probabilities among labels of one token each, from the logits of `tokens`, sorted, alone.
+///
+/// # Errors
+/// Logits that are not numbers; a label that is not among the tokens.
+pub fn among(labels: &[Vec<u32>], tokens: &[u32], logits: &[f32]) -> First {
+    let one = |label: &Vec<u32>| {
+        let at = tokens.binary_search(&label[0]).ok();
+        let logit = at.and_then(|at| logits.get(at));
+        logit.copied().ok_or_else(|| outside(label[0]))
+    };
+    let own = labels.iter().map(one).collect::<Result<Vec<f32>, _>>()?;
+    let log_sum = log_sum_exp(&own)?;
+    let share = |logit: &f32| (f64::from(*logit) - log_sum).exp();
+    Ok(Known::All(own.iter().map(share).collect()))
 }
 
 /// Reads the first distribution.

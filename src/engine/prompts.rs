@@ -1,6 +1,8 @@
 //! What is read off the hidden states of prompts: labels, log-probabilities, rewards. Prompts that come
 //! together share what they have in common.
 
+use std::collections::BTreeSet;
+
 use super::compute::{Batch, Computer, Ended, PASS, Place, Stopped, decoder};
 use super::labels;
 use super::plan::{Plan, Prompt, Row};
@@ -51,15 +53,16 @@ impl Reading {
         }
     }
 
-    /// Takes the head's output at a token. A prompt's tokens come in order.
-    fn take(&mut self, task: &Task, at: usize, logits: &[f32]) {
+    /// Takes the head's output at a token, of these ids alone or of all. A prompt's tokens come in
+    /// order.
+    fn take(&mut self, task: &Task, at: usize, of: Option<&[u32]>, logits: &[f32]) {
         match self {
             Reading::First(found) => {
-                let labels = match &task.ask {
-                    Ask::Labels(labels) => labels.as_slice(),
-                    _ => &[],
-                };
-                *found = Some(labels::first(labels, logits));
+                let labels = asked(task);
+                *found = Some(match of {
+                    Some(ids) => labels::among(labels, ids, logits),
+                    None => labels::first(labels, logits),
+                });
             }
             Reading::LogProbs(known) => {
                 let asked = |from: usize| at + 1 >= from;
@@ -88,8 +91,16 @@ impl Reading {
     }
 }
 
+/// The labels that a task asks for.
+fn asked(task: &Task) -> &[Vec<u32>] {
+    match &task.ask {
+        Ask::Labels { labels, .. } => labels,
+        _ => &[],
+    }
+}
+
 impl<C: Compute> Computer<'_, C> {
-    /// Computes prompts together. Calls `row` for each wanted token of each prompt, in order, with
+    /// Computes prompts together, of the head the outputs `of` or all. Calls `row` for each wanted token of each prompt, in order, with
     /// the prompt, the token's place and what the head says there. Gives back the chains of all
     /// prompts, and how many tokens were computed for each.
     #[allow(clippy::type_complexity)]
@@ -97,6 +108,7 @@ impl<C: Compute> Computer<'_, C> {
         &mut self,
         role: Role,
         long: bool,
+        of: Option<&[u32]>,
         wishes: &[Wish<'_>],
         jobs: &[Job],
         row: &mut dyn FnMut(usize, usize, &[f32]),
@@ -119,11 +131,11 @@ impl<C: Compute> Computer<'_, C> {
                     self.pause(jobs)?;
                 }
                 let logits = match step.rows.len() <= HEAD_ROWS {
-                    true => decoder.logits(&hidden)?,
+                    true => decoder.logits(&hidden, of)?,
                     false => {
                         let first = n * HEAD_ROWS;
                         let rows: Vec<usize> = (first..first + wanted.len()).collect();
-                        decoder.logits(&decoder.device().pick(&hidden, &rows)?)?
+                        decoder.logits(&decoder.device().pick(&hidden, &rows)?, of)?
                     }
                 };
                 let width = logits.len() / wanted.len();
@@ -140,21 +152,28 @@ impl<C: Compute> Computer<'_, C> {
         Ok((chains, plan.shares(wishes.len())))
     }
 
-    /// Labels, log-probabilities and rewards of prompts.
+    /// Labels (with `alone`, nothing of the head but these), log-probabilities and rewards of prompts.
     pub(super) fn read_off(
         &mut self,
         batch: &mut Batch,
         role: Role,
         long: bool,
+        alone: bool,
         places: &[Place],
     ) -> Ended<()> {
         let tasks: Vec<&Task> = places.iter().map(|place| batch.task(*place)).collect();
         let wishes: Vec<Wish<'_>> = tasks.iter().map(|task| Wish::of(task)).collect();
         let mut readings: Vec<Reading> = tasks.iter().map(|task| Reading::of(task)).collect();
+        let of = alone.then(|| {
+            let all = tasks.iter().flat_map(|task| asked(task)).flatten();
+            all.copied().collect::<BTreeSet<u32>>()
+        });
+        let of: Option<Vec<u32>> = of.map(|ids| ids.into_iter().collect());
+        let of = of.as_deref();
         let take = &mut |prompt: usize, at: usize, logits: &[f32]| {
-            readings[prompt].take(tasks[prompt], at, logits);
+            readings[prompt].take(tasks[prompt], at, of, logits);
         };
-        let (chains, computed) = self.prompts(role, long, &wishes, &batch.jobs, take)?;
+        let (chains, computed) = self.prompts(role, long, of, &wishes, &batch.jobs, take)?;
         let mut outcomes = Vec::with_capacity(places.len());
         for (at, reading) in readings.into_iter().enumerate() {
             let computed = computed[at];
@@ -164,6 +183,7 @@ impl<C: Compute> Computer<'_, C> {
                     self.labels(role, long, tasks[at], first, chain, &batch.jobs)
                         .map(|probabilities| Outcome::Labels {
                             probabilities,
+                            mass: !alone,
                             computed,
                         })
                 }
@@ -195,17 +215,15 @@ impl<C: Compute> Computer<'_, C> {
         chain: &[Known<C::Keys>],
         jobs: &[Job],
     ) -> Ended<Vec<f64>> {
-        let labels = match &task.ask {
-            Ask::Labels(labels) => labels.as_slice(),
-            _ => &[],
-        };
         match first {
             None => Err(Stopped::Failed("nothing to compute".into())),
             Some(Err(cause)) => Err(Stopped::Failed(cause)),
             Some(Ok(labels::Known::All(probabilities))) => Ok(probabilities),
-            Some(Ok(labels::Known::Next(next))) => labels::onward(labels, &next, &mut |tokens| {
-                self.after(role, long, chain, tokens, jobs)
-            }),
+            Some(Ok(labels::Known::Next(next))) => {
+                labels::onward(asked(task), &next, &mut |tokens| {
+                    self.after(role, long, chain, tokens, jobs)
+                })
+            }
         }
     }
 
@@ -229,7 +247,7 @@ impl<C: Compute> Computer<'_, C> {
             long,
         };
         let hidden = self.forward(role, &mut pass, jobs)?;
-        let logits = self.decoder(role)?.logits(&hidden)?;
+        let logits = self.decoder(role)?.logits(&hidden, None)?;
         labels::log_probabilities(&logits).map_err(Stopped::Failed)
     }
 }

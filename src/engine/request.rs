@@ -26,7 +26,12 @@ pub enum Lane {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Ask {
     /// The probability of each label, given as its token ids.
-    Labels(Vec<Vec<u32>>),
+    Labels {
+        labels: Vec<Vec<u32>>,
+        /// Among the whole vocabulary. Without it, where every label is one token, among the labels:
+        /// the head is then computed for them alone.
+        mass: bool,
+    },
     /// The log-probabilities of the prompt's own tokens from this one (at least 1) on, each given
     /// what is before it.
     LogProbs { from: usize },
@@ -59,9 +64,11 @@ pub struct Job {
 /// The result of one task.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
-    /// Probability of each label over the whole vocabulary, in the order asked.
+    /// Probability of each label, in the order asked.
     Labels {
         probabilities: Vec<f64>,
+        /// Whether among the whole vocabulary; else they sum to one.
+        mass: bool,
         /// Tokens that had to be computed; the others were in the prefix cache.
         computed: usize,
     },

@@ -58,6 +58,8 @@ pub struct Setup {
     pub weight: Option<f64>,
     /// Put before each label; `None`: as the templates say.
     pub label_prefix: Option<String>,
+    /// Compute of the head the labels alone, where they are single tokens; their mass is then unknown.
+    pub labels_only: bool,
 }
 
 type LabelTokens = Arc<Vec<Vec<u32>>>;
@@ -70,6 +72,7 @@ pub struct Judge {
     truncate: Truncate,
     long: Long,
     weight: f64,
+    labels_only: bool,
     /// Longest chunk the embedder takes, where its own folder says so.
     embed_tokens: Option<usize>,
     /// Whether somebody chose the templates; the standard ones are not made for reward models.
@@ -174,6 +177,7 @@ impl Judge {
             truncate: setup.truncate,
             long: setup.long,
             weight: setup.weight.unwrap_or(0.5),
+            labels_only: setup.labels_only,
             embed_tokens,
             own_templates,
             reader,
@@ -343,7 +347,15 @@ impl Judge {
             true => Part::WithReference,
             false => Part::Free,
         };
-        self.add(plan, prompt, Ask::Labels(labels), part);
+        self.add(
+            plan,
+            prompt,
+            Ask::Labels {
+                labels,
+                mass: !self.labels_only,
+            },
+            part,
+        );
         Ok(())
     }
 
@@ -418,6 +430,7 @@ impl Judge {
                     Part::WithReference | Part::Free,
                     Outcome::Labels {
                         probabilities,
+                        mass: is_known,
                         computed,
                     },
                 ) => {
@@ -427,7 +440,8 @@ impl Judge {
                         return Err(JudgeError::Prompt(cause));
                     }
                     scored.computed_tokens += computed;
-                    let distribution = self.templates.scale.distribution(probabilities);
+                    let mut distribution = self.templates.scale.distribution(probabilities);
+                    distribution.mass = distribution.mass.filter(|_| *is_known);
                     match part {
                         Part::Free => scored.card.self_eval_free = Some(distribution),
                         _ => scored.card.self_eval_ref = Some(distribution),

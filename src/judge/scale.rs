@@ -57,7 +57,8 @@ impl Scale {
     }
 
     /// The distribution over the labels from their probabilities over the whole vocabulary:
-    /// renormalised, with the mass they hold (Ye & Ng 2024: `Σ d·p_d / Σ p_d`).
+    /// renormalised, with the mass they hold (Ye & Ng 2024: `Σ d·p_d / Σ p_d`). Whoever has computed the
+    /// labels alone knows no mass.
     pub fn distribution(&self, probabilities: &[f64]) -> LabelDistribution {
         let mass: f64 = probabilities.iter().sum();
         let share = |p: &f64| match mass > 0.0 {
@@ -68,7 +69,7 @@ impl Scale {
             labels: self.labels.clone(),
             values: self.values.clone(),
             probs: probabilities.iter().map(share).collect(),
-            mass,
+            mass: Some(mass),
         }
     }
 }
@@ -84,7 +85,7 @@ mod tests {
         (p[4], p[8]) = (0.1, 0.3);
         let d = scale.distribution(&p);
         assert!((d.mean() - 7.0).abs() < 1e-12);
-        assert!((d.mass - 0.4).abs() < 1e-12);
+        assert!((d.mass.unwrap() - 0.4).abs() < 1e-12);
         assert!((d.std() - 3.0f64.sqrt()).abs() < 1e-12);
         assert!((d.entropy() - (-(0.25f64.ln() * 0.25 + 0.75f64.ln() * 0.75))).abs() < 1e-12);
         assert_eq!(scale.ends(), (0.0, 9.0));

@@ -129,27 +129,6 @@ impl Linear {
         })
     }
 
-    /// Packs weights quantised in blocks of 32 along the inputs (GGUF's Q8_0), each block with its
-    /// scale, as `Int8`: requantised in groups of 128.
-    pub fn pack_q8_0(quants: &[i8], scales: &[f32], outputs: usize, inputs: usize) -> Linear {
-        const BLOCK: usize = 32;
-        let blocks = inputs.div_ceil(BLOCK);
-        assert_eq!(quants.len(), outputs * inputs, "size of the weights");
-        assert_eq!(scales.len(), outputs * blocks, "number of the scales");
-        Self::pack_rows(outputs, inputs, Format::Int8, |first, rows| {
-            for (i, row) in rows.chunks_exact_mut(inputs).enumerate() {
-                let quants = &quants[(first + i) * inputs..][..inputs];
-                let scales = &scales[(first + i) * blocks..];
-                let blocks = row.chunks_mut(BLOCK).zip(quants.chunks(BLOCK));
-                for ((x, quants), scale) in blocks.zip(scales) {
-                    for (x, q) in x.iter_mut().zip(quants) {
-                        *x = f32::from(*q) * scale;
-                    }
-                }
-            }
-        })
-    }
-
     /// Packs the weights that `fill(first, rows)` writes: those of the outputs from `first` on.
     fn pack_rows(
         outputs: usize,

@@ -83,7 +83,7 @@ pub struct Named {
 struct Distribution<'a> {
     labels: &'a [String],
     probs: &'a [f64],
-    mass: f64,
+    mass: Option<f64>,
     std: f64,
     entropy: f64,
 }

@@ -20,7 +20,7 @@ pub enum Message {
     /// The data is there, or cannot be read.
     Data(Box<Result<Loaded, DataFailure>>),
     /// The judge says something.
-    Judge(Event),
+    Judge(Box<Event>),
     /// The judge will say nothing more.
     JudgeGone,
 }

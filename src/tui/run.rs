@@ -175,7 +175,7 @@ async fn serve(
                 Some(Incoming::Closed) | None => return Ok(None),
             },
             event = next_event(&mut events) => match event {
-                Some(event) => messages.push(Message::Judge(event)),
+                Some(event) => messages.push(Message::Judge(Box::new(event))),
                 None => {
                     events = None;
                     messages.push(Message::JudgeGone);
@@ -197,7 +197,7 @@ async fn serve(
         }
         if let Some(events) = &mut events {
             while let Ok(event) = events.try_recv() {
-                messages.push(Message::Judge(event));
+                messages.push(Message::Judge(Box::new(event)));
             }
         }
         for message in messages {

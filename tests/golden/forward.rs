@@ -68,7 +68,7 @@ pub fn hidden<C: Compute>(
 pub fn logits<C: Compute>(decoder: &Decoder<C>, hidden: &[f32]) -> Vec<f32> {
     let (device, dim) = (decoder.device(), decoder.config().dim);
     let rows = device.rows(hidden.to_vec(), dim).unwrap();
-    decoder.logits(&rows).unwrap()
+    decoder.logits(&rows, None).unwrap()
 }
 
 /// Log-probabilities after the last of some hidden states.

@@ -60,7 +60,10 @@ fn prompts_that_share_a_beginning_have_the_log_probabilities_they_have_alone() {
     let (engine, ids, _) = golden_engine("qwen2", folder.path());
     let mut other = ids[..900].to_vec();
     other.extend(&ids[..300]);
-    let label = || Ask::Labels(vec![vec![ids[600]]]);
+    let label = || Ask::Labels {
+        labels: vec![vec![ids[600]]],
+        mass: true,
+    };
     let outcomes = compute(
         &engine,
         vec![
@@ -115,7 +118,10 @@ fn rewards_equal_transformers() {
             end: Vec::new(),
         };
         for ask in [
-            Ask::Labels(vec![vec![4]]),
+            Ask::Labels {
+                labels: vec![vec![4]],
+                mass: true,
+            },
             Ask::LogProbs { from: 1 },
             generate,
         ] {

@@ -32,12 +32,15 @@ fn engine(format: Format, threads: usize, cache_bytes: usize) -> Engine {
     engine
 }
 
-fn ask(engine: &Engine, prompts: &[Vec<u32>]) -> Vec<Vec<f64>> {
+fn ask(engine: &Engine, prompts: &[Vec<u32>], mass: bool) -> Vec<Vec<f64>> {
     let (reply, answers) = channel();
     let task = |ids: &Vec<u32>| Task {
         role: Role::Judge,
         ids: ids.clone(),
-        ask: Ask::Labels((20..30).map(|id| vec![id]).collect()),
+        ask: Ask::Labels {
+            labels: (20..30).map(|id| vec![id]).collect(),
+            mass,
+        },
     };
     engine.submit(Job {
         id: 1,
@@ -79,11 +82,18 @@ fn a_batch_is_its_prompts_one_by_one() {
         let test = |prompts: Vec<Vec<u32>>| {
             let want: Vec<Vec<f64>> = prompts
                 .iter()
-                .flat_map(|p| ask(&alone, std::slice::from_ref(p)))
+                .flat_map(|p| ask(&alone, std::slice::from_ref(p), true))
                 .collect();
-            prop_assert_eq!(&ask(&together, &prompts), &want);
+            prop_assert_eq!(&ask(&together, &prompts, true), &want);
             // And again, with all but the last tokens known.
-            prop_assert_eq!(&ask(&together, &prompts), &want);
+            prop_assert_eq!(&ask(&together, &prompts, true), &want);
+            // Of the labels alone, the same logits among themselves.
+            for (shares, whole) in ask(&together, &prompts, false).iter().zip(&want) {
+                let mass: f64 = whole.iter().sum();
+                for (share, p) in shares.iter().zip(whole) {
+                    prop_assert!((share - p / mass).abs() < 1e-12, "{share} {p} {mass}");
+                }
+            }
             Ok(())
         };
         runner.run(&prompts(), test).unwrap();

@@ -191,32 +191,6 @@ fn empty_operands_are_fine_and_zeros_stay_zero() {
 }
 
 #[test]
-fn blocks_of_32_are_requantised_closely() {
-    let (outputs, inputs) = (35, 300);
-    let quants: Vec<i8> = (0..outputs * inputs)
-        .map(|i| (i * 37 % 255) as i8)
-        .collect();
-    let scales: Vec<f32> = numbers(3, outputs * 10)
-        .iter()
-        .map(|x| 1.0 + 0.3 * x)
-        .collect();
-    let w = Linear::pack_q8_0(&quants, &scales, outputs, inputs);
-    assert_eq!(
-        (w.format(), w.outputs(), w.inputs()),
-        (Format::Int8, 35, 300)
-    );
-    assert!(w.bytes() <= outputs.next_multiple_of(32) * (inputs + 8 * 3));
-    let mut row = vec![0.0; inputs];
-    for output in 0..outputs {
-        w.row(output, &mut row);
-        for (i, got) in row.iter().enumerate() {
-            let want = f32::from(quants[output * inputs + i]) * scales[output * 10 + i / 32];
-            assert!((got - want).abs() <= 0.66, "{got} {want}");
-        }
-    }
-}
-
-#[test]
 #[should_panic(expected = "formats of the two operands")]
 fn operands_of_two_formats_are_refused() {
     let mut x = Activations::new();

@@ -79,6 +79,9 @@ pub trait Compute: Send + Sync + Sized {
     /// `x · weightᵀ + bias`.
     fn product(&self, x: &Self::Rows, weight: &Self::Matrix) -> Result<Self::Rows>;
 
+    /// The outputs `of` of the same product, `[rows, of]`, with its bits.
+    fn product_of(&self, x: &Self::Rows, weight: &Self::Matrix, of: &[u32]) -> Result<Self::Rows>;
+
     /// `activation(gate) · up` of rows that hold gate and up side by side.
     fn gate(&self, both: Self::Rows, activation: Activation) -> Result<Self::Rows>;
 

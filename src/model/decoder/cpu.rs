@@ -11,7 +11,7 @@ use super::compute::{AttentionAt, Compute};
 use super::pass::{Keys, Link, Pass};
 use crate::kernel::Pool;
 use crate::kernel::attend::{Scratch, Stretch, attend};
-use crate::kernel::linear::{Activations, Format, Linear, linear};
+use crate::kernel::linear::{Activations, Format, Linear, linear, linear_picked};
 use crate::kernel::vector;
 use crate::model::Result;
 use crate::model::architecture::{Activation, DecoderConfig, Rope};
@@ -669,6 +669,22 @@ impl Compute for Cpu {
                     vector::add_scaled(row, bias, 1.0);
                 }
             });
+        }
+        Ok(y)
+    }
+
+    fn product_of(&self, x: &Rows, weight: &Matrix, of: &[u32]) -> Result<Rows> {
+        let rows = x.count();
+        let mut y = self.blank(rows, of.len());
+        let activations = &mut *lock(&self.activations);
+        activations.set_on(&self.pool, &x.values, rows, x.width, self.format);
+        linear_picked(activations, &weight.weights, of, &mut y.values);
+        if let Some(bias) = &weight.bias {
+            for row in y.values.chunks_mut(of.len().max(1)) {
+                for (y, id) in row.iter_mut().zip(of) {
+                    *y += bias[*id as usize];
+                }
+            }
         }
         Ok(y)
     }

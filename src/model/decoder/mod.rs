@@ -169,14 +169,26 @@ impl<C: Compute> Decoder<C> {
         Ok(device.norm(&x, &self.norm, eps)?)
     }
 
-    /// Logits of the head for hidden states, `[rows, vocab]` (or `[rows, labels]` of a reward head).
+    /// Logits of the head for hidden states, `[rows, vocab]` (or `[rows, labels]` of a reward head);
+    /// of the outputs `of` alone, `[rows, of]`.
     ///
     /// # Errors
-    /// What the device says.
-    pub fn logits(&self, hidden: &C::Rows) -> Result<Vec<f32>> {
-        let mut logits = self
-            .device
-            .read(&self.device.product(hidden, &self.head)?)?;
+    /// Outputs that the head does not have; what the device says.
+    pub fn logits(&self, hidden: &C::Rows, of: Option<&[u32]>) -> Result<Vec<f32>> {
+        let outputs = match self.config.head {
+            Head::Language { .. } => self.config.vocab,
+            Head::Reward { labels } => labels,
+        };
+        let product = match of {
+            None => self.device.product(hidden, &self.head),
+            Some(ids) => match ids.iter().find(|id| **id as usize >= outputs) {
+                Some(id) => Err(ModelError::Text(format!(
+                    "token id {id} is outside the head's {outputs} outputs"
+                ))),
+                None => self.device.product_of(hidden, &self.head, ids),
+            },
+        };
+        let mut logits = self.device.read(&product?)?;
         if let Some(cap) = self.config.final_cap {
             let cap = cap as f32;
             logits.iter_mut().for_each(|l| *l = cap * (*l / cap).tanh());

@@ -19,7 +19,7 @@ mod tests;
 
 use std::path::Path;
 
-pub use tensors::{GgufTensors, Q8};
+pub use tensors::GgufTensors;
 pub use write::{Kind, Written, write};
 
 use super::architecture::DecoderConfig;

@@ -3,11 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use half::f16;
 use sha2::{Digest, Sha256};
 
 use super::super::file_bytes::{FileBytes, hexadecimal};
-use super::super::formats::Format;
 use super::super::tensors::Tensors;
 use super::super::{ModelError, Result};
 use super::header::Entry;
@@ -20,20 +18,6 @@ pub struct GgufTensors {
     tensors: BTreeMap<String, (Entry, Change)>,
     /// Other files that shape the output (a tokenizer beside the weights), hashed first.
     extra: Vec<PathBuf>,
-}
-
-/// A tensor of 8-bit blocks as it lies in the file.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Q8 {
-    /// Row-major.
-    pub quants: Vec<i8>,
-    /// One for each [`Q8::BLOCK`] quants in a row.
-    pub scales: Vec<f32>,
-}
-
-impl Q8 {
-    /// Quants that share a scale.
-    pub const BLOCK: usize = 32;
 }
 
 impl GgufTensors {
@@ -84,34 +68,6 @@ impl GgufTensors {
         self.tensors.get(name).ok_or_else(|| {
             ModelError::file(self.file.path(), format!("there is no tensor `{name}`"))
         })
-    }
-
-    /// The blocks of a tensor stored as Q8_0, `None` where it is stored otherwise.
-    ///
-    /// # Errors
-    /// A tensor that is missing or cannot be read.
-    pub fn q8(&self, name: &str) -> Result<Option<Q8>> {
-        let (entry, change) = self.find(name)?;
-        if entry.kind.format != Some(Format::Q8_0) || *change == Change::PlusOne {
-            return Ok(None);
-        }
-        let bytes = self.file.read(entry.offset, entry.bytes, name)?;
-        let (_, size) = Format::Q8_0.block();
-        let mut blocks = Q8 {
-            quants: Vec::with_capacity(entry.values),
-            scales: Vec::with_capacity(entry.values / Q8::BLOCK),
-        };
-        for block in bytes.chunks_exact(size) {
-            let scale = f16::from_le_bytes([block[0], block[1]]);
-            blocks.scales.push(scale.to_f32());
-            blocks.quants.extend(block[2..].iter().map(|q| *q as i8));
-        }
-        if let Change::Interleaved { heads } = *change {
-            // Blocks lie within rows, so rows move with their scales.
-            blocks.quants = apart(&blocks.quants, entry.shape[0], heads);
-            blocks.scales = apart(&blocks.scales, entry.shape[0], heads);
-        }
-        Ok(Some(blocks))
     }
 }
 

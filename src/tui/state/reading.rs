@@ -128,7 +128,7 @@ mod tests {
             labels: ["1", "2", "3", "4", "5"].map(String::from).to_vec(),
             values: vec![1.0, 2.0, 3.0, 4.0, 5.0],
             probs: vec![0.0, 0.0, 1.0, 0.0, 0.0],
-            mass: 1.0,
+            mass: Some(1.0),
         };
         assert!((scaled(&five) - 0.5).abs() < 1e-12);
     }

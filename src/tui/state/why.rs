@@ -16,10 +16,12 @@ const WIDE: f64 = 0.27;
 pub fn why(card: &ScoreCard, mode: ShownMode, threshold: f64) -> Option<String> {
     let decision = Decision::of(card, mode)?;
     let shown = distribution(card, mode)?;
-    if shown.mass < LOW_MASS {
+    if let Some(mass) = shown.mass
+        && mass < LOW_MASS
+    {
         return Some(format!(
             "Only {:.0}% of the judge's probability is on a label: it is hardly answering, so take the score with care.",
-            shown.mass * 100.0
+            mass * 100.0
         ));
     }
     if let (Some(with), Some(free)) = (&card.self_eval_ref, &card.self_eval_free) {
@@ -142,7 +144,7 @@ mod tests {
     fn a_judge_that_does_not_answer_is_told_of_first() {
         let mut silent = card(8.0, 2.0, Some((0.9, 0.9)));
         if let Some(distribution) = &mut silent.self_eval_ref {
-            distribution.mass = 0.12;
+            distribution.mass = Some(0.12);
         }
         assert!(say(&silent, 0.5).starts_with("Only 12%"));
     }

@@ -25,7 +25,7 @@ pub fn peak(at: f64) -> LabelDistribution {
         labels: (0..10).map(|label| label.to_string()).collect(),
         values: (0..10).map(f64::from).collect(),
         probs: weights.iter().map(|weight| weight / sum).collect(),
-        mass: 0.98,
+        mass: Some(0.98),
     }
 }
 
@@ -217,7 +217,7 @@ impl Bench {
 
     /// The judge says something.
     pub fn tell(&mut self, event: Event) -> &mut Self {
-        self.send(Message::Judge(event))
+        self.send(Message::Judge(Box::new(event)))
     }
 
     /// Takes the effects so far.

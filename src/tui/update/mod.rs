@@ -34,7 +34,7 @@ pub fn update(state: &mut State, message: Message) -> Vec<Effect> {
             data(state, *result);
             Vec::new()
         }
-        Message::Judge(event) => judge::event(state, event),
+        Message::Judge(event) => judge::event(state, *event),
         Message::JudgeGone => {
             judge::gone(state);
             Vec::new()

@@ -400,6 +400,15 @@ impl Compute for Accelerator {
         })
     }
 
+    fn product_of(&self, x: &Rows, weight: &Matrix, of: &[u32]) -> Result<Rows> {
+        let picked = |x: &Tensor| x.index_select(&Tensor::new(of, x.device())?, 0);
+        let part = Matrix {
+            weights: picked(&weight.weights)?,
+            bias: weight.bias.as_ref().map(picked).transpose()?,
+        };
+        self.product(x, &part)
+    }
+
     fn gate(&self, both: Rows, activation: Activation) -> Result<Rows> {
         let width = both.width / 2;
         both.map(width, |both| {

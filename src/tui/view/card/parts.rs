@@ -179,9 +179,14 @@ pub fn signals(
     let sign = paint.glyphs.plus_minus;
     let spread = |d: &LabelDistribution| format!("{:.1} {sign} {:.1}", d.mean(), d.std());
     table("self-eval", &spread, true);
-    let least = modes.iter().map(|(_, d, _)| d.mass).fold(1.0, f64::min);
-    if whole || least < WORTH_TELLING {
-        table("on labels", &|d| format!("{:.0}%", d.mass * 100.0), false);
+    let known = || modes.iter().filter_map(|(_, d, _)| d.mass);
+    let least = known().fold(1.0, f64::min);
+    if (whole && known().next().is_some()) || least < WORTH_TELLING {
+        let share = |d: &LabelDistribution| match d.mass {
+            Some(mass) => format!("{:.0}%", mass * 100.0),
+            None => String::new(),
+        };
+        table("on labels", &share, false);
     }
     let style = paint.style("signal.cosine");
     lines.push(measure(
