@@ -312,22 +312,25 @@ impl Worker {
                 &mut grad_stream,
                 &mut grad_hidden,
             );
-            if layer + 1 == self.shape.layers {
-                let kept = &self.kept[layer];
-                for (loss, weight) in [
-                    (loss::relevance as loss::Probe, auxiliary.relevance),
+            let probes: &[(loss::Probe, f32)] = match self.shape.layers - layer {
+                1 => &[
+                    (loss::relevance, auxiliary.relevance),
                     (loss::surface, auxiliary.surface),
-                ] {
-                    loss(
-                        pack,
-                        &kept.input,
-                        &kept.input_inverse,
-                        dim,
-                        weight,
-                        &mut grad_stream,
-                        &mut sums,
-                    );
-                }
+                ],
+                2 => &[(loss::found, auxiliary.found)],
+                _ => &[],
+            };
+            let kept = &self.kept[layer];
+            for (loss, weight) in probes {
+                loss(
+                    pack,
+                    &kept.input,
+                    &kept.input_inverse,
+                    dim,
+                    *weight,
+                    &mut grad_stream,
+                    &mut sums,
+                );
             }
         }
         let grad_embedding = &mut grads[embedding_at];
@@ -496,6 +499,8 @@ mod tests {
         });
         pack.twins = vec![(a, b), (root, c)];
         pack.relevant = vec![(5..8, true), (8..10, false)];
+        pack.in_reference = vec![(6, true), (8, false)];
+        pack.in_task = vec![(7, true)];
         pack.surfaces = vec![(pack.last_row(leaf), vec![0.5, -1.0, 2.0])];
         pack
     }
@@ -503,6 +508,7 @@ mod tests {
     const AUXILIARY: Auxiliary = Auxiliary {
         contrast: 0.05,
         relevance: 0.2,
+        found: 0.15,
         surface: 0.1,
     };
 
@@ -515,6 +521,8 @@ mod tests {
             one.asks = vec![ask.clone()];
             one.twins.clear();
             one.relevant.clear();
+            one.in_reference.clear();
+            one.in_task.clear();
             one.surfaces.clear();
             let sums = worker.step(weights, &mut unused, &one, Auxiliary::default());
             total += (sums.language + sums.judgment) * f64::from(ask.weight);
@@ -522,7 +530,7 @@ mod tests {
         let mut twins = pack.clone();
         twins.asks.clear();
         let sums = worker.step(weights, &mut unused, &twins, AUXILIARY);
-        total + sums.contrast * 0.05 + sums.relevance * 0.2 + sums.surface * 0.1
+        total + sums.contrast * 0.05 + sums.relevance * 0.2 + sums.found * 0.15 + sums.surface * 0.1
     }
 
     #[test]

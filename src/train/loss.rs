@@ -17,6 +17,7 @@ const TEMPERATURE: f32 = 0.05;
 pub struct Auxiliary {
     pub contrast: f32,
     pub relevance: f32,
+    pub found: f32,
     pub surface: f32,
 }
 
@@ -34,6 +35,8 @@ pub struct LossSums {
     pub contrast_count: f64,
     pub relevance: f64,
     pub relevance_count: f64,
+    pub found: f64,
+    pub found_count: f64,
     pub surface: f64,
     pub surface_count: f64,
 }
@@ -49,6 +52,8 @@ impl LossSums {
         self.contrast_count += other.contrast_count;
         self.relevance += other.relevance;
         self.relevance_count += other.relevance_count;
+        self.found += other.found;
+        self.found_count += other.found_count;
         self.surface += other.surface;
         self.surface_count += other.surface_count;
     }
@@ -199,28 +204,60 @@ pub fn relevance(
     grad_stream: &mut [f32],
     sums: &mut LossSums,
 ) {
+    let each = |(rows, is): &(Range<usize>, bool)| rows.clone().map(|row| (row, *is)).collect();
+    let rows: Vec<(usize, bool)> = pack.relevant.iter().flat_map::<Vec<_>, _>(each).collect();
+    sums.relevance += yes_or_no(0, &rows, stream, inverse, dim, weight, grad_stream);
+    sums.relevance_count += rows.len() as f64;
+}
+
+/// Whether each rarer token of a response is found in the reference, and in the instruction: the same
+/// along two more directions, of the stream that the last block but one sees. An answer's agreement with
+/// its reference is counted out of this; a rating alone takes long to teach where to look.
+pub fn found(
+    pack: &Pack,
+    stream: &[f32],
+    inverse: &[f32],
+    dim: usize,
+    weight: f32,
+    grad_stream: &mut [f32],
+    sums: &mut LossSums,
+) {
+    for (which, rows) in [(1001, &pack.in_reference), (1002, &pack.in_task)] {
+        sums.found += yes_or_no(which, rows, stream, inverse, dim, weight, grad_stream);
+        sums.found_count += rows.len() as f64;
+    }
+}
+
+/// The logistic loss of reading yes or no off some rows along a fixed direction.
+fn yes_or_no(
+    which: u32,
+    rows: &[(usize, bool)],
+    stream: &[f32],
+    inverse: &[f32],
+    dim: usize,
+    weight: f32,
+    grad_stream: &mut [f32],
+) -> f64 {
     let ones = vec![1.0; dim];
     let mut unused = vec![0.0; dim];
     // The length makes the probe's output about ±4.
-    let probe = direction(0, dim, 4.0);
+    let probe = direction(which, dim, 4.0);
     let mut grad = vec![0.0; dim];
-    for (rows, is_relevant) in &pack.relevant {
-        for row in rows.clone() {
-            let at = row * dim..(row + 1) * dim;
-            let z = vector::dot(&probe, &stream[at.clone()]) * inverse[row];
-            let p = 1.0 / (1.0 + (-z).exp());
-            let target = if *is_relevant { 1.0 } else { 0.0 };
-            let hit = if *is_relevant { p } else { 1.0 - p };
-            sums.relevance -= f64::from(hit.max(1e-30)).ln();
-            sums.relevance_count += 1.0;
-            for (g, a) in grad.iter_mut().zip(&probe) {
-                *g = weight * (p - target) * a;
-            }
-            let grad_x = &mut grad_stream[at.clone()];
-            let x = &stream[at];
-            vector::rms_norm_backward(grad_x, &mut unused, &grad, x, &ones, inverse[row]);
+    let mut loss = 0.0;
+    for (row, is) in rows {
+        let at = row * dim..(row + 1) * dim;
+        let z = vector::dot(&probe, &stream[at.clone()]) * inverse[*row];
+        let p = 1.0 / (1.0 + (-z).exp());
+        let (target, hit) = if *is { (1.0, p) } else { (0.0, 1.0 - p) };
+        loss -= f64::from(hit.max(1e-30)).ln();
+        for (g, a) in grad.iter_mut().zip(&probe) {
+            *g = weight * (p - target) * a;
         }
+        let grad_x = &mut grad_stream[at.clone()];
+        let x = &stream[at];
+        vector::rms_norm_backward(grad_x, &mut unused, &grad, x, &ones, inverse[*row]);
     }
+    loss
 }
 
 /// A fixed direction of the given length: signs from the bits of a scrambled counter.

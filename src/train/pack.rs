@@ -74,6 +74,11 @@ pub struct Pack {
     /// Rows of responses, and whether they are about the task they stand under: what the probe of
     /// [`loss::relevance`](super::loss::relevance) is to find there.
     pub relevant: Vec<(Range<usize>, bool)>,
+    /// Rows of responses, and whether their token stands in the reference: what
+    /// [`loss::found`](super::loss::found) is to find there.
+    pub in_reference: Vec<(usize, bool)>,
+    /// The same of the instruction.
+    pub in_task: Vec<(usize, bool)>,
     /// Rated rows and the standardised surface features of the response rated there
     /// ([`loss::surface`](super::loss::surface)).
     pub surfaces: Vec<(usize, Vec<f32>)>,

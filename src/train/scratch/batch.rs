@@ -276,6 +276,7 @@ impl<'a> Batches<'a> {
                 Some(4) => self.peer_tree(&mut pack, rng)?,
                 _ => self.pair_tree(&mut pack, rng)?,
             }
+            self.find(&mut pack, segment);
             let veiled = self.config.training.veiled_share.clamp(0.0, 1.0);
             if !language_only && rng.random_bool(veiled) {
                 let becomes = self.veil.draw(rng);
@@ -290,6 +291,8 @@ impl<'a> Batches<'a> {
         if language_only {
             pack.asks.clear();
             pack.relevant.clear();
+            pack.in_reference.clear();
+            pack.in_task.clear();
             pack.surfaces.clear();
         }
         self.language(&mut pack, language_only, rng);

@@ -32,6 +32,10 @@ fn two() -> usize {
     2
 }
 
+fn ten_thousand() -> f32 {
+    10_000.0
+}
+
 fn one() -> f32 {
     1.0
 }
@@ -46,6 +50,9 @@ pub struct Model {
     pub heads: usize,
     pub ffn: usize,
     pub context: usize,
+    /// RoPE's base: the higher, the more of a head's dimensions compare tokens wherever they stand.
+    #[serde(default = "ten_thousand")]
+    pub rope_theta: f32,
 }
 
 /// How long and how fast.
@@ -81,6 +88,9 @@ pub struct Training {
     /// Weight of telling one token whether it belongs to the task.
     #[serde(default)]
     pub relevance_weight: f32,
+    /// Weight of telling whether one token stands in the reference or the instruction.
+    #[serde(default)]
+    pub found_weight: f32,
     /// Weight of telling one surface feature of a response.
     #[serde(default)]
     pub surface_weight: f32,

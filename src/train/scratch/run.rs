@@ -49,7 +49,7 @@ pub fn run(config_path: &Path) -> Result<()> {
         heads: config.model.heads,
         ffn: config.model.ffn,
         context: config.model.context,
-        rope_theta: 10_000.0,
+        rope_theta: config.model.rope_theta,
         norm_eps: 1e-5,
     };
     if let Some(problem) = shape.problem() {
@@ -196,6 +196,7 @@ impl Loop<'_> {
                     "language": round(sums.language / sums.language_count.max(1.0)),
                     "judgment": round(sums.judgment / sums.judgment_count.max(1.0)),
                     "relevance": round(sums.relevance / sums.relevance_count.max(1.0)),
+                    "found": round(sums.found / sums.found_count.max(1.0)),
                     "surface": round(sums.surface / sums.surface_count.max(1.0)),
                     "contrast": round(sums.contrast / sums.contrast_count.max(1.0)),
                 }))?;
@@ -251,6 +252,7 @@ impl Loop<'_> {
                                 Auxiliary {
                                     contrast: training.contrast_weight,
                                     relevance: training.relevance_weight,
+                                    found: training.found_weight,
                                     surface: training.surface_weight,
                                 },
                             ));

@@ -1,5 +1,7 @@
 //! What teaches no rating: texts about one subject, and the next token.
 
+use std::collections::HashSet;
+
 use rand::RngExt;
 use rand::rngs::SmallRng;
 use rand::seq::IndexedRandom;
@@ -7,6 +9,9 @@ use rand::seq::IndexedRandom;
 use super::Batches;
 use crate::train::pack::{Ask, AskKind, Pack};
 use crate::train::scratch::tokens;
+
+/// Ids below are markers, bytes, digits and the commonest pieces: they stand everywhere.
+const COMMON: u32 = 500;
 
 impl Batches<'_> {
     /// Texts about the same instruction, of one category half of the time so that the subject
@@ -55,6 +60,31 @@ impl Batches<'_> {
             };
             let twin = (side(left), side(right));
             pack.twins.push(twin);
+        }
+    }
+
+    /// Marks the rarer tokens of the responses in a tree, whose root is `segment`: which of them stand in
+    /// the reference, and which in the instruction.
+    pub(super) fn find(&self, pack: &mut Pack, segment: usize) {
+        let Some(root) = pack.segments.get(segment) else {
+            return;
+        };
+        let prompt = &pack.ids[root.rows.clone()];
+        let (task, reference) = match prompt.iter().position(|id| *id == tokens::REFERENCE) {
+            Some(at) => (&prompt[..at], Some(&prompt[at..])),
+            None => (prompt, None),
+        };
+        let set = |ids: &[u32]| ids.iter().copied().collect::<HashSet<u32>>();
+        let (task, reference) = (set(task), reference.map(set));
+        for row in root.rows.end..pack.len() {
+            let id = pack.ids[row];
+            if id < COMMON {
+                continue;
+            }
+            pack.in_task.push((row, task.contains(&id)));
+            if let Some(reference) = &reference {
+                pack.in_reference.push((row, reference.contains(&id)));
+            }
         }
     }
 
