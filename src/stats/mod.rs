@@ -1,10 +1,14 @@
 //! Statistics over plain numbers: no model, no terminal.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod agreement;
 pub mod auc;
 pub mod bootstrap;
+pub mod calibration;
 pub mod correlation;
+pub mod coverage;
 pub mod judge_figures;
+pub mod kendall;
 pub mod ridge;
 pub mod surface;
 pub mod within;
@@ -13,4 +17,5 @@ pub use auc::auroc;
 pub use bootstrap::{Interval, Resample, Resampler};
 pub use correlation::{pearson, ranks, spearman};
 pub use judge_figures::{Comparison, Figures, JudgedRows, compare, figures};
+pub use kendall::kendall;
 pub use within::{Within, group_ids, within};

@@ -7,6 +7,7 @@ mod chat_fuzz;
 pub mod forward;
 mod quantize;
 mod signals;
+mod stats;
 pub mod tokenizer;
 mod trees;
 pub mod weights;

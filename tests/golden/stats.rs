@@ -1,0 +1,69 @@
+//! Statistics against scipy, scikit-learn, krippendorff and irrCAC.
+
+use juror::stats::agreement::{
+    categories, gwet_ac1, krippendorff_interval, nearest, quadratic_kappa, to_scale,
+};
+use juror::stats::calibration::{Affine, Isotonic, brier, expected_error, log_loss, reliability};
+use juror::stats::coverage::{curve, losses};
+use juror::stats::{auroc, kendall, pearson, spearman};
+use serde_json::Value;
+
+use super::here;
+
+fn column(case: &Value, name: &str) -> Vec<f64> {
+    let values = case[name].as_array().unwrap().iter();
+    values.map(|x| x.as_f64().unwrap()).collect()
+}
+
+#[test]
+fn statistics_equal_the_libraries() {
+    let text = std::fs::read_to_string(here("stats.json")).unwrap();
+    let cases: Vec<Value> = serde_json::from_str(&text).unwrap();
+    assert_eq!(cases.len(), 5);
+    for case in &cases {
+        let (score, label) = (column(case, "score"), column(case, "label"));
+        let good: Vec<bool> = label.iter().map(|l| *l >= 3.0).collect();
+        let target: Vec<f64> = good.iter().map(|g| f64::from(u8::from(*g))).collect();
+        let equal = |name: &str, found: Option<f64>| {
+            let (found, want) = (found.unwrap(), case[name].as_f64().unwrap());
+            assert!((found - want).abs() < 1e-9, "{name}: {found} {want}");
+        };
+        equal("pearson", pearson(&score, &label));
+        equal("spearman", spearman(&score, &label));
+        equal("kendall", kendall(&score, &label));
+        equal("auroc", auroc(&score, &good));
+        let found = curve(&score, &losses(&label).unwrap()).unwrap();
+        equal("aurc", Some(found.aurc));
+        equal("best_aurc", Some(found.aurc - found.excess_aurc));
+        let isotonic = Isotonic::fit(&score, &target).unwrap();
+        let at = column(case, "isotonic_at").into_iter();
+        for (x, want) in at.zip(column(case, "isotonic")) {
+            assert!((isotonic.at(x) - want).abs() < 1e-9, "isotonic at {x}");
+        }
+        let affine = Affine::fit(&score, &target).unwrap();
+        equal("intercept", Some(affine.intercept));
+        equal("slope", Some(affine.slope));
+        let p: Vec<f64> = score.iter().map(|s| affine.at(*s)).collect();
+        equal("brier", brier(&p, &good));
+        equal("log_loss", log_loss(&p, &good));
+        if case.get("ece").is_some() {
+            equal("ece", expected_error(&reliability(&p, &good, 15).unwrap()));
+        }
+        let scale = categories(&label);
+        let ends = (scale[0], scale[scale.len() - 1]);
+        let mapped = to_scale(&score, (0.0, 9.0), ends).unwrap();
+        let (judge, rater) = (nearest(&mapped, &scale), nearest(&label, &scale));
+        let want: Vec<usize> = column(case, "nearest")
+            .iter()
+            .map(|x| *x as usize)
+            .collect();
+        assert_eq!(judge, want);
+        equal("kappa", quadratic_kappa(&judge, &rater, scale.len()));
+        equal("ac1", gwet_ac1(&judge, &rater, scale.len()));
+        let units: Vec<[f64; 2]> = mapped.iter().zip(&label).map(|(a, b)| [*a, *b]).collect();
+        equal(
+            "krippendorff",
+            krippendorff_interval(units.iter().map(|u| &u[..])),
+        );
+    }
+}
