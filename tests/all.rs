@@ -3,6 +3,7 @@
 
 #[path = "data/mod.rs"]
 mod data;
+mod eval;
 mod golden;
 mod hub;
 mod model_commands;

@@ -1,10 +1,12 @@
 //! The command line: arguments, one file a command, output as lines of JSON or a sentence.
 
 mod doctor;
+mod eval;
 mod explore;
 mod judge;
 mod model;
 mod score;
+mod table;
 mod train;
 
 use std::ffi::OsString;
@@ -33,6 +35,8 @@ enum Command {
     Explore(explore::Arguments),
     /// Score every response of a data set
     Score(score::Arguments),
+    /// Compare scores with labels
+    Eval(eval::Arguments),
     /// Train a model
     #[command(subcommand)]
     Train(train::Command),
@@ -69,7 +73,7 @@ impl DataArguments {
     }
 }
 
-/// Runs the command line; the exit code says how it went (0 done, 2 an error).
+/// Runs the command line; the exit code says how it went (0 done, 1 a gate not met, 2 an error).
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
@@ -83,6 +87,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         None => explore::run(&arguments.explore),
         Some(Command::Explore(explore)) => explore::run(&explore),
         Some(Command::Score(score)) => score::run(&score),
+        Some(Command::Eval(eval)) => match eval::run(&eval) {
+            Ok(true) => Ok(()),
+            // A gate that was asked for is not met.
+            Ok(false) => return ExitCode::from(1),
+            Err(error) => Err(error),
+        },
         Some(Command::Train(command)) => train::run(&command),
         Some(Command::Model(command)) => model::run(&command),
         Some(Command::Doctor(doctor)) => doctor::run(&doctor),

@@ -20,6 +20,7 @@ pub mod read;
 pub mod record;
 pub mod rows;
 pub mod score;
+pub mod scored;
 pub mod source;
 pub mod subject;
 pub mod write;

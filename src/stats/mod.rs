@@ -7,6 +7,7 @@ pub mod bootstrap;
 pub mod calibration;
 pub mod correlation;
 pub mod coverage;
+pub mod evaluation;
 pub mod judge_figures;
 pub mod kendall;
 pub mod ridge;

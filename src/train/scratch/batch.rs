@@ -21,8 +21,8 @@ use crate::train::pack::{Ask, AskKind, Firm, Pack};
 
 /// What is made up as a failure lies below what models and people answer, yet not at the scale's end:
 /// a judge that takes a real answer for one is then wrong by little.
-const UNRELATED: f64 = 1.5;
-const REFUSAL: f64 = 1.7;
+const UNRELATED: f64 = 0.5;
+const REFUSAL: f64 = 0.8;
 
 /// Tokens of a short reference.
 const SHORT: usize = 130;

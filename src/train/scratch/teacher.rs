@@ -103,8 +103,8 @@ impl Teacher {
     /// a few sentences, an answer that says something else is mostly wrong. 9 without a reference.
     pub fn agreement(&self, triple: &Triple) -> f64 {
         const STEPS: [(f64, f64); 5] = [
-            (0.04, 1.5),
-            (0.13, 2.2),
+            (0.04, 0.5),
+            (0.13, 1.2),
             (0.29, 7.5),
             (0.45, 8.5),
             (0.6, 9.0),
@@ -118,7 +118,7 @@ impl Teacher {
             next.checked_sub(1).and_then(|i| STEPS.get(i)),
             STEPS.get(next),
         ) {
-            (None, _) => 1.5,
+            (None, _) => 0.5,
             (Some(_), None) => 9.0,
             (Some((x0, y0)), Some((x1, y1))) => y0 + (y1 - y0) * (f1 - x0) / (x1 - x0),
         }
@@ -185,7 +185,7 @@ mod tests {
         assert!(of("word1")[1] > of("word2")[1]);
         assert!(of("word1")[0] > of("the")[0]);
         assert_eq!(teacher.agreement(&triple("the word is word1 indeed")), 9.0);
-        assert_eq!(teacher.agreement(&triple("nothing of it")), 1.5);
+        assert_eq!(teacher.agreement(&triple("nothing of it")), 0.5);
         let free = Triple {
             reference: None,
             ..triple("word1")

@@ -44,16 +44,16 @@ impl Batches<'_> {
             add(stranger, UNRELATED)?;
         }
         if rng.random_bool(0.2) {
-            add(&spoil::patchwork(&strangers, rng), 1.7)?;
+            add(&spoil::patchwork(&strangers, rng), 0.8)?;
         }
         if rng.random_bool(0.2) {
-            add(&spoil::salad(plain, rng), 1.7)?;
+            add(&spoil::salad(plain, rng), 0.8)?;
         }
         if with_reference
             && rng.random_bool(0.45)
             && let Some(text) = spoil::wrong(plain, &strangers.join(" "), rng)
         {
-            add(&text, 2.8)?;
+            add(&text, 2.0)?;
         }
         if let Some(first) = spoil::terse(plain).filter(|_| rng.random_bool(0.3)) {
             add(first, 5.5)?;
@@ -136,7 +136,7 @@ impl Batches<'_> {
         if rng.random_bool(0.15) {
             let mut salad = opening.to_vec();
             salad.shuffle(rng);
-            self.rate(&mut tree, &salad, 1.7, false, rng)?;
+            self.rate(&mut tree, &salad, 0.8, false, rng)?;
         }
         if rng.random_bool(0.15) {
             let again = [opening, opening, opening].concat();
