@@ -159,6 +159,7 @@ impl Jury {
         let run = ScoreRun {
             mode: Mode::Auto,
             signals: signals.to_vec(),
+            cut: None,
             strict: true,
         };
         let mut out = Vec::new();

@@ -7,6 +7,7 @@ use anyhow::{Result, anyhow, bail};
 use clap::Args;
 use serde::Serialize;
 
+use super::bound::{Bound, parse_where};
 use super::table::{figure, interval, table};
 use crate::data::scored::{self, Names, Scored, Wanted};
 use crate::stats::evaluation::{
@@ -33,8 +34,8 @@ pub struct Arguments {
     #[arg(long = "signal", value_delimiter = ',')]
     signals: Vec<String>,
     /// Which labels are good, as in ">=6": AUROC and calibration need it
-    #[arg(long, value_parser = parse_good)]
-    good: Option<Good>,
+    #[arg(long, value_parser = Bound::parse)]
+    good: Option<Bound>,
     /// Correlate within each value of this field and average, too; without it, `generator` where there are several
     #[arg(long)]
     by: Option<String>,
@@ -55,44 +56,6 @@ pub struct Arguments {
     /// One JSON object on standard output instead of tables
     #[arg(long)]
     json: bool,
-}
-
-/// A bound on labels.
-#[derive(Clone, Copy, Debug)]
-struct Good {
-    test: fn(&f64, &f64) -> bool,
-    bound: f64,
-}
-
-impl Good {
-    fn is(&self, label: f64) -> bool {
-        (self.test)(&label, &self.bound)
-    }
-}
-
-fn parse_good(text: &str) -> Result<Good, String> {
-    type Test = fn(&f64, &f64) -> bool;
-    let tests: [(&str, Test); 5] = [
-        (">=", f64::ge),
-        ("<=", f64::le),
-        (">", f64::gt),
-        ("<", f64::lt),
-        ("=", f64::eq),
-    ];
-    let expected = || format!("`{text}`: expected a comparison with a number, as in \">=6\"");
-    let (test, bound) = tests
-        .iter()
-        .find_map(|(sign, test)| Some((*test, text.trim().strip_prefix(sign)?)))
-        .ok_or_else(expected)?;
-    let bound = bound.trim().parse().map_err(|_| expected())?;
-    Ok(Good { test, bound })
-}
-
-fn parse_where(text: &str) -> Result<(String, String), String> {
-    let (field, value) = text
-        .split_once('=')
-        .ok_or_else(|| format!("`{text}`: expected FIELD=VALUE, as in category=coding"))?;
-    Ok((field.trim().to_owned(), value.trim().to_owned()))
 }
 
 /// Correlations of one group.
@@ -292,9 +255,9 @@ fn evaluate(candidate: &Candidate, arguments: &Arguments, by: &str) -> Result<Ev
         label: &label,
         cluster: &cluster,
     };
-    let good: Option<Vec<bool>> = arguments
-        .good
-        .map(|good| label.iter().map(|label| good.is(*label)).collect());
+    let good = arguments.good.as_ref();
+    let good: Option<Vec<bool>> =
+        good.map(|good| label.iter().map(|label| good.holds(*label)).collect());
     let names = rows.fields.get(by);
     if arguments.by.is_some() && names.is_none_or(|names| names.values.is_empty()) {
         bail!("{}: no row has the field `{by}`", candidate.file.display());
@@ -515,25 +478,4 @@ fn tables(report: &Report, several_files: bool) -> String {
 
 fn row(cells: &[&str]) -> Vec<String> {
     cells.iter().map(|cell| (*cell).to_owned()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bounds_are_read() {
-        let is = |text: &str, label| parse_good(text).unwrap().is(label);
-        assert!(
-            is(">=6", 6.0)
-                && !is("> 6", 6.0)
-                && is("<6", 5.0)
-                && is("=1", 1.0)
-                && is("<= 2.5", 2.5)
-        );
-        assert!(parse_good("6").unwrap_err().contains(">=6"));
-        assert!(parse_good(">=x").is_err());
-        assert_eq!(parse_where("a = b").unwrap(), ("a".into(), "b".into()));
-        assert!(parse_where("a").is_err());
-    }
 }

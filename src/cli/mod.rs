@@ -1,5 +1,6 @@
 //! The command line: arguments, one file a command, output as lines of JSON or a sentence.
 
+mod bound;
 mod doctor;
 mod eval;
 mod explore;
@@ -7,6 +8,7 @@ mod judge;
 mod model;
 mod score;
 mod table;
+mod threshold;
 mod train;
 
 use std::ffi::OsString;
@@ -37,6 +39,8 @@ enum Command {
     Score(score::Arguments),
     /// Compare scores with labels
     Eval(eval::Arguments),
+    /// Find the score from which on to answer
+    Threshold(threshold::Arguments),
     /// Train a model
     #[command(subcommand)]
     Train(train::Command),
@@ -93,6 +97,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Ok(false) => return ExitCode::from(1),
             Err(error) => Err(error),
         },
+        Some(Command::Threshold(threshold)) => threshold::run(&threshold),
         Some(Command::Train(command)) => train::run(&command),
         Some(Command::Model(command)) => model::run(&command),
         Some(Command::Doctor(doctor)) => doctor::run(&doctor),

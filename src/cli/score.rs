@@ -14,6 +14,7 @@ use crate::data::atomic::AtomicFile;
 use crate::data::{self, Record};
 use crate::judge::Judge;
 use crate::run::score::{Mode, ScoreRun, Scorer, Signal, Summary};
+use crate::stats::preset::Preset;
 
 /// Score every response of a data set.
 #[derive(Args)]
@@ -31,6 +32,9 @@ pub struct Arguments {
     /// Which numbers
     #[arg(long, value_enum, value_delimiter = ',', default_values = ["self_eval", "cosine", "fused"])]
     signals: Vec<Signal>,
+    /// A preset of `juror threshold`: rows get a verdict
+    #[arg(long, value_name = "PRESET")]
+    threshold: Option<PathBuf>,
     /// End with one JSON object of figures on standard output
     #[arg(long)]
     json: bool,
@@ -85,7 +89,15 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         mode: arguments.mode,
         signals: distinct(&arguments.signals),
         strict: arguments.data.strict,
+        cut: arguments.threshold.as_deref().map(preset).transpose()?,
     };
+    if let (Some(preset), Some(path)) = (&run.cut, &arguments.threshold) {
+        let names: Vec<&str> = run.signals.iter().map(|s| s.name()).collect();
+        let hash = format!("{}+{}", judge.cast().judge.hash, judge.templates().hash());
+        if let Some(cause) = preset.mismatch(&names, &hash) {
+            bail!("{}: {cause}", path.display());
+        }
+    }
     let templates = judge.templates();
     let missing = match arguments.mode {
         Mode::Reference => templates.reference.is_none(),
@@ -115,12 +127,27 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         errors: summary.as_ref().map_or(0, |s| s.errors) + read_errors,
         ..summary?
     };
+    if let Some(drift) = summary.drift.filter(|drift| *drift > DRIFTED) {
+        eprintln!(
+            "juror: these scores are not like those that the threshold was calibrated on (population stability \
+             index {drift:.2}): it may not hold for them; label some of them and calibrate again"
+        );
+    }
     if arguments.json {
         writeln!(io::stdout(), "{}", serde_json::to_string(&summary)?)?;
     } else if !arguments.quiet {
         eprintln!("{}", sentence(&summary));
     }
     Ok(())
+}
+
+/// Above this population stability index the scores are not those of the calibration.
+const DRIFTED: f64 = 0.25;
+
+fn preset(path: &Path) -> Result<Preset> {
+    let place = || format!("{}", path.display());
+    let text = std::fs::read_to_string(path).with_context(place)?;
+    toml::from_str(&text).with_context(place)
 }
 
 /// Each signal once, in the order asked.

@@ -8,9 +8,10 @@ use std::time::Instant;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::data::{LabelDistribution, Record, Response, Subject};
+use crate::data::{LabelDistribution, Record, Response, Subject, Verdict};
 use crate::engine::{Answer, Engine, Job, Lane};
 use crate::judge::{Judge, Plan, Scored, Signals};
+use crate::stats::preset::Preset;
 
 /// What the judge sees.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -69,6 +70,8 @@ pub struct ScoreRun {
     pub signals: Vec<Signal>,
     /// Stop at the first response that cannot be scored.
     pub strict: bool,
+    /// Answer or decline by this threshold on a signal.
+    pub cut: Option<Preset>,
 }
 
 /// Name and hash of what determined a score.
@@ -97,6 +100,9 @@ struct Row<'a> {
     mode: &'static str,
     signals: Map<String, Value>,
     self_eval: Option<Distribution<'a>>,
+    /// By the threshold that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verdict: Option<&'static str>,
     /// What the judge wrote, where it was asked to.
     #[serde(skip_serializing_if = "Option::is_none")]
     generated: Option<&'a str>,
@@ -118,6 +124,11 @@ pub struct Summary {
     #[serde(skip)]
     pub failed: usize,
     pub truncated: usize,
+    /// Those that the threshold answers, where there is one.
+    pub answered: usize,
+    /// How far the scores are from those that the threshold was calibrated on: the population stability
+    /// index.
+    pub drift: Option<f64>,
     pub prompt_tokens: usize,
     pub computed_tokens: usize,
     pub load_s: f64,
@@ -170,6 +181,8 @@ pub struct Scorer<'a> {
     replies: Sender<Answer>,
     answers: Receiver<Answer>,
     summary: Summary,
+    /// What the threshold was put to.
+    cut_values: Vec<f64>,
     /// Told of the first row that cannot be scored.
     first_failure: Box<dyn Fn(&str) + 'a>,
 }
@@ -194,6 +207,7 @@ impl<'a> Scorer<'a> {
             replies,
             answers,
             summary: Summary::default(),
+            cut_values: Vec::new(),
             first_failure: Box::new(|_| ()),
         }
     }
@@ -252,6 +266,12 @@ impl<'a> Scorer<'a> {
             }
         }
         out.flush()?;
+        let spread = self
+            .run
+            .cut
+            .as_ref()
+            .and_then(|preset| preset.scores.as_ref());
+        self.summary.drift = spread.and_then(|spread| spread.drift(&self.cut_values));
         self.summary.score_s = started.elapsed().as_secs_f64();
         self.summary.tokens_per_s = self.summary.prompt_tokens as f64 / self.summary.score_s;
         Ok(self.summary)
@@ -383,6 +403,14 @@ impl<'a> Scorer<'a> {
                 signals.insert(own.name().into(), value.into());
             }
         }
+        let cut = self.run.cut.as_ref().and_then(|preset| {
+            let value = signals.get(&preset.signal)?.as_f64()?;
+            Some((value, Verdict::of(value, preset.threshold)))
+        });
+        if let Some((value, verdict)) = cut {
+            self.cut_values.push(value);
+            self.summary.answered += usize::from(verdict == Verdict::Answer);
+        }
         let (record, response) = (item.record, item.response);
         let mut meta = record.meta.clone();
         meta.extend(response.meta.clone());
@@ -410,6 +438,7 @@ impl<'a> Scorer<'a> {
                 std: d.std(),
                 entropy: d.entropy(),
             }),
+            verdict: cut.map(|(_, verdict)| verdict.word()),
             generated: scored.as_ref().and_then(|s| s.text.as_deref()),
             judge: &self.judge_name,
             template: &self.template_name,

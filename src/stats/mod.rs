@@ -10,8 +10,10 @@ pub mod coverage;
 pub mod evaluation;
 pub mod judge_figures;
 pub mod kendall;
+pub mod preset;
 pub mod ridge;
 pub mod surface;
+pub mod threshold;
 pub mod within;
 
 pub use auc::auroc;
