@@ -9,6 +9,9 @@ use super::{Answer, Batches, REFUSAL, Rating, SHORT, Tree, UNRELATED, cut_middle
 use crate::train::pack::Pack;
 use crate::train::scratch::{spoil, targets, tokens};
 
+/// Tokens of a failure beside a short reference: as long as what people and models write there.
+const LONG: usize = 260;
+
 impl Batches<'_> {
     pub(super) fn instruct_tree(&self, pack: &mut Pack, rng: &mut SmallRng) -> Result<()> {
         let Some(&g) = self.instruct.choose(rng) else {
@@ -120,9 +123,14 @@ impl Batches<'_> {
             let quality = 8.2 + 0.3 * (answer.quality.unwrap_or(6.0) - 6.0);
             self.rate(&mut tree, opening, quality.clamp(7.5, 9.0), false, rng)?;
         }
+        // What stands further on in an answer is about the same subject and says something else.
+        for answer in picked.iter().filter(|_| with_reference) {
+            let excerpt = self.excerpt(&answer.tokens, rng.random_range(12..LONG), rng);
+            self.rate(&mut tree, excerpt, 8.2, false, rng)?;
+        }
         for _ in 0..if with_reference { 1 } else { 2 } {
             let stranger = self.stranger(g, rng);
-            let opening = self.opening(stranger, rng.random_range(12..120));
+            let opening = self.opening(stranger, rng.random_range(12..LONG));
             self.rate(&mut tree, opening, UNRELATED, false, rng)?;
         }
         let Some(answer) = picked.first() else {
@@ -231,6 +239,17 @@ impl Batches<'_> {
         match within.iter().rposition(is_end) {
             Some(last) if last >= 7 => &within[..=last],
             _ => within,
+        }
+    }
+
+    /// Some sentences from within a text.
+    fn excerpt<'t>(&self, tokens: &'t [u32], limit: usize, rng: &mut SmallRng) -> &'t [u32] {
+        let is_end = |i: &usize| self.sentence_ends.get(tokens[*i] as usize) == Some(&true);
+        let first = tokens.len() / 5;
+        let starts: Vec<usize> = (first..tokens.len() * 4 / 5).filter(is_end).collect();
+        match starts.choose(rng) {
+            Some(end) => self.opening(&tokens[end + 1..], limit),
+            None => self.opening(tokens, limit),
         }
     }
 
