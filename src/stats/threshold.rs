@@ -87,7 +87,7 @@ pub fn pac(scores: &[f64], bad: &[bool], target: f64, confidence: f64) -> Found 
     let needed = |cut: &Cut| {
         let risk = cut.bad as f64 / cut.answered as f64;
         let enough = enough(risk, target, allowed)?;
-        Some((enough as f64 / cut.answered as f64 * scores.len() as f64).ceil() as usize)
+        Some((enough / cut.answered as f64 * scores.len() as f64).ceil() as usize)
     };
     // Of few answers the risk is hardly known.
     let known = all.iter().filter(|cut| cut.answered >= all.len().min(20));
@@ -119,28 +119,15 @@ fn spread(all: &[Cut], fewest: usize) -> Vec<Cut> {
     chosen
 }
 
-/// Answers at which a risk would be told to be below the target.
-fn enough(risk: f64, target: f64, allowed: f64) -> Option<usize> {
-    let passes = |n: usize| tail(n, (risk * n as f64).round() as usize, target) <= allowed;
+/// Answers at which a risk would be told to be below the target: by Chernoff's bound the p-value is at most
+/// `exp(−n · KL(risk ‖ target))`.
+fn enough(risk: f64, target: f64, allowed: f64) -> Option<f64> {
     if risk >= target {
         return None;
     }
-    let mut high = 1;
-    while !passes(high) {
-        high *= 2;
-        if high > 1 << 24 {
-            return None;
-        }
-    }
-    let mut low = high / 2;
-    while low + 1 < high {
-        let middle = (low + high) / 2;
-        match passes(middle) {
-            true => high = middle,
-            false => low = middle,
-        }
-    }
-    Some(high)
+    let part = |p: f64, q: f64| if p > 0.0 { p * (p / q).ln() } else { 0.0 };
+    let divergence = part(risk, target) + part(1.0 - risk, 1.0 - target);
+    Some((-allowed.ln() / divergence).ceil()).filter(|n| n.is_finite())
 }
 
 /// `P(X ≤ bad)` for `X` binomial of `answered` trials: the exact p-value of "the risk is above `target`".
