@@ -47,7 +47,10 @@ pub fn log_probability(logits: &[f32], token: u32) -> Result<f64, String> {
 
 fn log_sum_exp(logits: &[f32]) -> Result<f64, String> {
     let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum: f64 = logits.iter().map(|l| f64::from(l - max).exp()).sum();
+    let sum: f64 = {
+        let max = f64::from(max);
+        logits.iter().map(|l| (f64::from(*l) - max).exp()).sum()
+    };
     match sum.is_finite() && sum > 0.0 {
         true => Ok(f64::from(max) + sum.ln()),
         false => Err("the model's logits are not numbers (NaN or infinite)".into()),
