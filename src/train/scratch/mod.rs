@@ -13,6 +13,6 @@ pub mod spoil;
 pub mod targets;
 mod teacher;
 pub mod tokens;
-mod veil;
+pub mod veil;
 
 pub use run::run;
