@@ -98,6 +98,10 @@ fn tables_gates_and_errors() {
             "no row has the field `mood`",
         ),
         (
+            &["--label", "rating", "--cluster", "mood"],
+            "no row has the field `mood`",
+        ),
+        (
             &["--label", "rating", "--good", "6"],
             "expected a comparison",
         ),
@@ -188,6 +192,16 @@ fn a_threshold_keeps_its_promise_on_rows_it_has_not_seen() {
         "{}",
         said(&output)
     );
+    for (more, cause) in [
+        (["--by", "mood"], "no row has the field `mood`"),
+        (["--cluster", "mood"], "no row has the field `mood`"),
+        (["--signal", "ppl"], "a lower `ppl` is the better one"),
+    ] {
+        let given = ["threshold", &file, "--label", "rating", "--good", ">=6"];
+        let output = juror(&[&given[..], &["--target-risk", "0.2"], &more].concat());
+        assert_eq!(output.status.code(), Some(2));
+        assert!(said(&output).contains(cause), "{}", said(&output));
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use anyhow::{Result, anyhow, bail};
 use clap::Args;
@@ -9,7 +10,7 @@ use serde::Serialize;
 
 use super::bound::{Bound, parse_where};
 use super::table::{figure, interval, table};
-use crate::data::scored::{self, Names, Scored, Wanted};
+use crate::data::scored::{self, Names, Scored, Wanted, no_field};
 use crate::stats::evaluation::{
     self, Agreement, Ahead, Calibration, Correlations, Rows, Selective, Settings,
 };
@@ -104,6 +105,7 @@ struct Candidate<'a> {
     rows: &'a Scored,
     signal: &'a str,
     score: &'a [f64],
+    cluster: Rc<[usize]>,
 }
 
 /// Evaluates; whether every gate was met.
@@ -119,9 +121,7 @@ pub fn run(arguments: &Arguments) -> Result<bool> {
     let mut files = Vec::new();
     for path in &arguments.scored {
         let (rows, errors) = scored::read(path, &wanted)?;
-        for error in errors.iter().take(20) {
-            eprintln!("juror: {error}");
-        }
+        super::tell(&errors);
         if rows.is_empty() {
             bail!("{}: no row is left by --where", path.display());
         }
@@ -141,7 +141,7 @@ pub fn run(arguments: &Arguments) -> Result<bool> {
         }
         files.push((path.as_path(), rows));
     }
-    let candidates = candidates(&files, &arguments.signals)?;
+    let candidates = candidates(&files, &arguments.signals, arguments.cluster.as_deref())?;
     let mut evaluated: Vec<Evaluated> = Vec::new();
     for candidate in &candidates {
         let mut found = evaluate(candidate, arguments, &by)?;
@@ -167,22 +167,26 @@ pub fn run(arguments: &Arguments) -> Result<bool> {
     Ok(met)
 }
 
-fn candidates<'a>(files: &'a [(&'a Path, Scored)], asked: &[String]) -> Result<Vec<Candidate<'a>>> {
+fn candidates<'a>(
+    files: &'a [(&'a Path, Scored)],
+    asked: &[String],
+    cluster: Option<&str>,
+) -> Result<Vec<Candidate<'a>>> {
     let mut found = Vec::new();
     for (file, rows) in files {
+        let cluster = rows.clusters(cluster);
+        let cluster: Rc<[usize]> = cluster
+            .map_err(|cause| anyhow!("{}: {cause}", file.display()))?
+            .into();
         let whole = rows.signals.get("self_eval");
         let again = |name: &String, column: &Vec<f64>| {
             let same = |one: &f64, other: &f64| one.to_bits() == other.to_bits();
             MODES.contains(&name.as_str())
                 && whole.is_some_and(|w| w.iter().zip(column).all(|(a, b)| same(a, b)))
         };
-        if let Some(name) = asked.iter().find(|name| !rows.signals.contains_key(*name)) {
-            let known: Vec<&str> = rows.signals.keys().map(String::as_str).collect();
-            bail!(
-                "{}: no signal `{name}`; the rows have {}",
-                file.display(),
-                known.join(", ")
-            );
+        for name in asked {
+            rows.signal(name)
+                .map_err(|cause| anyhow!("{}: {cause}", file.display()))?;
         }
         let order = |name: &str| match name {
             "self_eval" => 0,
@@ -204,6 +208,7 @@ fn candidates<'a>(files: &'a [(&'a Path, Scored)], asked: &[String]) -> Result<V
             rows,
             signal,
             score,
+            cluster: Rc::clone(&cluster),
         }));
     }
     match found.is_empty() {
@@ -212,15 +217,13 @@ fn candidates<'a>(files: &'a [(&'a Path, Scored)], asked: &[String]) -> Result<V
     }
 }
 
-/// Which cluster each row belongs to: rows without a value each stand alone.
-fn clusters(rows: &Scored, field: Option<&String>) -> Vec<usize> {
-    let names: &Names = field
-        .and_then(|field| rows.fields.get(field))
-        .unwrap_or(&rows.record);
-    let alone = names.values.len();
-    let each = names.rows.iter().enumerate();
-    each.map(|(row, name)| name.map_or(alone + row, |name| name as usize))
-        .collect()
+/// A number that rises with quality.
+fn quality(signal: &str, score: f64) -> f64 {
+    match signal {
+        // A perplexity is better where it is lower.
+        "ppl" => -score.ln(),
+        _ => score,
+    }
 }
 
 fn settings(arguments: &Arguments, candidate: &Candidate) -> Settings {
@@ -242,13 +245,12 @@ fn evaluate(candidate: &Candidate, arguments: &Arguments, by: &str) -> Result<Ev
     let there = |row: &usize| !candidate.score[*row].is_nan() && !rows.label[*row].is_nan();
     let kept: Vec<usize> = (0..rows.len()).filter(there).collect();
     let pick = |column: &[f64]| kept.iter().map(|row| column[*row]).collect::<Vec<f64>>();
-    // A perplexity is better where it is lower.
-    let score: Vec<f64> = match candidate.signal {
-        "ppl" => pick(candidate.score).iter().map(|x| -x.ln()).collect(),
-        _ => pick(candidate.score),
-    };
+    let score: Vec<f64> = pick(candidate.score)
+        .into_iter()
+        .map(|x| quality(candidate.signal, x))
+        .collect();
     let label = pick(&rows.label);
-    let all = clusters(rows, arguments.cluster.as_ref());
+    let all = &candidate.cluster;
     let cluster: Vec<usize> = kept.iter().map(|row| all[*row]).collect();
     let columns = Rows {
         score: &score,
@@ -258,9 +260,9 @@ fn evaluate(candidate: &Candidate, arguments: &Arguments, by: &str) -> Result<Ev
     let good = arguments.good.as_ref();
     let good: Option<Vec<bool>> =
         good.map(|good| label.iter().map(|label| good.holds(*label)).collect());
-    let names = rows.fields.get(by);
-    if arguments.by.is_some() && names.is_none_or(|names| names.values.is_empty()) {
-        bail!("{}: no row has the field `{by}`", candidate.file.display());
+    let names = rows.field(by);
+    if arguments.by.is_some() && names.is_none() {
+        bail!("{}: {}", candidate.file.display(), no_field(by));
     }
     let grouped = names.filter(|names| arguments.by.is_some() || names.values.len() > 1);
     Ok(Evaluated {
@@ -324,11 +326,6 @@ fn compare(one: &Candidate, other: &Candidate, arguments: &Arguments) -> Option<
     let keys = other.rows.key.iter().enumerate();
     let places: std::collections::HashMap<u64, usize> =
         keys.map(|(row, key)| (*key, row)).collect();
-    let all = clusters(one.rows, arguments.cluster.as_ref());
-    let sign = |candidate: &Candidate, x: f64| match candidate.signal {
-        "ppl" => -x.ln(),
-        _ => x,
-    };
     let (mut ours, mut theirs, mut label, mut cluster) = (vec![], vec![], vec![], vec![]);
     for (row, key) in one.rows.key.iter().enumerate() {
         let Some(place) = places.get(key) else {
@@ -339,10 +336,10 @@ fn compare(one: &Candidate, other: &Candidate, arguments: &Arguments) -> Option<
         if a.is_nan() || b.is_nan() || l.is_nan() {
             continue;
         }
-        ours.push(sign(one, a));
-        theirs.push(sign(other, b));
+        ours.push(quality(one.signal, a));
+        theirs.push(quality(other.signal, b));
         label.push(l);
-        cluster.push(all[row]);
+        cluster.push(one.cluster[row]);
     }
     let cluster = group_ids(cluster);
     let settings = settings(arguments, one);

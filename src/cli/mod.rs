@@ -19,7 +19,7 @@ use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 
 use crate::data::options::DEFAULT_LABELS;
-use crate::data::{FieldMap, ReadOptions};
+use crate::data::{FieldMap, ReadOptions, RowError};
 
 /// A terminal explorer for LLM judges.
 #[derive(Parser)]
@@ -109,6 +109,18 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             eprintln!("juror: {error:#}");
             ExitCode::from(2)
         }
+    }
+}
+
+/// Tells of rows that cannot be read: the first ones, and how many more.
+fn tell(errors: &[RowError]) {
+    const SHOWN: usize = 20;
+    for error in errors.iter().take(SHOWN) {
+        eprintln!("juror: {error}");
+    }
+    if errors.len() > SHOWN {
+        let more = errors.len() - SHOWN;
+        eprintln!("juror: … and {more} more rows that cannot be read");
     }
 }
 

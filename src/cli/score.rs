@@ -60,15 +60,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             arguments.output.display()
         );
     }
-    for error in set.errors.iter().take(20) {
-        eprintln!("juror: {error}");
-    }
-    if set.errors.len() > 20 {
-        eprintln!(
-            "juror: … and {} more rows that cannot be read",
-            set.errors.len() - 20
-        );
-    }
+    super::tell(&set.errors);
     let rows = set.response_count();
     let bar = bar(arguments.quiet, rows);
     // What can be wrong is found before a model is loaded.

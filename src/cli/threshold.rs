@@ -3,15 +3,15 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, bail};
 use clap::Args;
 use serde::Serialize;
 
 use super::bound::{Bound, parse_where};
 use super::table::{figure, table};
 use crate::data::atomic::AtomicFile;
-use crate::data::scored::{self, Names, Scored, Wanted};
-use crate::stats::bootstrap::SplitMix64;
+use crate::data::scored::{self, Names, Scored, Wanted, no_field};
+use crate::stats::bootstrap::{SplitMix64, is_fitted_on};
 use crate::stats::preset::Preset;
 use crate::stats::threshold::{
     Confusion, Found, Guarantee, Spread, covering, expectation, observed, pac, wilson,
@@ -163,9 +163,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     };
     let place = arguments.scored.display();
     let (rows, errors) = scored::read(&arguments.scored, &wanted)?;
-    for error in errors.iter().take(20) {
-        eprintln!("juror: {error}");
-    }
+    super::tell(&errors);
     if rows.mixed {
         bail!(
             "{place}: rows of several judges or templates: their scores are on different scales; pick one with --where"
@@ -174,7 +172,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let signal = signal(&rows, arguments.signal.as_deref())
         .with_context(|| format!("{place}"))?
         .to_owned();
-    let columns = columns(&rows, &signal, arguments);
+    let columns = columns(&rows, &signal, arguments)
+        .map_err(Error::msg)
+        .with_context(|| format!("{place}"))?;
     if columns.row.is_empty() {
         bail!(
             "{place}: no row has both the signal `{signal}` and the label `{}`",
@@ -182,10 +182,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         );
     }
     let names = |field: &Option<String>| {
-        let names = field.as_ref().and_then(|field| rows.fields.get(field));
-        match (field, names) {
-            (Some(field), None) => bail!("{place}: no row has the field `{field}`"),
-            (_, names) => Ok(names),
+        let Some(field) = field else { return Ok(None) };
+        match rows.field(field) {
+            None => bail!("{place}: {}", no_field(field)),
+            names => Ok(names),
         }
     };
     let (per_group, by) = (names(&arguments.per_group)?, names(&arguments.by)?);
@@ -218,59 +218,38 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 }
 
 /// The signal asked for, or the one that is taken without asking.
-fn signal<'a>(rows: &'a Scored, asked: Option<&'a str>) -> Result<&'a str> {
-    let known = || {
-        rows.signals
-            .keys()
-            .map(String::as_str)
-            .collect::<Vec<_>>()
-            .join(", ")
-    };
-    match asked {
-        Some(name) if rows.signals.contains_key(name) => Ok(name),
-        Some(name) => bail!("no signal `{name}`; the rows have {}", known()),
-        None => {
-            let whole = |name: &&str| {
-                let column = rows.signals.get(*name);
-                column.is_some_and(|column| column.iter().all(|x| !x.is_nan()))
-            };
-            let some = |name: &&str| rows.signals.contains_key(*name);
-            let found = ["fused"]
-                .into_iter()
-                .find(whole)
-                .or(["self_eval"].into_iter().find(some));
-            found.with_context(|| format!("name the --signal; the rows have {}", known()))
-        }
+fn signal<'a>(rows: &Scored, asked: Option<&'a str>) -> Result<&'a str> {
+    if asked == Some("ppl") {
+        // Answered are high scores, and a high perplexity is a bad one.
+        bail!("a lower `ppl` is the better one, so there is no score from which on to answer");
     }
+    let whole = |name: &str| {
+        let column = rows.signals.get(name);
+        column.is_some_and(|column| column.iter().all(|x| !x.is_nan()))
+    };
+    let name = match asked {
+        Some(name) => name,
+        None if whole("fused") => "fused",
+        None => "self_eval",
+    };
+    rows.signal(name).map_err(Error::msg)?;
+    Ok(name)
 }
 
-fn columns(rows: &Scored, signal: &str, arguments: &Arguments) -> Columns {
-    let score = rows.signals.get(signal).map_or(&[][..], Vec::as_slice);
-    let names: &Names = arguments
-        .cluster
-        .as_ref()
-        .and_then(|field| rows.fields.get(field))
-        .unwrap_or(&rows.record);
+fn columns(rows: &Scored, signal: &str, arguments: &Arguments) -> Result<Columns, String> {
+    let score = rows.signal(signal)?;
+    let clusters = rows.clusters(arguments.cluster.as_deref())?;
     let there = |row: &usize| !score[*row].is_nan() && !rows.label[*row].is_nan();
     let row: Vec<usize> = (0..score.len()).filter(there).collect();
-    let alone = names.values.len();
-    Columns {
+    Ok(Columns {
         score: row.iter().map(|r| score[*r]).collect(),
         bad: row
             .iter()
             .map(|r| !arguments.good.holds(rows.label[*r]))
             .collect(),
-        cluster: row
-            .iter()
-            .map(|r| names.rows[*r].map_or(alone + r, |name| name as usize))
-            .collect(),
+        cluster: row.iter().map(|r| clusters[*r]).collect(),
         row,
-    }
-}
-
-/// Whether a cluster belongs to the half that calibrates.
-fn calibrates(cluster: usize, seed: u64) -> bool {
-    SplitMix64(seed ^ cluster as u64).next_u64() & 1 == 0
+    })
 }
 
 fn calibrated(
@@ -280,7 +259,7 @@ fn calibrated(
     arguments: &Arguments,
 ) -> Calibrated {
     let seed = arguments.seed;
-    let half = |wanted: bool| columns.part(|p| calibrates(columns.cluster[p], seed) == wanted);
+    let half = |wanted: bool| columns.part(|p| is_fitted_on(columns.cluster[p], seed) == wanted);
     let (fit, rest) = (half(true).one_each(seed), half(false));
     let found = find(&fit, arguments);
     let (threshold, none) = match found {

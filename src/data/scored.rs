@@ -79,6 +79,41 @@ impl Scored {
         self.rows == 0
     }
 
+    /// A wanted field; `None` where no row has it.
+    pub fn field(&self, name: &str) -> Option<&Names> {
+        let names = self.fields.get(name);
+        names.filter(|names| !names.values.is_empty())
+    }
+
+    /// A signal's column.
+    ///
+    /// # Errors
+    /// A signal that no row has, with those that there are.
+    pub fn signal(&self, name: &str) -> Result<&[f64], String> {
+        let column = self.signals.get(name).map(Vec::as_slice);
+        column.ok_or_else(|| {
+            let known: Vec<&str> = self.signals.keys().map(String::as_str).collect();
+            format!("no signal `{name}`; the rows have {}", known.join(", "))
+        })
+    }
+
+    /// Which rows belong together: those with the same value of a field, or of one record. Rows without a
+    /// value each stand alone.
+    ///
+    /// # Errors
+    /// A field that no row has.
+    pub fn clusters(&self, field: Option<&str>) -> Result<Vec<usize>, String> {
+        let names = match field {
+            None => &self.record,
+            Some(name) => self.field(name).ok_or_else(|| no_field(name))?,
+        };
+        let alone = names.values.len();
+        let each = names.rows.iter().enumerate();
+        Ok(each
+            .map(|(row, name)| name.map_or(alone + row, |name| name as usize))
+            .collect())
+    }
+
     fn push(&mut self, row: &Map<String, Value>, wanted: &Wanted) -> Result<(), String> {
         let signals = row.get("signals").and_then(Value::as_object).ok_or(
             "field `signals` is missing: this is no row of `juror score`; score the data first",
@@ -138,6 +173,11 @@ impl Scored {
             column.resize(self.rows, f64::NAN);
         }
     }
+}
+
+/// Says that no row has a field.
+pub fn no_field(name: &str) -> String {
+    format!("no row has the field `{name}`")
 }
 
 fn number(value: Option<&Value>) -> f64 {

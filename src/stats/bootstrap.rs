@@ -148,6 +148,11 @@ impl SplitMix64 {
     }
 }
 
+/// Whether a group falls into the half that is fitted on; the other half is reported on.
+pub fn is_fitted_on(group: usize, seed: u64) -> bool {
+    SplitMix64(seed ^ group as u64).next_u64() & 1 == 0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -19,8 +19,7 @@ use super::veil::Veil;
 use crate::stats::surface::Triple;
 use crate::train::pack::{Ask, AskKind, Firm, Pack};
 
-/// What is made up as a failure lies below what models and people answer, yet not at the scale's end:
-/// a judge that takes a real answer for one is then wrong by little.
+/// What is made up as a failure lies below what models and people answer.
 const UNRELATED: f64 = 0.5;
 const REFUSAL: f64 = 0.8;
 
