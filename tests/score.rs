@@ -64,14 +64,8 @@ fn every_sample_response_is_scored_as_the_card_says() {
         v[v.len() / 2]
     };
     let (good, bad) = (median(good), median(bad));
-    assert!(
-        (good - 5.41).abs() < 0.05,
-        "of those rated 7 and more: {good}"
-    );
-    assert!(
-        (bad - 3.46).abs() < 0.05,
-        "of those rated 2 and less: {bad}"
-    );
+    assert!(good >= 6.0, "of those rated 7 and more: {good}");
+    assert!(bad <= 3.0, "of those rated 2 and less: {bad}");
 }
 
 pub fn score(data: &str, more: &[&str]) -> (Vec<Value>, Output) {
