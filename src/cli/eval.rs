@@ -43,7 +43,7 @@ pub struct Arguments {
     /// Rows with this value alone, as in category=coding
     #[arg(long = "where", value_name = "FIELD=VALUE", value_parser = parse_where)]
     only: Vec<(String, String)>,
-    /// Rows with the same value are drawn together by the bootstrap; without it, rows of one record
+    /// Rows with the same value are drawn together by the bootstrap; without it, rows of one instruction
     #[arg(long)]
     cluster: Option<String>,
     /// Draws of the bootstrap; 0 for none
@@ -112,7 +112,7 @@ struct Candidate<'a> {
 pub fn run(arguments: &Arguments) -> Result<bool> {
     let by = arguments.by.clone().unwrap_or_else(|| "generator".into());
     let wanted = Wanted {
-        label: arguments.label.clone(),
+        label: Some(arguments.label.clone()),
         fields: std::iter::once(by.clone())
             .chain(arguments.cluster.clone())
             .collect(),

@@ -1,12 +1,16 @@
 //! The command line: arguments, one file a command, output as lines of JSON or a sentence.
 
+mod best_of;
 mod bound;
 mod doctor;
 mod eval;
 mod explore;
 mod judge;
 mod model;
+mod progress;
+mod rank;
 mod score;
+mod scoring;
 mod table;
 mod threshold;
 mod train;
@@ -41,6 +45,10 @@ enum Command {
     Eval(eval::Arguments),
     /// Find the score from which on to answer
     Threshold(threshold::Arguments),
+    /// Generators by their mean score
+    Rank(rank::Arguments),
+    /// The best of several responses, by the judge
+    BestOf(best_of::Arguments),
     /// Train a model
     #[command(subcommand)]
     Train(train::Command),
@@ -98,6 +106,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Err(error) => Err(error),
         },
         Some(Command::Threshold(threshold)) => threshold::run(&threshold),
+        Some(Command::Rank(rank)) => rank::run(&rank),
+        Some(Command::BestOf(best_of)) => best_of::run(&best_of),
         Some(Command::Train(command)) => train::run(&command),
         Some(Command::Model(command)) => model::run(&command),
         Some(Command::Doctor(doctor)) => doctor::run(&doctor),

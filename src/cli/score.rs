@@ -1,17 +1,17 @@
 //! `juror score DATA… -o OUT.jsonl`
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 
 use super::DataArguments;
 use super::judge::JudgeArguments;
+use super::progress::{bar, loading, scored};
 use crate::data::atomic::AtomicFile;
-use crate::data::{self, Record};
+use crate::data;
 use crate::judge::Judge;
 use crate::run::score::{Mode, ScoreRun, Scorer, Signal, Summary};
 use crate::stats::preset::Preset;
@@ -70,13 +70,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         true => None,
         false => Some(AtomicFile::create(&arguments.output).with_context(place)?),
     };
-    let loading = Instant::now();
-    let (engine, cast) = arguments.judge.start(|stage, done, total| match total {
-        0 => bar.set_message(stage.to_owned()),
-        _ => bar.set_message(format!("{stage} {} of {} MB", done >> 20, total >> 20)),
-    })?;
+    let started = Instant::now();
+    let (engine, cast) = arguments.judge.start(loading(&bar))?;
     let judge = Judge::new(cast, setup)?;
-    let load_s = loading.elapsed().as_secs_f64();
+    let load_s = started.elapsed().as_secs_f64();
     let run = ScoreRun {
         mode: arguments.mode,
         signals: distinct(&arguments.signals),
@@ -147,34 +144,6 @@ fn distinct(signals: &[Signal]) -> Vec<Signal> {
     let mut seen = std::collections::HashSet::new();
     let new = signals.iter().filter(|s| seen.insert(**s));
     new.copied().collect()
-}
-
-fn scored(
-    scorer: Scorer<'_>,
-    records: &[Record],
-    out: &mut dyn Write,
-    bar: &ProgressBar,
-) -> Result<Summary> {
-    let started = Instant::now();
-    let summary = scorer.run(records, out, &mut |rows, tokens| {
-        bar.set_position(rows as u64);
-        let rate = tokens as f64 / started.elapsed().as_secs_f64().max(1e-3);
-        bar.set_message(format!("{rate:.0} tok/s"));
-    })?;
-    Ok(summary)
-}
-
-fn bar(quiet: bool, rows: usize) -> ProgressBar {
-    if quiet || !io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::new(rows as u64);
-    let style = "{spinner} {pos}/{len} {wide_bar} {msg}  ETA {eta}";
-    if let Ok(style) = ProgressStyle::with_template(style) {
-        bar.set_style(style);
-    }
-    bar.enable_steady_tick(Duration::from_millis(120));
-    bar
 }
 
 fn sentence(s: &Summary) -> String {

@@ -52,7 +52,7 @@ pub struct Arguments {
     /// Rows with this value alone, as in category=coding
     #[arg(long = "where", value_name = "FIELD=VALUE", value_parser = parse_where)]
     only: Vec<(String, String)>,
-    /// Rows with the same value are not independent; without it, rows of one record
+    /// Rows with the same value are not independent; without it, rows of one instruction
     #[arg(long)]
     cluster: Option<String>,
     #[arg(long, default_value_t = 0)]
@@ -157,7 +157,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     }
     let fields = [&arguments.per_group, &arguments.by, &arguments.cluster];
     let wanted = Wanted {
-        label: arguments.label.clone(),
+        label: Some(arguments.label.clone()),
         fields: fields.into_iter().flatten().cloned().collect(),
         only: arguments.only.clone(),
     };
@@ -223,15 +223,7 @@ fn signal<'a>(rows: &Scored, asked: Option<&'a str>) -> Result<&'a str> {
         // Answered are high scores, and a high perplexity is a bad one.
         bail!("a lower `ppl` is the better one, so there is no score from which on to answer");
     }
-    let whole = |name: &str| {
-        let column = rows.signals.get(name);
-        column.is_some_and(|column| column.iter().all(|x| !x.is_nan()))
-    };
-    let name = match asked {
-        Some(name) => name,
-        None if whole("fused") => "fused",
-        None => "self_eval",
-    };
+    let name = asked.unwrap_or_else(|| rows.default_signal());
     rows.signal(name).map_err(Error::msg)?;
     Ok(name)
 }
@@ -267,7 +259,7 @@ fn calibrated(
         Found::NeedsLabels(labels) => (
             None,
             Some(format!(
-                "not reachable with {} labels; about {labels} would be needed (twice as many records: half of \
+                "not reachable with {} labels; about {labels} would be needed (twice as many instructions: half of \
                  them calibrate)",
                 fit.row.len()
             )),
@@ -432,7 +424,7 @@ fn text(report: &Report) -> String {
     if lines.len() > 1 {
         out += &table(&lines);
         out +=
-            "\nCoverage, risk and counts are of the half of the records that did not calibrate.\n";
+            "\nCoverage, risk and counts are of the half of the instructions that did not calibrate.\n";
     }
     out + &missing
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 
 /// One instruction with its optional input, reference and responses.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -51,5 +52,36 @@ impl Record {
             Some(input) => format!("{}\n\n{input}", self.instruction),
             None => self.instruction.clone(),
         }
+    }
+
+    /// Tells records of one instruction from those of others, whatever their ids: the first 16 hexadecimal
+    /// digits of the SHA-256 of task and context.
+    pub fn instruction_hash(&self) -> String {
+        let context = self.context.as_deref().unwrap_or_default();
+        let digest = Sha256::digest(format!("{context}\0{}", self.task()));
+        digest.iter().take(8).map(|b| format!("{b:02x}")).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_of_one_instruction_have_one_hash() {
+        let record = |instruction: &str, input: Option<&str>| Record {
+            instruction: instruction.into(),
+            input: input.map(str::to_owned),
+            ..Record::default()
+        };
+        let one = Record {
+            id: "x".into(),
+            ..record("Add.", Some("1 2"))
+        };
+        let hash = one.instruction_hash();
+        assert_eq!(hash.len(), 16);
+        assert_eq!(hash, record("Add.", Some("1 2")).instruction_hash());
+        assert_ne!(hash, record("Add.", Some("1 3")).instruction_hash());
+        assert_ne!(hash, record("Add.", None).instruction_hash());
     }
 }

@@ -1,10 +1,14 @@
 //! Rows that `juror score` wrote, as columns of numbers: texts are not kept.
 
+mod collect;
+
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 
 use serde_json::{Map, Value};
+
+pub use collect::Collector;
 
 use super::container::RawRows;
 use super::error::{DataError, RowError};
@@ -13,8 +17,9 @@ use super::source;
 /// Which columns are wanted.
 #[derive(Clone, Debug, Default)]
 pub struct Wanted {
-    /// The label, among `labels`, else a number among the other fields.
-    pub label: String,
+    /// The label, among `labels`, else a number among the other fields; without a name the first that a row
+    /// has among `labels`.
+    pub label: Option<String>,
     /// Fields whose values tell groups of rows apart.
     pub fields: Vec<String>,
     /// Rows whose field has another value are left out.
@@ -51,10 +56,13 @@ pub struct Scored {
     /// Signals by name, one number a row.
     pub signals: BTreeMap<String, Vec<f64>>,
     pub label: Vec<f64>,
+    /// Which one `label` holds, once a row told.
+    pub label_name: Option<String>,
     /// Hash of record and response: the same response in another file has the same.
     pub key: Vec<u64>,
-    /// The record each row belongs to.
-    pub record: Names,
+    /// The instruction each row belongs to: its hash, or the record's id where rows have none.
+    pub instruction: Names,
+    pub generator: Names,
     /// Wanted fields by name.
     pub fields: BTreeMap<String, Names>,
     /// The largest value of the scale's labels, and the smallest, where a row tells.
@@ -85,6 +93,18 @@ impl Scored {
         names.filter(|names| !names.values.is_empty())
     }
 
+    /// The signal to use where nobody named one: `fused` if every scored row has it, else `self_eval`.
+    pub fn default_signal(&self) -> &'static str {
+        let there = |name: &str| {
+            let column = self.signals.get(name);
+            column.map_or(0, |c| c.iter().filter(|x| !x.is_nan()).count())
+        };
+        match there("fused") > 0 && there("fused") == there("self_eval") {
+            true => "fused",
+            false => "self_eval",
+        }
+    }
+
     /// A signal's column.
     ///
     /// # Errors
@@ -97,14 +117,14 @@ impl Scored {
         })
     }
 
-    /// Which rows belong together: those with the same value of a field, or of one record. Rows without a
+    /// Which rows belong together: those with the same value of a field, or of one instruction. Rows without a
     /// value each stand alone.
     ///
     /// # Errors
     /// A field that no row has.
     pub fn clusters(&self, field: Option<&str>) -> Result<Vec<usize>, String> {
         let names = match field {
-            None => &self.record,
+            None => &self.instruction,
             Some(name) => self.field(name).ok_or_else(|| no_field(name))?,
         };
         let alone = names.values.len();
@@ -131,12 +151,19 @@ impl Scored {
         let mut hasher = DefaultHasher::new();
         (id, response).hash(&mut hasher);
         self.key.push(hasher.finish());
-        self.record.push(Some(id.to_owned()));
+        let instruction = text("instruction_hash").unwrap_or(id);
+        self.instruction.push(Some(instruction.to_owned()));
+        self.generator.push(text("generator").map(str::to_owned));
         for name in &wanted.fields {
             let names = self.fields.entry(name.clone()).or_default();
             names.push(field(row, name));
         }
-        let label = |part: &str| row.get(part).and_then(|part| part.get(&wanted.label));
+        if self.label_name.is_none() {
+            let labels = row.get("labels").and_then(Value::as_object);
+            let first = labels.and_then(|labels| labels.keys().next());
+            self.label_name = wanted.label.as_ref().or(first).cloned();
+        }
+        let label = |part: &str| row.get(part)?.get(self.label_name.as_ref()?);
         let label = label("labels").or_else(|| label("meta"));
         self.label.push(number(label));
         for (name, value) in signals {
@@ -212,6 +239,15 @@ fn scale(row: &Map<String, Value>) -> Option<(f64, f64)> {
     })
 }
 
+/// Whether a file's first row is a scored one. A pipe is not looked at: what is read is gone.
+pub fn is_scored(path: &Path) -> bool {
+    if path == Path::new("-") {
+        return false;
+    }
+    let first = source::open(path).map(|source| RawRows::new(path, source).next());
+    matches!(first, Ok(Some(Ok(row))) if row.object.get("signals").is_some_and(Value::is_object))
+}
+
 /// Reads a file of scored rows; bad rows come beside.
 ///
 /// # Errors
@@ -270,7 +306,7 @@ mod tests {
     #[test]
     fn rows_become_columns() {
         let wanted = Wanted {
-            label: "p".into(),
+            label: Some("p".into()),
             fields: vec!["generator".into(), "topic".into()],
             only: Vec::new(),
         };
@@ -284,7 +320,7 @@ mod tests {
         assert_eq!(found.signals["cosine"][1..], [0.5, 0.7]);
         assert_eq!(found.fields["topic"].values, ["t", "u"]);
         assert_eq!(found.fields["generator"].rows, [Some(0), Some(1), None]);
-        assert_eq!(found.record.rows, [Some(0), Some(0), Some(1)]);
+        assert_eq!(found.instruction.rows, [Some(0), Some(0), Some(1)]);
         assert_eq!(found.scale, Some((0.0, 9.0)));
         assert_eq!(found.failed, 1);
         let only = Wanted {

@@ -7,15 +7,13 @@ use std::time::Instant;
 use super::cache::PrefixCache;
 use super::labels;
 use super::local::Models;
-use super::prompts::Wish;
 use super::queue::Queue;
 use super::request::{Answer, Ask, Job, Lane, Outcome, Role, Task};
 use crate::model::architecture::{DecoderConfig, Head};
 use crate::model::decoder::Decoder;
 use crate::model::decoder::compute::Compute;
-use crate::model::decoder::pass::{Link, Pass, Segment, Wanted};
+use crate::model::decoder::pass::{Pass, Segment, Wanted};
 use crate::model::facts::Network;
-use crate::model::sampling::Sampler;
 use crate::model::{ModelError, pooling};
 
 /// Tokens of one forward pass: enough to keep the kernels busy, few enough to hold in memory.
@@ -54,7 +52,7 @@ const REMEMBERED: usize = 4096;
 /// A task of a job under way.
 #[derive(Clone, Copy)]
 pub(super) struct Place {
-    job: usize,
+    pub(super) job: usize,
     task: usize,
 }
 
@@ -141,7 +139,8 @@ impl<C: Compute> Computer<'_, C> {
 
     fn batch(&mut self, batch: &mut Batch) -> Ended<()> {
         let mut prompts: HashMap<(Role, bool, bool), Vec<Place>> = HashMap::new();
-        let (mut texts, mut generations) = (Vec::new(), Vec::new());
+        let mut texts = Vec::new();
+        let mut generations: HashMap<(Role, bool), Vec<Place>> = HashMap::new();
         for place in batch.places() {
             let task = batch.task(place);
             if task.ids.is_empty() {
@@ -150,12 +149,16 @@ impl<C: Compute> Computer<'_, C> {
             }
             match task.ask {
                 Ask::Embed => texts.push(place),
-                Ask::Generate { .. } => generations.push(place),
-                Ask::Labels { .. } | Ask::LogProbs { .. } | Ask::Reward => match self.fits(task) {
+                _ => match self.fits(task) {
                     Ok(()) => {
-                        let long = self.is_long(task.role, task.ids.len());
-                        let key = (task.role, long, labels::alone(&task.ask));
-                        prompts.entry(key).or_default().push(place);
+                        let (role, long) = (task.role, self.is_long(task.role, task.ids.len()));
+                        match task.ask {
+                            Ask::Generate { .. } => generations.entry((role, long)).or_default(),
+                            _ => prompts
+                                .entry((role, long, labels::alone(&task.ask)))
+                                .or_default(),
+                        }
+                        .push(place);
                     }
                     Err(error) => batch.set(place, Err(error)),
                 },
@@ -165,12 +168,8 @@ impl<C: Compute> Computer<'_, C> {
             self.read_off(batch, role, long, alone, &places)?;
         }
         self.embed(batch, &texts)?;
-        for place in generations {
-            let outcome = self.generate(&batch.jobs, place);
-            if matches!(outcome, Err(Stopped::Cancelled)) {
-                return Err(Stopped::Cancelled);
-            }
-            batch.set(place, outcome);
+        for ((role, long), places) in generations {
+            self.generate(batch, role, long, &places)?;
         }
         Ok(())
     }
@@ -325,62 +324,6 @@ impl<C: Compute> Computer<'_, C> {
         let hidden = self.forward(role, &mut pass, jobs)?;
         let hidden = decoder.device().read(&hidden)?;
         Ok(means(&hidden, texts, decoder.config().dim))
-    }
-
-    fn generate(&mut self, jobs: &[Job], place: Place) -> Ended<Outcome> {
-        let job = &jobs[place.job];
-        let task = &job.tasks[place.task];
-        let (role, ids) = (task.role, task.ids.as_slice());
-        let Ask::Generate { sampling, end } = &task.ask else {
-            return Err(Stopped::Failed("nothing to write".into()));
-        };
-        self.fits(task)?;
-        let long = self.is_long(role, ids.len());
-        let mut next = Err("nothing to compute".to_owned());
-        let wish = Wish {
-            ids,
-            from: ids.len() - 1,
-        };
-        let (mut chains, _) =
-            self.prompts(role, long, None, &[wish], jobs, &mut |_, _, logits| {
-                next = labels::log_probabilities(logits);
-            })?;
-        let decoder = decoder(self.models, role)?;
-        let chain = chains.pop().unwrap_or_default();
-        let mut pass = Pass {
-            segments: vec![Segment {
-                ids: Vec::new(),
-                chain: chain.into_iter().map(Link::Known).collect(),
-                wanted: Wanted::Last,
-                keys: decoder.keys(64)?,
-            }],
-            long,
-        };
-        let mut sampler = Sampler::new(*sampling);
-        let mut written = Vec::new();
-        let room = decoder.config().context - ids.len();
-        while written.len() < sampling.max_tokens.min(room) {
-            self.pause(jobs)?;
-            let token = sampler.draw(next.as_ref().map_err(|e| Stopped::Failed(e.clone()))?);
-            if end.contains(&token) {
-                return Ok(Outcome::Generated {
-                    ids: written,
-                    ended: true,
-                });
-            }
-            written.push(token);
-            let _ = job.reply.send(Answer::Token { id: job.id, token });
-            if written.len() == sampling.max_tokens.min(room) {
-                break;
-            }
-            pass.segments[0].ids = vec![token];
-            let hidden = self.forward(role, &mut pass, jobs)?;
-            next = labels::log_probabilities(&decoder.logits(&hidden, None)?);
-        }
-        Ok(Outcome::Generated {
-            ids: written,
-            ended: false,
-        })
     }
 }
 

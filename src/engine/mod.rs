@@ -2,6 +2,7 @@
 
 mod cache;
 mod compute;
+mod generate;
 mod labels;
 pub mod local;
 mod plan;

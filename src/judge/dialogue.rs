@@ -37,6 +37,42 @@ pub fn plain(subject: &Subject) -> Vec<Piece> {
     pieces
 }
 
+/// What a policy is asked: its chat template with a generation prompt, or the instruction and an empty line;
+/// and whether the tokenizer adds its special tokens.
+fn asked(subject: &Subject, facts: &Facts) -> Result<(Vec<Piece>, bool)> {
+    Ok(match &facts.chat {
+        Some(chat) => {
+            let turn = Turn {
+                role: "user",
+                content: question(subject),
+            };
+            (chat.render(&[turn], true)?, false)
+        }
+        None => {
+            let mut pieces = question(subject);
+            pieces.push(Piece::template(BETWEEN));
+            (pieces, true)
+        }
+    })
+}
+
+/// The prompt behind which a policy writes its response.
+///
+/// # Errors
+/// An instruction that leaves no room; what tokenizer and chat template say.
+pub fn request(subject: &Subject, facts: &Facts) -> Result<Vec<u32>> {
+    let (pieces, special) = asked(subject, facts)?;
+    let ids = facts.tokenizer.encode(&pieces, special)?.ids;
+    match ids.len() < facts.context {
+        true => Ok(ids),
+        false => Err(JudgeError::Prompt(format!(
+            "the instruction has {} tokens, the model's context {}",
+            ids.len(),
+            facts.context
+        ))),
+    }
+}
+
 /// A response behind its instruction.
 #[derive(Debug)]
 pub struct Continuation {
@@ -58,20 +94,7 @@ pub fn continuation(subject: &Subject, facts: &Facts, truncate: Truncate) -> Res
     if subject.response.is_empty() {
         return refuse("the response is empty, so it has no perplexity".into());
     }
-    let (mut pieces, special) = match &facts.chat {
-        Some(chat) => {
-            let turn = Turn {
-                role: "user",
-                content: question(subject),
-            };
-            (chat.render(&[turn], true)?, false)
-        }
-        None => {
-            let mut pieces = question(subject);
-            pieces.push(Piece::template(BETWEEN));
-            (pieces, true)
-        }
-    };
+    let (mut pieces, special) = asked(subject, facts)?;
     let before: usize = pieces.iter().map(|p| p.text.len()).sum();
     pieces.push(Piece::data("response", &subject.response));
     let mut encoded = facts.tokenizer.encode(&pieces, special)?;

@@ -56,17 +56,8 @@ impl Sampler {
             .enumerate()
             .map(|(i, l)| (i, ((l - max) / self.sampling.temperature).exp()))
             .collect();
-        weights.sort_by(|a, b| b.1.total_cmp(&a.1));
         let total: f64 = weights.iter().map(|w| w.1).sum();
-        let mut kept = 0.0;
-        let mut count = 0;
-        for (_, w) in &weights {
-            kept += w;
-            count += 1;
-            if kept >= self.sampling.top_p * total {
-                break;
-            }
-        }
+        let (kept, count) = nucleus(&mut weights, self.sampling.top_p * total);
         let mut draw = self.rng.random_range(0.0..1.0) * kept;
         for (id, w) in &weights[..count] {
             draw -= w;
@@ -76,6 +67,31 @@ impl Sampler {
         }
         likeliest as u32
     }
+}
+
+/// Sorts as many of the heaviest to the front as reach `least` together: their weight, and how many. Most
+/// vocabularies are long and most weights nothing, so that sorting them all is a waste.
+fn nucleus(weights: &mut [(usize, f64)], least: f64) -> (f64, usize) {
+    const OFTEN_ENOUGH: usize = 512;
+    let falling = |a: &(usize, f64), b: &(usize, f64)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
+    let reach = |sorted: &[(usize, f64)]| {
+        let mut kept = 0.0;
+        let found = sorted.iter().position(|(_, w)| {
+            kept += w;
+            kept >= least
+        });
+        (kept, found.map(|last| last + 1))
+    };
+    if weights.len() > OFTEN_ENOUGH {
+        weights.select_nth_unstable_by(OFTEN_ENOUGH, falling);
+        weights[..OFTEN_ENOUGH].sort_unstable_by(falling);
+        if let (kept, Some(count)) = reach(&weights[..OFTEN_ENOUGH]) {
+            return (kept, count);
+        }
+    }
+    weights.sort_unstable_by(falling);
+    let (kept, count) = reach(weights);
+    (kept, count.unwrap_or(weights.len()))
 }
 
 #[cfg(test)]
@@ -110,6 +126,20 @@ mod tests {
         }
         assert_eq!(counts[1], 0, "outside the nucleus");
         assert!((f64::from(counts[0]) / 4000.0 - 2.0 / 3.0).abs() < 0.03);
+    }
+
+    #[test]
+    fn a_nucleus_is_found_without_sorting_all() {
+        let weight = |i: usize| (i, ((i * 7919) % 5000) as f64);
+        for share in [0.001, 0.1, 0.9, 1.0] {
+            let mut found: Vec<_> = (0..5000).map(weight).collect();
+            let mut sorted = found.clone();
+            sorted.sort_by(|a, b| b.1.total_cmp(&a.1));
+            let least = share * sorted.iter().map(|w| w.1).sum::<f64>();
+            let (kept, count) = nucleus(&mut found, least);
+            assert_eq!(found[..count], sorted[..count]);
+            assert!(kept >= least && kept - sorted[count - 1].1 < least);
+        }
     }
 
     #[test]

@@ -96,6 +96,8 @@ struct Distribution<'a> {
 struct Row<'a> {
     id: &'a str,
     response_id: &'a str,
+    /// The same for every record of an instruction: such rows are not independent.
+    instruction_hash: String,
     generator: Option<&'a str>,
     mode: &'static str,
     signals: Map<String, Value>,
@@ -425,6 +427,7 @@ impl<'a> Scorer<'a> {
         let row = Row {
             id: &record.id,
             response_id: &response.id,
+            instruction_hash: record.instruction_hash(),
             generator: response.generator.as_deref(),
             mode: match item.with_reference {
                 true => "reference",

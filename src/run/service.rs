@@ -7,11 +7,9 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::live::{Command, Event, JudgeInfo, LiveOptions, Ticket};
-use crate::engine::local::Cast;
 use crate::engine::{Answer, Ask, Engine, Job, Lane, LoadEvent, Outcome, Role, Task};
-use crate::judge::{Judge, Plan, Setup, Signals};
-use crate::model::chat::Turn;
-use crate::model::tokenizer::Piece;
+use crate::data::Subject;
+use crate::judge::{Judge, Plan, Setup, Signals, dialogue};
 
 /// Sends commands; the judge ends when the last handle is dropped.
 #[derive(Clone, Debug)]
@@ -268,7 +266,12 @@ impl Service {
                 instruction,
                 sampling,
             } => {
-                let work = generation_ids(judge.cast(), instruction).map(|ids| {
+                let subject = Subject {
+                    instruction: instruction.clone(),
+                    ..Subject::default()
+                };
+                let ids = dialogue::request(&subject, &judge.cast().policy);
+                let work = ids.map_err(|e| e.to_string()).map(|ids| {
                     let task = Task {
                         role: Role::Policy,
                         ids,
@@ -375,35 +378,6 @@ fn ticket_of(command: &Command) -> Option<Ticket> {
     match command {
         Command::Score { ticket, .. } | Command::Generate { ticket, .. } => Some(*ticket),
         Command::Cancel(_) | Command::CancelBatch => None,
-    }
-}
-
-/// The policy's prompt: its chat template, or the bare instruction.
-fn generation_ids(cast: &Cast, instruction: &str) -> Result<Vec<u32>, String> {
-    let policy = &cast.policy;
-    let data = vec![Piece::data("instruction", instruction)];
-    let (pieces, special) = match &policy.chat {
-        Some(chat) => {
-            let turn = Turn {
-                role: "user",
-                content: data,
-            };
-            (
-                chat.render(&[turn], true).map_err(|e| e.to_string())?,
-                false,
-            )
-        }
-        None => (data, true),
-    };
-    let encoded = policy.tokenizer.encode(&pieces, special);
-    let ids = encoded.map_err(|e| e.to_string())?.ids;
-    match ids.len() < policy.context {
-        true => Ok(ids),
-        false => Err(format!(
-            "the instruction has {} tokens, the model's context {}",
-            ids.len(),
-            policy.context
-        )),
     }
 }
 

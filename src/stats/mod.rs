@@ -3,6 +3,7 @@
 
 pub mod agreement;
 pub mod auc;
+pub mod best_of;
 pub mod bootstrap;
 pub mod calibration;
 pub mod correlation;
@@ -11,6 +12,7 @@ pub mod evaluation;
 pub mod judge_figures;
 pub mod kendall;
 pub mod preset;
+pub mod ranking;
 pub mod ridge;
 pub mod surface;
 pub mod threshold;

@@ -1,0 +1,130 @@
+//! Scores for commands that go on from them: read from rows that `juror score` wrote, or made on the spot.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use indicatif::ProgressBar;
+
+use super::DataArguments;
+use super::judge::JudgeArguments;
+use super::progress::{bar, loading, scored};
+use crate::data::atomic::AtomicFile;
+use crate::data::scored::{self, Collector, Scored, Wanted};
+use crate::data::{self, DataSet};
+use crate::engine::Engine;
+use crate::judge::Judge;
+use crate::run::score::{Mode, ScoreRun, Scorer, Signal};
+
+/// What is scored, by whom, and which of the signals counts.
+#[derive(Args)]
+pub struct ScoringArguments {
+    #[command(flatten)]
+    pub data: DataArguments,
+    #[command(flatten)]
+    pub judge: JudgeArguments,
+    /// What the judge sees
+    #[arg(long, value_enum, default_value_t)]
+    mode: Mode,
+    /// The signal that counts; without it, `fused` if every row has it, else `self_eval`
+    #[arg(long)]
+    signal: Option<String>,
+    /// Where to keep the scored rows
+    #[arg(long, value_name = "OUT.jsonl")]
+    scored: Option<PathBuf>,
+    /// No progress
+    #[arg(long)]
+    pub quiet: bool,
+}
+
+/// Scored rows, the records they come from where these were read, and the signal that counts.
+pub struct Outcome {
+    pub rows: Scored,
+    pub set: Option<DataSet>,
+    pub signal: String,
+}
+
+/// What else happens between reading and scoring, with the judge loaded.
+pub type Prepare<'a> = &'a mut dyn FnMut(&mut DataSet, &Judge, &Engine, &ProgressBar) -> Result<()>;
+
+impl ScoringArguments {
+    /// Scores by column: of a file of scored rows as they are, of other data by the judge, after `prepare`.
+    ///
+    /// # Errors
+    /// Data that cannot be read, a judge that cannot be loaded, a signal that is not there.
+    pub fn scores(&self, wanted: &Wanted, prepare: Prepare<'_>) -> Result<Outcome> {
+        let given = &self.data.data;
+        let (rows, set) = match given.as_slice() {
+            [file] if scored::is_scored(file) => {
+                let (rows, errors) = scored::read(file, wanted)?;
+                super::tell(&errors);
+                (rows, None)
+            }
+            files => {
+                if let Some(file) = files.iter().find(|file| scored::is_scored(file)) {
+                    bail!(
+                        "{} has scored rows: give one such file, or data to score",
+                        file.display()
+                    );
+                }
+                let mut set = data::read(&data::discover(given)?, &self.data.options()?)?;
+                super::tell(&set.errors);
+                let rows = self.score(&mut set, wanted, prepare)?;
+                (rows, Some(set))
+            }
+        };
+        let signal = match &self.signal {
+            Some(name) => name.clone(),
+            None => rows.default_signal().to_owned(),
+        };
+        rows.signal(&signal).map_err(anyhow::Error::msg)?;
+        Ok(Outcome { rows, set, signal })
+    }
+
+    fn score(&self, set: &mut DataSet, wanted: &Wanted, prepare: Prepare<'_>) -> Result<Scored> {
+        let bar = bar(self.quiet, set.response_count());
+        let run = ScoreRun {
+            mode: self.mode,
+            signals: self.signals()?,
+            strict: self.data.strict,
+            cut: None,
+        };
+        let setup = self.judge.setup()?;
+        let place = |path: &Path| format!("cannot write {}", path.display());
+        let mut file = match &self.scored {
+            None => None,
+            Some(path) => Some(AtomicFile::create(path).with_context(|| place(path))?),
+        };
+        let (engine, cast) = self.judge.start(loading(&bar))?;
+        let judge = Judge::new(cast, setup)?;
+        prepare(set, &judge, &engine, &bar)?;
+        bar.set_length(set.response_count() as u64);
+        let out = file.as_mut().map(|file| file as &mut dyn Write);
+        let mut collector = Collector::new(wanted.clone(), out);
+        let scorer = Scorer::new(&judge, &engine, &run).on_first_failure(|what| {
+            bar.suspend(|| eprintln!("juror: {what} (the first such row)"))
+        });
+        scored(scorer, &set.records, &mut collector, &bar)?;
+        bar.finish_and_clear();
+        let rows = collector.finish();
+        if let (Some(file), Some(path)) = (file, &self.scored) {
+            file.finish().with_context(|| place(path))?;
+        }
+        Ok(rows)
+    }
+
+    /// The signal that counts with what it is made of.
+    fn signals(&self) -> Result<Vec<Signal>> {
+        let usual = [Signal::SelfEval, Signal::Cosine, Signal::Fused];
+        let Some(name) = &self.signal else {
+            return Ok(usual.to_vec());
+        };
+        let known = <Signal as clap::ValueEnum>::from_str(name, false);
+        match known {
+            Ok(signal) if usual.contains(&signal) => Ok(usual.to_vec()),
+            Ok(signal) => Ok(vec![signal]),
+            Err(_) => bail!("--signal {name}: `juror score --help` lists the signals"),
+        }
+    }
+}
