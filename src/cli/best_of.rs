@@ -3,14 +3,14 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::Args;
 use serde::Serialize;
 
+use super::output::write_to;
 use super::scoring::{Outcome, ScoringArguments};
 use super::table::{interval, table};
 use crate::data::DataSet;
-use crate::data::atomic::AtomicFile;
 use crate::data::scored::Wanted;
 use crate::data::write::write_jsonl;
 use crate::model::sampling::Sampling;
@@ -107,41 +107,50 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         label: arguments.label.clone(),
         ..Wanted::default()
     };
-    let outcome = arguments.scoring.scores(&wanted, &mut |set, judge, engine, bar| {
-        let (mut bare, given): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut set.records).into_iter().partition(|r| r.responses.is_empty());
-        if !bare.is_empty() {
-            bar.set_message("writing");
-            bar.set_length(bare.len() as u64);
-            let sampling = Sampling {
-                temperature: arguments.temperature,
-                top_p: arguments.top_p,
-                seed: arguments.seed,
-                max_tokens: arguments.max_tokens,
-            };
-            let failed = sample(judge, engine, &mut bare, (arguments.n, sampling), &mut |done| {
-                bar.set_position(done as u64);
-            })?;
-            for (at, cause) in &failed {
-                bar.suspend(|| eprintln!("juror: {}: {cause}", bare[*at].id));
+    let outcome = arguments
+        .scoring
+        .scores(&wanted, &mut |set, judge, engine, bar| {
+            let (mut bare, given): (Vec<_>, Vec<_>) = std::mem::take(&mut set.records)
+                .into_iter()
+                .partition(|r| r.responses.is_empty());
+            if !bare.is_empty() {
+                bar.set_message("writing");
+                bar.set_length(bare.len() as u64);
+                let sampling = Sampling {
+                    temperature: arguments.temperature,
+                    top_p: arguments.top_p,
+                    seed: arguments.seed,
+                    max_tokens: arguments.max_tokens,
+                };
+                let failed = sample(
+                    judge,
+                    engine,
+                    &mut bare,
+                    (arguments.n, sampling),
+                    &mut |done| {
+                        bar.set_position(done as u64);
+                    },
+                )?;
+                for (at, cause) in &failed {
+                    bar.suspend(|| eprintln!("juror: {}: {cause}", bare[*at].id));
+                }
             }
-        }
-        set.records = given;
-        set.records.append(&mut bare);
-        match &arguments.samples {
-            Some(path) => keep(path, |out| write_jsonl(&set.records, out)),
-            None => Ok(()),
-        }
-    })?;
+            set.records = given;
+            set.records.append(&mut bare);
+            match &arguments.samples {
+                Some(path) => write_to(path, |out| Ok(write_jsonl(&set.records, out)?)),
+                None => Ok(()),
+            }
+        })?;
     let groups = groups(&outcome, arguments.n)?;
     if let Some(path) = &arguments.output {
         let Some(set) = &outcome.set else {
             bail!("scored rows hold no texts: give the data themselves to write responses with -o");
         };
         let picked = picked(set, &groups, arguments.n);
-        keep(path, |out| {
+        write_to(path, |out| {
             serde_json::to_writer_pretty(&mut *out, &picked)?;
-            out.write_all(b"\n")
+            Ok(out.write_all(b"\n")?)
         })?;
     }
     let has_labels = groups.iter().any(|g| g.label.iter().any(|l| !l.is_nan()));
@@ -153,19 +162,15 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         others: has_labels.then(|| others(&groups, arguments)),
         signal: outcome.signal,
     };
+    if arguments.output.as_deref() == Some(Path::new("-")) {
+        return Ok(());
+    }
     let out = &mut io::stdout().lock();
     match arguments.json {
         true => writeln!(out, "{}", serde_json::to_string(&report)?)?,
         false => write!(out, "{}", text(&report))?,
     }
     Ok(())
-}
-
-fn keep(path: &Path, write: impl FnOnce(&mut AtomicFile) -> io::Result<()>) -> Result<()> {
-    let place = || format!("cannot write {}", path.display());
-    let mut file = AtomicFile::create(path).with_context(place)?;
-    write(&mut file).with_context(place)?;
-    file.finish().with_context(place)
 }
 
 fn groups(outcome: &Outcome, n: usize) -> Result<Vec<Group>> {
@@ -191,8 +196,12 @@ fn groups(outcome: &Outcome, n: usize) -> Result<Vec<Group>> {
         group.rows.push(row);
         group.score.push(sign * score);
         group.label.push(rows.label[row]);
-        group.length.push(text.map_or(f64::NAN, |t| t.chars().count() as f64));
-        group.repetition.push(text.map_or(f64::NAN, |t| repetition(t)));
+        group
+            .length
+            .push(text.map_or(f64::NAN, |t| t.chars().count() as f64));
+        group
+            .repetition
+            .push(text.map_or(f64::NAN, |t| repetition(t)));
     }
     groups.retain(|group| !group.rows.is_empty());
     match groups.is_empty() {
@@ -214,8 +223,7 @@ fn over_instructions(
         .collect();
     let each: Vec<usize> = (0..values.len()).collect();
     let resampler = Resampler::new(&each, arguments.seed).rounds(arguments.rounds);
-    resampler
-        .interval(|draw| (!draw.rows.is_empty()).then(|| mean(&draw.pick(&values))))
+    resampler.interval(|draw| (!draw.rows.is_empty()).then(|| mean(&draw.pick(&values))))
 }
 
 fn curve(groups: &[Group], arguments: &Arguments) -> Vec<Point> {
@@ -274,10 +282,9 @@ fn picked<'a>(set: &'a DataSet, groups: &[Group], n: usize) -> Vec<Picked<'a>> {
         .iter()
         .filter_map(best)
         .map(|(record, response)| Picked {
-            dataset: record
-                .meta
-                .get("dataset")
-                .and_then(|d| d.as_str())
+            dataset: [&record.meta, &response.meta]
+                .iter()
+                .find_map(|meta| meta.get("dataset")?.as_str())
                 .unwrap_or_default(),
             instruction: record.task(),
             output: &response.text,
@@ -295,13 +302,24 @@ fn text(report: &Report) -> String {
         report.signal
     );
     let label = report.label.as_deref().unwrap_or("label");
-    let head = ["N", "instructions", "score", label, "characters", "repeated 4-grams"];
+    let head = [
+        "N",
+        "instructions",
+        "score",
+        label,
+        "characters",
+        "repeated 4-grams",
+    ];
     let mut lines = vec![head.map(str::to_owned).to_vec()];
     for point in &report.curve {
         let mut line = vec![point.n.to_string(), point.instructions.to_string()];
         line.push(interval(point.score));
         line.push(interval(point.label));
-        line.push(point.length.map_or_else(|| "–".into(), |l| format!("{:.0}", l.estimate)));
+        line.push(
+            point
+                .length
+                .map_or_else(|| "–".into(), |l| format!("{:.0}", l.estimate)),
+        );
         line.push(interval(point.repetition));
         lines.push(line);
     }
@@ -319,7 +337,10 @@ fn text(report: &Report) -> String {
         out += &table(&lines);
     }
     if report.left_out > 0 {
-        out += &format!("\n{} rows have no score, or come after the first N\n", report.left_out);
+        out += &format!(
+            "\n{} rows have no score, or come after the first N\n",
+            report.left_out
+        );
     }
     out
 }

@@ -1,26 +1,28 @@
 //! `juror eval SCORED… --label NAME`
 
+mod tables;
+
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Error, Result, anyhow, bail};
 use clap::Args;
 use serde::Serialize;
 
 use super::bound::{Bound, parse_where};
-use super::table::{figure, interval, table};
 use crate::data::scored::{self, Names, Scored, Wanted, no_field};
 use crate::stats::evaluation::{
     self, Agreement, Ahead, Calibration, Correlations, Rows, Selective, Settings,
 };
-use crate::stats::group_ids;
+use crate::stats::prediction_powered::{PoweredMean, powered_mean};
+use crate::stats::preference::{Led, led_by, self_preference};
+use crate::stats::surface::cross_fitted;
+use crate::stats::{Interval, group_ids};
 
 /// Signals that say the same as `self_eval` in one of the modes.
 const MODES: [&str; 2] = ["self_eval_ref", "self_eval_free"];
-
-/// Groups shown as columns; all of them are in the JSON.
-const SHOWN_GROUPS: usize = 8;
 
 /// How scores go with labels: correlations, selective answering, calibration, agreement.
 #[derive(Args)]
@@ -46,6 +48,13 @@ pub struct Arguments {
     /// Rows with the same value are drawn together by the bootstrap; without it, rows of one instruction
     #[arg(long)]
     cluster: Option<String>,
+    /// Add the surface ridge, fitted on other instructions, as a row of its own: does the judge know more than
+    /// length, lists and overlap?
+    #[arg(long)]
+    surface: bool,
+    /// Generators of the judge's own family have this in their names: does it favour them at equal label?
+    #[arg(long, value_name = "PART")]
+    family: Option<String>,
     /// Draws of the bootstrap; 0 for none
     #[arg(long, default_value_t = 1000)]
     rounds: usize,
@@ -65,6 +74,9 @@ struct Group {
     value: String,
     #[serde(flatten)]
     correlations: Correlations,
+    /// Its mean label, where rows without a label help.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mean_label: Option<PoweredMean>,
 }
 
 /// Groups and their average.
@@ -88,6 +100,14 @@ struct Evaluated {
     selective: Selective,
     calibration: Vec<Calibration>,
     agreement: Option<Agreement>,
+    /// Correlation with the response's characters, and with its list items.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    length: Option<Led>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    list_items: Option<Led>,
+    /// Score of the judge's own family above others' at equal label.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    self_preference: Option<Interval>,
     /// This minus the first, on the rows that both have.
     #[serde(skip_serializing_if = "Option::is_none")]
     ahead_of_first: Option<Ahead>,
@@ -104,7 +124,7 @@ struct Candidate<'a> {
     file: &'a Path,
     rows: &'a Scored,
     signal: &'a str,
-    score: &'a [f64],
+    score: Cow<'a, [f64]>,
     cluster: Rc<[usize]>,
 }
 
@@ -117,6 +137,7 @@ pub fn run(arguments: &Arguments) -> Result<bool> {
             .chain(arguments.cluster.clone())
             .collect(),
         only: arguments.only.clone(),
+        surface: arguments.surface,
     };
     let mut files = Vec::new();
     for path in &arguments.scored {
@@ -141,7 +162,12 @@ pub fn run(arguments: &Arguments) -> Result<bool> {
         }
         files.push((path.as_path(), rows));
     }
-    let candidates = candidates(&files, &arguments.signals, arguments.cluster.as_deref())?;
+    let candidates = candidates(
+        &files,
+        &arguments.signals,
+        arguments.cluster.as_deref(),
+        arguments.surface,
+    )?;
     let mut evaluated: Vec<Evaluated> = Vec::new();
     for candidate in &candidates {
         let mut found = evaluate(candidate, arguments, &by)?;
@@ -162,7 +188,7 @@ pub fn run(arguments: &Arguments) -> Result<bool> {
     let out = &mut io::stdout().lock();
     match arguments.json {
         true => writeln!(out, "{}", serde_json::to_string(&report)?)?,
-        false => write!(out, "{}", tables(&report, files.len() > 1))?,
+        false => write!(out, "{}", tables::text(&report, files.len() > 1))?,
     }
     Ok(met)
 }
@@ -171,6 +197,7 @@ fn candidates<'a>(
     files: &'a [(&'a Path, Scored)],
     asked: &[String],
     cluster: Option<&str>,
+    surface: bool,
 ) -> Result<Vec<Candidate<'a>>> {
     let mut found = Vec::new();
     for (file, rows) in files {
@@ -207,14 +234,56 @@ fn candidates<'a>(
             file,
             rows,
             signal,
-            score,
+            score: score.into(),
             cluster: Rc::clone(&cluster),
         }));
+    }
+    if let Some((file, rows)) = files.first().filter(|_| surface) {
+        let cluster = rows.clusters(cluster).map_err(Error::msg)?;
+        let ridge = surface_ridge(rows, &cluster);
+        found.push(Candidate {
+            file,
+            rows,
+            signal: SURFACE,
+            score: ridge
+                .map_err(|cause| anyhow!("{}: --surface: {cause}", file.display()))?
+                .into(),
+            cluster: cluster.into(),
+        });
     }
     match found.is_empty() {
         true => Err(anyhow!("no row has a signal")),
         false => Ok(found),
     }
+}
+
+/// Name of the surface ridge among the signals.
+const SURFACE: &str = "surface ridge";
+
+/// For each labelled row what ridges say that were fitted on the surfaces of other clusters; NaN for others.
+/// Labels within 0 and 1 are taken for preferences, of which the root is fitted: nearly all of them are close to 0.
+fn surface_ridge(rows: &Scored, cluster: &[usize]) -> Result<Vec<f64>, String> {
+    let kept: Vec<usize> = (0..rows.len())
+        .filter(|row| !rows.label[*row].is_nan() && !rows.surface[*row].is_empty())
+        .collect();
+    if kept.is_empty() {
+        return Err("no labelled row has the field `surface`: score the data again".into());
+    }
+    let wide: Vec<Vec<f64>> = kept
+        .iter()
+        .map(|row| rows.surface[*row].iter().map(|x| f64::from(*x)).collect())
+        .collect();
+    let raw: Vec<&[f64]> = wide.iter().map(Vec::as_slice).collect();
+    let mut target: Vec<f64> = kept.iter().map(|row| rows.label[*row]).collect();
+    if target.iter().all(|label| (0.0..=1.0).contains(label)) {
+        target.iter_mut().for_each(|label| *label = label.sqrt());
+    }
+    let groups: Vec<usize> = kept.iter().map(|row| cluster[*row]).collect();
+    let fitted = cross_fitted(&raw, &target, &groups)
+        .ok_or("too few labelled instructions to fit the surface ridge")?;
+    let mut found = vec![f64::NAN; rows.len()];
+    kept.iter().zip(fitted).for_each(|(row, x)| found[*row] = x);
+    Ok(found)
 }
 
 /// A number that rises with quality.
@@ -245,7 +314,7 @@ fn evaluate(candidate: &Candidate, arguments: &Arguments, by: &str) -> Result<Ev
     let there = |row: &usize| !candidate.score[*row].is_nan() && !rows.label[*row].is_nan();
     let kept: Vec<usize> = (0..rows.len()).filter(there).collect();
     let pick = |column: &[f64]| kept.iter().map(|row| column[*row]).collect::<Vec<f64>>();
-    let score: Vec<f64> = pick(candidate.score)
+    let score: Vec<f64> = pick(&candidate.score)
         .into_iter()
         .map(|x| quality(candidate.signal, x))
         .collect();
@@ -270,18 +339,69 @@ fn evaluate(candidate: &Candidate, arguments: &Arguments, by: &str) -> Result<Ev
         signal: candidate.signal.to_owned(),
         left_out: rows.len() - kept.len(),
         all: evaluation::correlations(&columns, &settings),
-        by: grouped.map(|names| groups(&columns, &kept, names, by, &settings)),
+        by: grouped.map(|names| groups(candidate, &columns, &kept, (by, names), &settings)),
         selective: evaluation::selective(&columns, good.as_deref(), &settings),
         calibration: good.map_or_else(Vec::new, |good| {
             evaluation::calibration(&columns, &good, arguments.seed)
         }),
         agreement: evaluation::agreement(&columns, &settings),
+        length: led(&columns, &pick(&rows.length), &settings),
+        list_items: led(&columns, &pick(&rows.list_items), &settings),
+        self_preference: arguments.family.as_deref().and_then(|part| {
+            let is_own = own_family(rows, &kept, part);
+            let Settings { rounds, seed, .. } = settings;
+            self_preference(&score, &label, &is_own, &cluster, rounds, seed)
+        }),
         ahead_of_first: None,
     })
 }
 
+/// How scores and labels go with something seen at a glance; `None` where not every row tells it.
+fn led(rows: &Rows, seen: &[f64], settings: &Settings) -> Option<Led> {
+    let told = !seen.is_empty() && !seen.iter().any(|x| x.is_nan());
+    told.then(|| {
+        let Settings { rounds, seed, .. } = *settings;
+        led_by(seen, rows.score, rows.label, rows.cluster, rounds, seed)
+    })
+}
+
+/// Which rows are of generators with this in their names, in whatever case.
+fn own_family(rows: &Scored, kept: &[usize], part: &str) -> Vec<bool> {
+    let part = part.to_lowercase();
+    let names = rows.generator.values.iter();
+    let own: Vec<bool> = names
+        .map(|name| name.to_lowercase().contains(&part))
+        .collect();
+    kept.iter()
+        .map(|row| rows.generator.rows[*row].is_some_and(|name| own[name as usize]))
+        .collect()
+}
+
+/// The mean label of a group from its labelled rows and the scores of the others.
+fn mean_label(candidate: &Candidate, names: &Names, group: usize) -> Option<PoweredMean> {
+    let (mut labelled, mut others) = (Vec::new(), Vec::new());
+    for (row, name) in names.rows.iter().enumerate() {
+        let score = candidate.score[row];
+        if *name != Some(group as u32) || score.is_nan() {
+            continue;
+        }
+        let score = quality(candidate.signal, score);
+        match candidate.rows.label[row] {
+            label if label.is_nan() => others.push(score),
+            label => labelled.push((score, label)),
+        }
+    }
+    powered_mean(&labelled, &others, 0.95)
+}
+
 /// Correlations within the values of a field, and their average.
-fn groups(rows: &Rows, kept: &[usize], names: &Names, field: &str, settings: &Settings) -> By {
+fn groups(
+    candidate: &Candidate,
+    rows: &Rows,
+    kept: &[usize],
+    (field, names): (&str, &Names),
+    settings: &Settings,
+) -> By {
     let named: Vec<usize> = (0..kept.len())
         .filter(|place| names.rows[kept[*place]].is_some())
         .collect();
@@ -295,18 +415,24 @@ fn groups(rows: &Rows, kept: &[usize], names: &Names, field: &str, settings: &Se
     named
         .iter()
         .for_each(|place| members[group_of(place)].push(*place));
-    let groups = names.values.iter().zip(&members).map(|(value, places)| {
-        let (score, label, cluster) = part(places);
-        let rows = Rows {
-            score: &score,
-            label: &label,
-            cluster: &cluster,
-        };
-        Group {
-            value: value.clone(),
-            correlations: evaluation::correlations(&rows, settings),
-        }
-    });
+    let groups = names
+        .values
+        .iter()
+        .zip(&members)
+        .enumerate()
+        .map(|(group, (value, places))| {
+            let (score, label, cluster) = part(places);
+            let rows = Rows {
+                score: &score,
+                label: &label,
+                cluster: &cluster,
+            };
+            Group {
+                value: value.clone(),
+                correlations: evaluation::correlations(&rows, settings),
+                mean_label: mean_label(candidate, names, group),
+            }
+        });
     let (score, label, cluster) = part(&named);
     let all = Rows {
         score: &score,
@@ -344,135 +470,4 @@ fn compare(one: &Candidate, other: &Candidate, arguments: &Arguments) -> Option<
     let cluster = group_ids(cluster);
     let settings = settings(arguments, one);
     (!ours.is_empty()).then(|| evaluation::ahead(&ours, &theirs, &label, &cluster, &settings))
-}
-
-fn tables(report: &Report, several_files: bool) -> String {
-    let name = |e: &Evaluated| match several_files {
-        true => format!("{} {}", e.file.display(), e.signal),
-        false => e.signal.clone(),
-    };
-    let mut out = format!(
-        "against `{}`, 95 % intervals by bootstrap\n\n",
-        report.label
-    );
-    let mut lines = vec![row(&[
-        "signal",
-        "rows",
-        "left out",
-        "Pearson",
-        "Spearman",
-        "Kendall τ-b",
-    ])];
-    for e in &report.evaluated {
-        let mut line = vec![name(e), e.all.rows.to_string(), e.left_out.to_string()];
-        line.extend([e.all.pearson, e.all.spearman, e.all.kendall].map(interval));
-        lines.push(line);
-    }
-    out += &table(&lines);
-    if let Some(by) = report.evaluated.iter().find_map(|e| e.by.as_ref()) {
-        let shown = by.groups.len().min(SHOWN_GROUPS);
-        let mut head = row(&["Pearson × 100", "average"]);
-        head.extend(by.groups[..shown].iter().map(|g| g.value.clone()));
-        let mut lines = vec![head];
-        for e in &report.evaluated {
-            let Some(by) = &e.by else { continue };
-            let hundred = |c: &Correlations| {
-                let value = c.pearson.map(|p| format!("{:.2}", 100.0 * p.estimate));
-                value.unwrap_or_else(|| "–".into())
-            };
-            let mut line = vec![name(e), hundred(&by.average)];
-            line.extend(
-                by.groups
-                    .iter()
-                    .take(shown)
-                    .map(|g| hundred(&g.correlations)),
-            );
-            lines.push(line);
-        }
-        out += &format!("\nby {}", by.field);
-        if by.groups.len() > shown {
-            out += &format!(
-                " (the first {shown} of {}; all with --json)",
-                by.groups.len()
-            );
-        }
-        out += "\n";
-        out += &table(&lines);
-    }
-    let mut lines = vec![row(&["selective", "good", "AUROC", "AURC", "excess AURC"])];
-    for e in &report.evaluated {
-        let s = &e.selective;
-        let mut line = vec![name(e), figure(s.good)];
-        line.extend([s.auroc, s.aurc, s.excess_aurc].map(interval));
-        lines.push(line);
-    }
-    out += "\n";
-    out += &table(&lines);
-    let mut lines = vec![row(&[
-        "calibration",
-        "fit",
-        "fitted on",
-        "reported on",
-        "ECE",
-        "Brier",
-        "log loss",
-    ])];
-    for e in &report.evaluated {
-        for c in &e.calibration {
-            let mut line = vec![
-                name(e),
-                c.fit.into(),
-                c.fitted.to_string(),
-                c.reported.to_string(),
-            ];
-            line.extend([c.ece, c.brier, c.log_loss].map(figure));
-            lines.push(line);
-        }
-    }
-    if lines.len() > 1 {
-        out += "\n";
-        out += &table(&lines);
-    }
-    let mut lines = vec![row(&[
-        "agreement",
-        "categories",
-        "quadratic κ",
-        "Krippendorff α",
-        "Gwet AC1",
-    ])];
-    for e in &report.evaluated {
-        let Some(a) = &e.agreement else { continue };
-        let mut line = vec![name(e), a.categories.to_string()];
-        line.extend([a.quadratic_kappa, a.krippendorff, a.gwet_ac1].map(interval));
-        lines.push(line);
-    }
-    if lines.len() > 1 {
-        out += "\n";
-        out += &table(&lines);
-    }
-    let mut lines = vec![row(&[
-        "ahead of the first by",
-        "Pearson",
-        "Spearman",
-        "settled at",
-    ])];
-    for e in &report.evaluated {
-        let Some(a) = &e.ahead_of_first else { continue };
-        let settled = a.clusters_to_settle.map(|n| format!("about {n} records"));
-        lines.push(vec![
-            name(e),
-            interval(a.pearson),
-            interval(a.spearman),
-            settled.unwrap_or_default(),
-        ]);
-    }
-    if lines.len() > 1 {
-        out += "\n";
-        out += &table(&lines);
-    }
-    out
-}
-
-fn row(cells: &[&str]) -> Vec<String> {
-    cells.iter().map(|cell| (*cell).to_owned()).collect()
 }

@@ -5,8 +5,10 @@ mod bound;
 mod doctor;
 mod eval;
 mod explore;
+mod fuse;
 mod judge;
 mod model;
+mod output;
 mod progress;
 mod rank;
 mod score;
@@ -41,6 +43,8 @@ enum Command {
     Explore(explore::Arguments),
     /// Score every response of a data set
     Score(score::Arguments),
+    /// Fuse self-evaluation and cosine anew, normalised on all rows
+    Fuse(fuse::Arguments),
     /// Compare scores with labels
     Eval(eval::Arguments),
     /// Find the score from which on to answer
@@ -99,6 +103,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         None => explore::run(&arguments.explore),
         Some(Command::Explore(explore)) => explore::run(&explore),
         Some(Command::Score(score)) => score::run(&score),
+        Some(Command::Fuse(fuse)) => fuse::run(&fuse),
         Some(Command::Eval(eval)) => match eval::run(&eval) {
             Ok(true) => Ok(()),
             // A gate that was asked for is not met.

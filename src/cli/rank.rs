@@ -79,7 +79,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         None => None,
         Some(path) => Some(read(path, &arguments.columns)?),
     };
-    let outcome = arguments.scoring.scores(&Wanted::default(), &mut |_, _, _, _| Ok(()))?;
+    let outcome = arguments
+        .scoring
+        .scores(&Wanted::default(), &mut |_, _, _, _| Ok(()))?;
     let columns = columns(&outcome)?;
     let rows = Rows {
         score: &columns.score,
@@ -95,9 +97,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             .iter()
             .map(|name| values.get(name).copied().unwrap_or(f64::NAN))
             .collect();
-        let correlate = |of| {
-            ranking::with_leaderboard(&rows, &known, of, arguments.rounds, arguments.seed)
-        };
+        let correlate =
+            |of| ranking::with_leaderboard(&rows, &known, of, arguments.rounds, arguments.seed);
         against.push(Against {
             column: column.clone(),
             generators: known.iter().filter(|x| !x.is_nan()).count(),

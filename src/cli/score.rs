@@ -10,8 +10,8 @@ use clap::Args;
 use super::DataArguments;
 use super::judge::JudgeArguments;
 use super::progress::{bar, loading, scored};
-use crate::data::atomic::AtomicFile;
 use crate::data;
+use crate::data::atomic::AtomicFile;
 use crate::judge::Judge;
 use crate::run::score::{Mode, ScoreRun, Scorer, Signal, Summary};
 use crate::stats::preset::Preset;
@@ -83,7 +83,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     if let (Some(preset), Some(path)) = (&run.cut, &arguments.threshold) {
         let names: Vec<&str> = run.signals.iter().map(|s| s.name()).collect();
         let hash = format!("{}+{}", judge.cast().judge.hash, judge.templates().hash());
-        if let Some(cause) = preset.mismatch(&names, &hash) {
+        if let Some(cause) = preset.mismatch(&names, &hash, &judge.fusion()) {
             bail!("{}: {cause}", path.display());
         }
     }

@@ -8,8 +8,8 @@ use clap::Args;
 use serde::Serialize;
 
 use super::bound::{Bound, parse_where};
+use super::output::write_to;
 use super::table::{figure, table};
-use crate::data::atomic::AtomicFile;
 use crate::data::scored::{self, Names, Scored, Wanted, no_field};
 use crate::stats::bootstrap::{SplitMix64, is_fitted_on};
 use crate::stats::preset::Preset;
@@ -160,6 +160,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         label: Some(arguments.label.clone()),
         fields: fields.into_iter().flatten().cloned().collect(),
         only: arguments.only.clone(),
+        surface: false,
     };
     let place = arguments.scored.display();
     let (rows, errors) = scored::read(&arguments.scored, &wanted)?;
@@ -358,6 +359,7 @@ fn keep(
         signal: report.signal.to_owned(),
         threshold,
         judge: rows.judge.clone().unwrap_or_default(),
+        fusion: rows.fusion.clone().filter(|_| report.signal == "fused"),
         label: arguments.label.clone(),
         good: arguments.good.text.clone(),
         target_risk: arguments.target_risk,
@@ -367,11 +369,8 @@ fn keep(
         calibrated_on: found.calibrated_on,
         scores: Spread::of(&columns.score),
     };
-    let place = || format!("cannot write {}", path.display());
-    let mut file = AtomicFile::create(path).with_context(place)?;
-    file.write_all(toml::to_string(&preset)?.as_bytes())
-        .with_context(place)?;
-    file.finish().with_context(place)
+    let text = toml::to_string(&preset)?;
+    write_to(path, |out| Ok(out.write_all(text.as_bytes())?))
 }
 
 fn text(report: &Report) -> String {
@@ -423,8 +422,7 @@ fn text(report: &Report) -> String {
     }
     if lines.len() > 1 {
         out += &table(&lines);
-        out +=
-            "\nCoverage, risk and counts are of the half of the instructions that did not calibrate.\n";
+        out += "\nCoverage, risk and counts are of the half of the instructions that did not calibrate.\n";
     }
     out + &missing
 }

@@ -22,6 +22,8 @@ pub struct Wanted {
     pub label: Option<String>,
     /// Fields whose values tell groups of rows apart.
     pub fields: Vec<String>,
+    /// Whether the surfaces of responses are wanted whole.
+    pub surface: bool,
     /// Rows whose field has another value are left out.
     pub only: Vec<(String, String)>,
 }
@@ -58,6 +60,11 @@ pub struct Scored {
     pub label: Vec<f64>,
     /// Which one `label` holds, once a row told.
     pub label_name: Option<String>,
+    /// Characters of the response, and its list items.
+    pub length: Vec<f64>,
+    pub list_items: Vec<f64>,
+    /// The surface of each response, empty where its row has none; no rows where they are not wanted.
+    pub surface: Vec<Vec<f32>>,
     /// Hash of record and response: the same response in another file has the same.
     pub key: Vec<u64>,
     /// The instruction each row belongs to: its hash, or the record's id where rows have none.
@@ -71,6 +78,8 @@ pub struct Scored {
     pub failed: usize,
     /// Judge and template, and hashes of both, as the first row says.
     pub judge: Option<String>,
+    /// How `fused` was made, as the first row says.
+    pub fusion: Option<String>,
     /// Whether other rows say something else.
     pub mixed: bool,
     rows: usize,
@@ -166,6 +175,16 @@ impl Scored {
         let label = |part: &str| row.get(part)?.get(self.label_name.as_ref()?);
         let label = label("labels").or_else(|| label("meta"));
         self.label.push(number(label));
+        self.length.push(number(row.get("length")));
+        self.list_items.push(number(row.get("list_items")));
+        if wanted.surface {
+            let surface = row.get("surface").and_then(Value::as_array);
+            let features = surface
+                .into_iter()
+                .flatten()
+                .map(|x| number(Some(x)) as f32);
+            self.surface.push(features.collect());
+        }
         for (name, value) in signals {
             if !self.signals.contains_key(name) {
                 let before = vec![f64::NAN; self.rows];
@@ -187,9 +206,10 @@ impl Scored {
             .copied()
             .collect::<Vec<_>>()
             .join("+");
+        let fusion = text("fusion").map(str::to_owned);
         match &self.judge {
-            None => self.judge = Some(judge),
-            Some(first) => self.mixed |= *first != judge,
+            None => (self.judge, self.fusion) = (Some(judge), fusion),
+            Some(first) => self.mixed |= *first != judge || self.fusion != fusion,
         }
         self.rows += 1;
         Ok(())
@@ -308,6 +328,7 @@ mod tests {
         let wanted = Wanted {
             label: Some("p".into()),
             fields: vec!["generator".into(), "topic".into()],
+            surface: true,
             only: Vec::new(),
         };
         let (found, errors) = read(file(ROWS).path(), &wanted).unwrap();

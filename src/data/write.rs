@@ -23,7 +23,7 @@ pub fn to_json(record: &Record) -> Map<String, Value> {
 }
 
 /// Writes records as JSON lines.
-pub fn write_jsonl(records: &[Record], out: &mut impl Write) -> io::Result<()> {
+pub fn write_jsonl(records: &[Record], out: &mut (impl Write + ?Sized)) -> io::Result<()> {
     for record in records {
         serde_json::to_writer(&mut *out, &to_json(record))?;
         out.write_all(b"\n")?;

@@ -72,7 +72,8 @@ impl<C: Compute> Computer<'_, C> {
             match self.write(batch, role, long, some) {
                 Err(Stopped::Failed(cause)) => {
                     let failed = Stopped::Failed(cause);
-                    some.iter().for_each(|place| batch.set(*place, Err(failed.clone())));
+                    some.iter()
+                        .for_each(|place| batch.set(*place, Err(failed.clone())));
                 }
                 ended => ended?,
             }
@@ -80,13 +81,7 @@ impl<C: Compute> Computer<'_, C> {
         Ok(())
     }
 
-    fn write(
-        &mut self,
-        batch: &mut Batch,
-        role: Role,
-        long: bool,
-        places: &[Place],
-    ) -> Ended<()> {
+    fn write(&mut self, batch: &mut Batch, role: Role, long: bool, places: &[Place]) -> Ended<()> {
         let context = decoder(self.models, role)?.config().context;
         let mut writers = Vec::with_capacity(places.len());
         let mut wishes = Vec::with_capacity(places.len());
@@ -108,9 +103,16 @@ impl<C: Compute> Computer<'_, C> {
                 next: Err("nothing to compute".to_owned()),
             });
         }
-        let (chains, _) = self.prompts(role, long, None, &wishes, &batch.jobs, &mut |prompt, _, logits| {
-            writers[prompt].next = labels::log_probabilities(logits);
-        })?;
+        let (chains, _) = self.prompts(
+            role,
+            long,
+            None,
+            &wishes,
+            &batch.jobs,
+            &mut |prompt, _, logits| {
+                writers[prompt].next = labels::log_probabilities(logits);
+            },
+        )?;
         let mut pass = Pass {
             segments: Vec::with_capacity(writers.len()),
             long,

@@ -195,6 +195,11 @@ impl Judge {
         &self.templates
     }
 
+    /// Normaliser and weight of its fused scores.
+    pub fn fusion(&self) -> String {
+        format!("range {}", self.weight)
+    }
+
     /// Prompts for the signals that apply to a subject: without a reference neither
     /// `self_eval_ref` nor `cosine`; a mode without a template is left out too.
     ///

@@ -84,12 +84,14 @@ pub fn sample(
             texts.map_err(|e| e.to_string())
         });
         match texts {
-            Ok(texts) => records[at].responses.extend(texts.iter().enumerate().map(|(n, text)| Response {
-                id: (n + 1).to_string(),
-                generator: Some(policy.name.clone()),
-                text: text.trim().to_owned(),
-                ..Response::default()
-            })),
+            Ok(texts) => records[at]
+                .responses
+                .extend(texts.iter().enumerate().map(|(n, text)| Response {
+                    id: (n + 1).to_string(),
+                    generator: Some(policy.name.clone()),
+                    text: text.trim().to_owned(),
+                    ..Response::default()
+                })),
             Err(cause) => failed.push((at, cause)),
         }
         done += 1;

@@ -12,6 +12,7 @@ use crate::data::{LabelDistribution, Record, Response, Subject, Verdict};
 use crate::engine::{Answer, Engine, Job, Lane};
 use crate::judge::{Judge, Plan, Scored, Signals};
 use crate::stats::preset::Preset;
+use crate::stats::surface::{self, Triple};
 
 /// What the judge sees.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -101,6 +102,9 @@ struct Row<'a> {
     generator: Option<&'a str>,
     mode: &'static str,
     signals: Map<String, Value>,
+    /// Normaliser and weight of `fused`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fusion: Option<&'a str>,
     self_eval: Option<Distribution<'a>>,
     /// By the threshold that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -112,6 +116,13 @@ struct Row<'a> {
     template: &'a Named,
     prompt_tokens: usize,
     labels: &'a BTreeMap<String, f64>,
+    /// Characters of the response.
+    length: usize,
+    /// Its bullets and numbered items.
+    list_items: usize,
+    /// What a reader sees without reading: [`surface::FREE`], then [`surface::COMPARED`] where there is a
+    /// reference.
+    surface: Vec<f32>,
     meta: Map<String, Value>,
     error: Option<String>,
 }
@@ -180,6 +191,7 @@ pub struct Scorer<'a> {
     run: &'a ScoreRun,
     judge_name: Named,
     template_name: Named,
+    fusion: String,
     replies: Sender<Answer>,
     answers: Receiver<Answer>,
     summary: Summary,
@@ -203,6 +215,7 @@ impl<'a> Scorer<'a> {
                 name: judge.templates().name.clone(),
                 hash: judge.templates().hash(),
             },
+            fusion: judge.fusion(),
             judge,
             engine,
             run,
@@ -405,6 +418,7 @@ impl<'a> Scorer<'a> {
                 signals.insert(own.name().into(), value.into());
             }
         }
+        let wants_fused = self.run.signals.contains(&Signal::Fused);
         let cut = self.run.cut.as_ref().and_then(|preset| {
             let value = signals.get(&preset.signal)?.as_f64()?;
             Some((value, Verdict::of(value, preset.threshold)))
@@ -434,6 +448,7 @@ impl<'a> Scorer<'a> {
                 false => "reference-free",
             },
             signals,
+            fusion: wants_fused.then_some(self.fusion.as_str()),
             self_eval: in_mode.map(|d| Distribution {
                 labels: &d.labels,
                 probs: &d.probs,
@@ -447,6 +462,9 @@ impl<'a> Scorer<'a> {
             template: &self.template_name,
             prompt_tokens: card.map_or(0, |c| c.prompt_tokens),
             labels: &response.labels,
+            length: response.text.chars().count(),
+            list_items: surface::list_items(&response.text),
+            surface: surface(record, response),
             meta,
             error: error.clone(),
         };
@@ -473,4 +491,14 @@ impl<'a> Scorer<'a> {
             _ => Ok(()),
         }
     }
+}
+
+/// The surface of a response, in single precision: it is told to learn from, not to compare by.
+fn surface(record: &Record, response: &Response) -> Vec<f32> {
+    let features = surface::features(&Triple {
+        instruction: &record.task(),
+        reference: record.reference.as_deref(),
+        response: &response.text,
+    });
+    features.into_iter().map(|x| x as f32).collect()
 }

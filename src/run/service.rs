@@ -7,8 +7,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::live::{Command, Event, JudgeInfo, LiveOptions, Ticket};
-use crate::engine::{Answer, Ask, Engine, Job, Lane, LoadEvent, Outcome, Role, Task};
 use crate::data::Subject;
+use crate::engine::{Answer, Ask, Engine, Job, Lane, LoadEvent, Outcome, Role, Task};
 use crate::judge::{Judge, Plan, Setup, Signals, dialogue};
 
 /// Sends commands; the judge ends when the last handle is dropped.

@@ -13,6 +13,9 @@ pub struct Preset {
     pub threshold: f64,
     /// Hashes of the judge and of its template, joined by `+`: scores of others are on another scale.
     pub judge: String,
+    /// How the signal was fused, if it is: normaliser and weight.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fusion: Option<String>,
     pub label: String,
     /// Which labels are good.
     pub good: String,
@@ -33,13 +36,20 @@ pub struct Preset {
 }
 
 impl Preset {
-    /// Why the preset does not hold for scores of this signal by this judge and template, if so.
-    pub fn mismatch(&self, signals: &[&str], judge: &str) -> Option<String> {
+    /// Why the preset does not hold for scores of this signal by this judge and template, fused in this way, if
+    /// so.
+    pub fn mismatch(&self, signals: &[&str], judge: &str, fusion: &str) -> Option<String> {
         if !signals.contains(&self.signal.as_str()) {
             return Some(format!(
                 "it is a threshold on `{}`, which is not among the signals ({}): add it to --signals",
                 self.signal,
                 signals.join(", ")
+            ));
+        }
+        if let Some(other) = self.fusion.as_deref().filter(|other| *other != fusion) {
+            return Some(format!(
+                "it is a threshold on scores fused by `{other}`, these are fused by `{fusion}`: calibrate again on \
+                 rows fused in this way"
             ));
         }
         (self.judge != judge).then(|| {

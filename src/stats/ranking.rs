@@ -78,7 +78,11 @@ fn comparisons(rows: &Rows, found: &[Standing]) -> Vec<(usize, usize, f64)> {
                 .collect();
             if let Some(p) = paired_t_test(&differences) {
                 let ahead = mean(&differences) >= 0.0;
-                pairs.push(if ahead { (one, other, p) } else { (other, one, p) });
+                pairs.push(if ahead {
+                    (one, other, p)
+                } else {
+                    (other, one, p)
+                });
             }
         }
     }

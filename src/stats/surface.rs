@@ -1,9 +1,11 @@
 //! The surface of an answer: features a reader sees without reading, and the baseline fitted on them.
 //! A judge that is worth its cost must beat it.
 
+mod baseline;
+
 use std::collections::HashMap;
 
-use super::ridge::{Moments, Ridge, choose_lambda, expand};
+pub use baseline::{Baseline, cross_fitted, fit_baseline};
 
 /// What a judge is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,170 +104,10 @@ pub fn features(triple: &Triple) -> Vec<f64> {
     features
 }
 
-/// The features of the baseline with reference. Those left out (raw counts beside their logarithms, the
-/// overlap with the instruction) made it no better on other models' answers.
-const BESIDE_REFERENCE: [&str; 19] = [
-    "log characters",
-    "log words",
-    "log lines",
-    "bullets",
-    "numbered items",
-    "headings",
-    "code fences",
-    "bold",
-    "words per sentence",
-    "type-token ratio",
-    "word length",
-    "ends with punctuation",
-    "digits",
-    "log ratio characters",
-    "unigram F1",
-    "unigram recall",
-    "bigram F1",
-    "Jaccard",
-    "list items against the reference",
-];
-
-/// The surface baseline: ridge on features, squares and products.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Baseline {
-    with_reference: bool,
-    /// Places of the features it uses.
-    places: Vec<usize>,
-    mean: Vec<f64>,
-    scale: Vec<f64>,
-    ridge: Ridge,
-    /// The penalty that the cross-validation chose.
-    pub lambda: f64,
-}
-
-/// Penalties tried.
-const LAMBDAS: [f64; 9] = [1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0, 10.0];
-
-const FOLDS: usize = 5;
-
-/// Standardised features are held within this, so that one monstrous answer does not bend the fit.
-const FURTHEST: f64 = 4.0;
-
-/// Fits the baseline to targets. For a preference `p` give its root: nearly all of them are close to 0,
-/// and the root tells these apart without losing anything against `p` itself. `groups` are instructions: the penalty is chosen by
-/// cross-validation with whole instructions left out. The reference is used where every row has one.
-/// `None` without rows, or with fewer than two groups.
-pub fn fit_baseline(rows: &[Triple], targets: &[f64], groups: &[usize]) -> Option<Baseline> {
-    if rows.is_empty() || rows.len() != targets.len() || rows.len() != groups.len() {
-        return None;
-    }
-    let with_reference = rows.iter().all(|row| row.reference.is_some());
-    let raw: Vec<Vec<f64>> = rows
-        .iter()
-        .map(|row| features(&seen(row, with_reference)))
-        .collect();
-    let (mean, scale) = spread(&raw);
-    let mut baseline = Baseline {
-        with_reference,
-        places: places(with_reference),
-        mean,
-        scale,
-        ridge: Ridge {
-            intercept: 0.0,
-            weights: Vec::new(),
-        },
-        lambda: 0.0,
-    };
-    let columns = baseline.places.len();
-    let mut folds = vec![Moments::new(columns + columns * (columns + 1) / 2); FOLDS];
-    let fold = fold_of(groups);
-    for ((row, target), fold) in raw.iter().zip(targets).zip(fold) {
-        folds[fold].add(&baseline.columns(row), *target);
-    }
-    folds.retain(|fold| fold.rows() > 0.0);
-    if folds.len() < 2 {
-        return None;
-    }
-    (baseline.lambda, _) = choose_lambda(&folds, &LAMBDAS)?;
-    let (first, rest) = folds.split_first()?;
-    let all = rest.iter().fold(first.clone(), |all, fold| all.plus(fold));
-    baseline.ridge = Ridge::fit(&all, baseline.lambda)?;
-    Some(baseline)
-}
-
-impl Baseline {
-    /// The score of an answer. Without a reference where the baseline wants one, `None`.
-    pub fn score(&self, triple: &Triple) -> Option<f64> {
-        if self.with_reference && triple.reference.is_none() {
-            return None;
-        }
-        let raw = features(&seen(triple, self.with_reference));
-        Some(self.ridge.predict(&self.columns(&raw)))
-    }
-
-    /// The features of a triple in deviations from the mean of the rows fitted on, within ±4. With a
-    /// baseline fitted beside references, a triple without one has the features of [`FREE`] alone.
-    pub fn standardised(&self, triple: &Triple) -> Vec<f64> {
-        let raw = features(&seen(triple, self.with_reference));
-        (0..raw.len()).map(|i| self.standard(&raw, i)).collect()
-    }
-
-    fn standard(&self, raw: &[f64], place: usize) -> f64 {
-        ((raw[place] - self.mean[place]) / self.scale[place]).clamp(-FURTHEST, FURTHEST)
-    }
-
-    fn columns(&self, raw: &[f64]) -> Vec<f64> {
-        let standard: Vec<f64> = self.places.iter().map(|i| self.standard(raw, *i)).collect();
-        expand(&standard)
-    }
-}
-
-/// Places of the features that the baseline uses: all of them where there is no reference.
-fn places(with_reference: bool) -> Vec<usize> {
-    let names = FREE.iter().chain(&COMPARED).enumerate();
-    names
-        .filter(|(place, name)| {
-            if with_reference {
-                BESIDE_REFERENCE.contains(name)
-            } else {
-                *place < FREE.len()
-            }
-        })
-        .map(|(place, _)| place)
-        .collect()
-}
-
-fn seen<'a>(triple: &Triple<'a>, with_reference: bool) -> Triple<'a> {
-    Triple {
-        reference: triple.reference.filter(|_| with_reference),
-        ..*triple
-    }
-}
-
-/// Folds for groups: in turn, by order of first appearance.
-fn fold_of(groups: &[usize]) -> Vec<usize> {
-    super::group_ids(groups)
-        .into_iter()
-        .map(|group| group % FOLDS)
-        .collect()
-}
-
-/// Mean and standard deviation of every column, 1 where it does not vary.
-fn spread(rows: &[Vec<f64>]) -> (Vec<f64>, Vec<f64>) {
-    let columns = rows.first().map_or(0, Vec::len);
-    let n = rows.len() as f64;
-    let mut mean = vec![0.0; columns];
-    for row in rows {
-        for (sum, x) in mean.iter_mut().zip(row) {
-            *sum += x / n;
-        }
-    }
-    let mut scale = vec![0.0; columns];
-    for row in rows {
-        for (sum, (x, mean)) in scale.iter_mut().zip(row.iter().zip(&mean)) {
-            *sum += (x - mean) * (x - mean) / n;
-        }
-    }
-    for scale in &mut scale {
-        *scale = if *scale > 1e-18 { scale.sqrt() } else { 1.0 };
-    }
-    (mean, scale)
+/// Bullets and numbered items of a text.
+pub fn list_items(text: &str) -> usize {
+    let text = Surface::of(text);
+    (text.bullets + text.numbered) as usize
 }
 
 type Counts = HashMap<u64, f64>;
@@ -465,6 +307,7 @@ mod tests {
         near("bigram F1", 0.0);
         near("log ratio words", 13f64.ln() - 5f64.ln());
         near("list items against the reference", 4f64.ln());
+        assert_eq!(list_items(triple.response), 3);
     }
 
     #[test]
@@ -483,34 +326,5 @@ mod tests {
         };
         assert_eq!(feature(&same, "bigram F1"), 1.0);
         assert_eq!(feature(&same, "Jaccard"), 1.0);
-    }
-
-    #[test]
-    fn names_are_found() {
-        assert_eq!(places(true).len(), BESIDE_REFERENCE.len());
-        assert_eq!(places(false).len(), FREE.len());
-    }
-
-    #[test]
-    fn the_baseline_learns_length() {
-        let texts: Vec<String> = (0..120)
-            .map(|row| "word ".repeat(1 + row * 7 % 50))
-            .collect();
-        let rows: Vec<Triple> = texts
-            .iter()
-            .map(|text| Triple {
-                instruction: "say something",
-                reference: None,
-                response: text,
-            })
-            .collect();
-        let targets: Vec<f64> = texts.iter().map(|text| text.len() as f64 / 250.0).collect();
-        let groups: Vec<usize> = (0..120).map(|row| row / 4).collect();
-        let baseline = fit_baseline(&rows, &targets, &groups).unwrap();
-        let scores: Vec<f64> = rows.iter().filter_map(|row| baseline.score(row)).collect();
-        assert!(crate::stats::pearson(&scores, &targets).unwrap() > 0.99);
-        assert_eq!(fit_baseline(&rows, &targets[1..], &groups), None);
-        assert_eq!(fit_baseline(&[], &[], &[]), None);
-        assert_eq!(fit_baseline(&rows, &targets, &[0; 120]), None);
     }
 }

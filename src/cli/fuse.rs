@@ -1,0 +1,188 @@
+//! `juror fuse SCORED -o OUT --normalize zscore`
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow, bail};
+use clap::Args;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::output::write_to;
+use crate::data::container::RawRows;
+use crate::data::scored::{self, Scored, Wanted};
+use crate::data::source;
+use crate::stats::normalize::{Method, Normalizer};
+
+/// A second pass over scored rows: self-evaluation and cosine normalised on all of them, then fused.
+#[derive(Args)]
+pub struct Arguments {
+    /// A file that `juror score` wrote; `-` is standard input
+    scored: PathBuf,
+    /// The same rows with `fused` anew; `-` is standard output. The fitted normaliser goes beside a file,
+    /// as OUT.normalizer.json
+    #[arg(short, long)]
+    output: PathBuf,
+    /// What brings both signals to one scale
+    #[arg(long, value_enum, default_value_t)]
+    normalize: Method,
+    /// Weight of the cosine
+    #[arg(long, default_value_t = 0.5)]
+    weight: f64,
+    /// A normaliser of an earlier run, instead of one fitted on these rows
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["normalize", "weight"])]
+    normalizer: Option<PathBuf>,
+}
+
+/// How two signals were made one: what was fitted on one data set serves for others.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fusion {
+    normalize: Method,
+    weight: f64,
+    /// Hashes of the judge and of its template: scores of others are on another scale.
+    judge: String,
+    rows: usize,
+    self_eval: Normalizer,
+    cosine: Normalizer,
+}
+
+impl Fusion {
+    /// Tells this fusion from others.
+    fn name(&self) -> Result<String> {
+        let known = serde_json::to_vec(&(&self.self_eval, &self.cosine))?;
+        let hash: String = Sha256::digest(known)
+            .iter()
+            .take(4)
+            .map(|b| format!("{b:02x}"))
+            .collect();
+        let normalize = serde_json::to_value(self.normalize)?;
+        let normalize = normalize.as_str().unwrap_or_default().to_owned();
+        Ok(match self.normalize {
+            // As `juror score` names it.
+            Method::Range => format!("{normalize} {}", self.weight),
+            _ => format!("{normalize} {} {hash}", self.weight),
+        })
+    }
+
+    fn of(&self, self_eval: f64, cosine: f64) -> f64 {
+        (1.0 - self.weight) * self.self_eval.at(self_eval) + self.weight * self.cosine.at(cosine)
+    }
+}
+
+pub fn run(arguments: &Arguments) -> Result<()> {
+    if !(0.0..=1.0).contains(&arguments.weight) {
+        bail!(
+            "--weight {}: a number from 0 to 1 expected",
+            arguments.weight
+        );
+    }
+    // What came through a pipe is read twice, too.
+    let mut spool = tempfile::NamedTempFile::new().context("cannot make a temporary file")?;
+    let path = match arguments.scored == Path::new("-") {
+        true => {
+            io::copy(&mut io::stdin().lock(), &mut spool)
+                .context("cannot keep standard input in a temporary file")?;
+            spool.path()
+        }
+        false => &arguments.scored,
+    };
+    let same = |path: &Path| path.canonicalize().ok();
+    if same(path).is_some() && same(path) == same(&arguments.output) {
+        bail!(
+            "{} is the file that is read: name another with -o",
+            path.display()
+        );
+    }
+    let (rows, errors) = scored::read(path, &Wanted::default())?;
+    super::tell(&errors);
+    let fusion = match &arguments.normalizer {
+        Some(file) => {
+            let place = || file.display().to_string();
+            let reader = File::open(file).with_context(place)?;
+            let fusion: Fusion =
+                serde_json::from_reader(io::BufReader::new(reader)).with_context(place)?;
+            if rows.judge.as_ref() != Some(&fusion.judge) || rows.mixed {
+                bail!(
+                    "{}: it was fitted on scores of another judge or template, which are on another scale: fit \
+                     one on these rows with --normalize",
+                    file.display()
+                );
+            }
+            fusion
+        }
+        None => fit(&rows, arguments).with_context(|| arguments.scored.display().to_string())?,
+    };
+    let count = write_to(&arguments.output, |out| rewrite(path, &fusion, out))?;
+    if arguments.normalizer.is_none() && arguments.output != Path::new("-") {
+        let mut name = arguments.output.as_os_str().to_owned();
+        name.push(".normalizer.json");
+        write_to(Path::new(&name), |out| {
+            serde_json::to_writer(&mut *out, &fusion)?;
+            Ok(out.write_all(b"\n")?)
+        })?;
+    }
+    eprintln!(
+        "juror: {count} of {} rows fused ({})",
+        rows.len(),
+        fusion.name()?
+    );
+    Ok(())
+}
+
+/// Fits on the rows that have both signals.
+fn fit(rows: &Scored, arguments: &Arguments) -> Result<Fusion> {
+    if rows.mixed {
+        bail!("rows of several judges or templates: their scores are on different scales");
+    }
+    let column = |name: &str| rows.signal(name).map_err(anyhow::Error::msg);
+    let both = column("self_eval")?.iter().zip(column("cosine")?);
+    let (self_eval, cosine): (Vec<f64>, Vec<f64>) = both
+        .filter(|(one, other)| !one.is_nan() && !other.is_nan())
+        .unzip();
+    if self_eval.is_empty() {
+        bail!(
+            "no row has both `self_eval` and `cosine`: score data with references, or name the signals"
+        );
+    }
+    let ends = rows
+        .scale
+        .ok_or_else(|| anyhow!("no row tells the labels of its scale (`self_eval.labels`)"))?;
+    let fit = |name: &str, values: &[f64], ends| {
+        let found = Normalizer::fit(arguments.normalize, values, ends);
+        found.ok_or_else(|| anyhow!("`{name}` is the same in all rows, so it cannot be normalised"))
+    };
+    Ok(Fusion {
+        normalize: arguments.normalize,
+        weight: arguments.weight,
+        judge: rows.judge.clone().unwrap_or_default(),
+        rows: self_eval.len(),
+        self_eval: fit("self_eval", &self_eval, ends)?,
+        cosine: fit("cosine", &cosine, (-1.0, 1.0))?,
+    })
+}
+
+/// Copies rows, each with its fused score; how many have one.
+fn rewrite(path: &Path, fusion: &Fusion, out: &mut dyn Write) -> Result<usize> {
+    let name = fusion.name()?;
+    let mut count = 0;
+    for row in RawRows::new(path, source::open(path)?) {
+        // What cannot be read was told of in the first pass.
+        let Ok(mut row) = row else { continue };
+        let Some(Value::Object(signals)) = row.object.get_mut("signals") else {
+            continue;
+        };
+        let number = |name: &str| signals.get(name).and_then(Value::as_f64);
+        let fused = number("self_eval")
+            .zip(number("cosine"))
+            .map(|(self_eval, cosine)| fusion.of(self_eval, cosine));
+        count += usize::from(fused.is_some());
+        signals.insert("fused".into(), fused.into());
+        row.object.insert("fusion".into(), name.clone().into());
+        serde_json::to_writer(&mut *out, &row.object)?;
+        out.write_all(b"\n")?;
+    }
+    Ok(count)
+}
