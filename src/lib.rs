@@ -1,6 +1,6 @@
 //! Juror: a terminal explorer for LLM judges, and the engine beneath it.
 //!
-//! Imports run one way: `kernel ← model ← engine ← judge ← train ← run ← cli, tui`, with `data` and
+//! Imports run one way: `kernel ← model ← engine ← judge ← method, train ← run ← cli, tui`, with `data` and
 //! `stats` beside them.
 
 pub mod cli;
@@ -8,6 +8,7 @@ pub mod data;
 pub mod engine;
 pub mod judge;
 pub mod kernel;
+pub mod method;
 pub mod model;
 pub mod run;
 pub mod stats;

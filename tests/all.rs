@@ -7,6 +7,7 @@ mod eval;
 mod golden;
 mod hub;
 mod model_commands;
+mod pipelines;
 mod score;
 mod signals;
 mod terminal;

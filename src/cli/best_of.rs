@@ -8,13 +8,11 @@ use clap::Args;
 use serde::Serialize;
 
 use super::output::write_to;
+use super::sampling::SamplingArguments;
 use super::scoring::{Outcome, ScoringArguments};
 use super::table::{interval, table};
 use crate::data::DataSet;
 use crate::data::scored::Wanted;
-use crate::data::write::write_jsonl;
-use crate::model::sampling::Sampling;
-use crate::run::sample::sample;
 use crate::stats::best_of::{expected, repetition, sizes};
 use crate::stats::correlation::mean;
 use crate::stats::{Interval, Resampler};
@@ -33,23 +31,11 @@ pub struct Arguments {
     /// Where to keep the picked responses, as AlpacaEval's model_outputs.json
     #[arg(short, long)]
     output: Option<PathBuf>,
-    /// Where to keep the records with all responses that the policy wrote
-    #[arg(long, value_name = "OUT.jsonl")]
-    samples: Option<PathBuf>,
-    /// How the policy draws; 0 takes the likeliest token
-    #[arg(long, default_value_t = 1.0)]
-    temperature: f64,
-    /// It draws from the smallest set of tokens whose probabilities reach this
-    #[arg(long, default_value_t = 1.0)]
-    top_p: f64,
-    /// Longest response of the policy, in tokens
-    #[arg(long, default_value_t = 512)]
-    max_tokens: usize,
+    #[command(flatten)]
+    sampling: SamplingArguments,
     /// Draws of the bootstrap; 0 for none
     #[arg(long, default_value_t = 1000)]
     rounds: usize,
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
     /// One JSON object on standard output instead of a table
     #[arg(long)]
     json: bool,
@@ -110,37 +96,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let outcome = arguments
         .scoring
         .scores(&wanted, &mut |set, judge, engine, bar| {
-            let (mut bare, given): (Vec<_>, Vec<_>) = std::mem::take(&mut set.records)
-                .into_iter()
-                .partition(|r| r.responses.is_empty());
-            if !bare.is_empty() {
-                bar.set_message("writing");
-                bar.set_length(bare.len() as u64);
-                let sampling = Sampling {
-                    temperature: arguments.temperature,
-                    top_p: arguments.top_p,
-                    seed: arguments.seed,
-                    max_tokens: arguments.max_tokens,
-                };
-                let failed = sample(
-                    judge,
-                    engine,
-                    &mut bare,
-                    (arguments.n, sampling),
-                    &mut |done| {
-                        bar.set_position(done as u64);
-                    },
-                )?;
-                for (at, cause) in &failed {
-                    bar.suspend(|| eprintln!("juror: {}: {cause}", bare[*at].id));
-                }
-            }
-            set.records = given;
-            set.records.append(&mut bare);
-            match &arguments.samples {
-                Some(path) => write_to(path, |out| Ok(write_jsonl(&set.records, out)?)),
-                None => Ok(()),
-            }
+            arguments
+                .sampling
+                .fill(arguments.n, set, (judge, engine), bar)
         })?;
     let groups = groups(&outcome, arguments.n)?;
     if let Some(path) = &arguments.output {
@@ -222,7 +180,7 @@ fn over_instructions(
         .filter(|value| !value.is_nan())
         .collect();
     let each: Vec<usize> = (0..values.len()).collect();
-    let resampler = Resampler::new(&each, arguments.seed).rounds(arguments.rounds);
+    let resampler = Resampler::new(&each, arguments.sampling.seed).rounds(arguments.rounds);
     resampler.interval(|draw| (!draw.rows.is_empty()).then(|| mean(&draw.pick(&values))))
 }
 

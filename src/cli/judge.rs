@@ -87,6 +87,11 @@ impl Dtype {
 }
 
 impl JudgeArguments {
+    /// Of the cosine in the fused score.
+    pub fn weight(&self) -> f64 {
+        self.weight
+    }
+
     /// What the engine needs.
     pub fn engine(&self) -> Options {
         Options {

@@ -7,10 +7,12 @@ mod eval;
 mod explore;
 mod fuse;
 mod judge;
+mod make_training;
 mod model;
 mod output;
 mod progress;
 mod rank;
+mod sampling;
 mod score;
 mod scoring;
 mod table;
@@ -53,6 +55,8 @@ enum Command {
     Rank(rank::Arguments),
     /// The best of several responses, by the judge
     BestOf(best_of::Arguments),
+    /// Training data for a judge
+    MakeTraining(make_training::Arguments),
     /// Train a model
     #[command(subcommand)]
     Train(train::Command),
@@ -113,6 +117,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Threshold(threshold)) => threshold::run(&threshold),
         Some(Command::Rank(rank)) => rank::run(&rank),
         Some(Command::BestOf(best_of)) => best_of::run(&best_of),
+        Some(Command::MakeTraining(make)) => make_training::run(&make),
         Some(Command::Train(command)) => train::run(&command),
         Some(Command::Model(command)) => model::run(&command),
         Some(Command::Doctor(doctor)) => doctor::run(&doctor),

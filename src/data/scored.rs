@@ -108,7 +108,7 @@ impl Scored {
             let column = self.signals.get(name);
             column.map_or(0, |c| c.iter().filter(|x| !x.is_nan()).count())
         };
-        match there("fused") > 0 && there("fused") == there("self_eval") {
+        match there("fused") > 0 && there("fused") >= there("self_eval") {
             true => "fused",
             false => "self_eval",
         }

@@ -100,6 +100,39 @@ fn cause(engine: &Engine, ids: &[u32], ask: Ask) -> String {
 }
 
 #[test]
+fn texts_written_together_are_those_written_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let (engine, ids, _) = golden_engine("llama2", folder.path());
+    let write = |from: usize, seed: u64, max_tokens: usize| {
+        let sampling = Sampling {
+            temperature: 1.5,
+            top_p: 1.0,
+            seed,
+            max_tokens,
+        };
+        let end = vec![ids[0]];
+        task(&ids[..from], Ask::Generate { sampling, end })
+    };
+    // More than are written at a time, of different lengths, some behind the same prompt.
+    let tasks: Vec<Task> = (0..40)
+        .map(|i| write(20 + 7 * (i % 5), i as u64, 5 + i % 13))
+        .collect();
+    let together = compute(&engine, tasks.clone());
+    for (task, outcome) in tasks.into_iter().zip(&together) {
+        assert_eq!(&compute(&engine, vec![task])[0], outcome);
+    }
+    let Outcome::Generated {
+        ids: written,
+        ended,
+    } = &together[12]
+    else {
+        panic!("a text expected");
+    };
+    assert!(*ended || written.len() == 17);
+    assert_ne!(together[0], together[5], "other seeds, other texts");
+}
+
+#[test]
 fn rewards_equal_transformers() {
     for case in ["llama-reward", "qwen2-reward"] {
         let folder = tempfile::tempdir().unwrap();

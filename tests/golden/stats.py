@@ -1,6 +1,6 @@
-"""Makes stats.json: statistics of small columns by scipy, scikit-learn, krippendorff and irrCAC.
+"""Makes stats.json: statistics of small columns by scipy, scikit-learn, statsmodels, krippendorff, irrCAC and ppi_py.
 
-    pip install scipy scikit-learn krippendorff irrCAC
+    pip install scipy scikit-learn statsmodels krippendorff irrCAC ppi-python
     python tests/golden/stats.py
 """
 
@@ -11,11 +11,13 @@ import pathlib
 import krippendorff
 import numpy as np
 import pandas as pd
+import ppi_py
 from irrCAC.raw import CAC
 from scipy import stats
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import brier_score_loss, cohen_kappa_score, log_loss, roc_auc_score
+from statsmodels.stats.multitest import multipletests
 
 random = np.random.default_rng(11)
 
@@ -88,10 +90,49 @@ def case(score, label):
     return found
 
 
+def best_of(score, label, size):
+    """The mean label of the best of every subset; of equal scores each counts the same."""
+    picked = []
+    for subset in itertools.combinations(range(len(score)), size):
+        subset = list(subset)
+        best = score[subset] == score[subset].max()
+        picked.append(label[subset][best].mean())
+    return float(np.mean(picked))
+
+
+def further():
+    """Statistics of their own columns, drawn after all others."""
+    paired = [random.normal(0.1 * k, 1, size=8 + 3 * k) for k in range(6)]
+    p = np.array([stats.ttest_1samp(d, 0).pvalue for d in paired])
+    score = np.round(random.normal(size=9), 1)
+    score[3] = score[5]
+    label = random.normal(size=9)
+    powered = []
+    for n, rest in ((12, 100), (50, 60)):
+        y = random.uniform(size=n + rest)
+        f = 3 * y + 2 + random.normal(size=n + rest) * 0.5
+        low, high = ppi_py.ppi_mean_ci(y[:n], f[:n], f[n:], alpha=0.05)
+        powered.append(dict(
+            labelled_score=f[:n].tolist(), label=y[:n].tolist(), score=f[n:].tolist(),
+            low=float(low[0]), high=float(high[0])))
+    column = np.round(random.normal(size=30), 1)
+    return dict(
+        paired=[d.tolist() for d in paired], t_test=p.tolist(),
+        holm=multipletests(p, method="holm")[1].tolist(),
+        best_of=dict(
+            score=score.tolist(), label=label.tolist(),
+            expected=[best_of(score, label, size) for size in range(1, 10)]),
+        powered=powered,
+        normalized=dict(
+            column=column.tolist(), zscore=stats.zscore(column).tolist(),
+            rank=((stats.rankdata(column) - 0.5) / len(column)).tolist(),
+            minmax=((column - column.min()) / (column.max() - column.min())).tolist()))
+
+
 def main():
     cases = [case(*pair) for pair in columns()]
     target = pathlib.Path(__file__).parent / "stats.json"
-    target.write_text(json.dumps(cases) + "\n")
+    target.write_text(json.dumps(dict(cases=cases, further=further())) + "\n")
 
 
 if __name__ == "__main__":

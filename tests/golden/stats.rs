@@ -1,10 +1,14 @@
-//! Statistics against scipy, scikit-learn, krippendorff and irrCAC.
+//! Statistics against scipy, scikit-learn, statsmodels, krippendorff, irrCAC and ppi_py.
 
 use juror::stats::agreement::{
     categories, gwet_ac1, krippendorff_interval, nearest, quadratic_kappa, to_scale,
 };
+use juror::stats::best_of::expected;
 use juror::stats::calibration::{Affine, Isotonic, brier, expected_error, log_loss, reliability};
 use juror::stats::coverage::{curve, losses};
+use juror::stats::normalize::{Method, Normalizer};
+use juror::stats::prediction_powered::powered_mean;
+use juror::stats::ranking::{holm, paired_t_test};
 use juror::stats::{auroc, kendall, pearson, spearman};
 use serde_json::Value;
 
@@ -15,12 +19,74 @@ fn column(case: &Value, name: &str) -> Vec<f64> {
     values.map(|x| x.as_f64().unwrap()).collect()
 }
 
+fn golden() -> Value {
+    let text = std::fs::read_to_string(here("stats.json")).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+fn all_equal(found: &[f64], want: &[f64]) {
+    assert_eq!(found.len(), want.len());
+    for (found, want) in found.iter().zip(want) {
+        assert!((found - want).abs() < 1e-9, "{found} {want}");
+    }
+}
+
+#[test]
+fn tests_of_rankings_equal_scipy_and_statsmodels() {
+    let golden = &golden()["further"];
+    let paired = golden["paired"].as_array().unwrap().iter();
+    let p: Vec<f64> = paired
+        .map(|differences| {
+            let differences: Vec<f64> = serde_json::from_value(differences.clone()).unwrap();
+            paired_t_test(&differences).unwrap()
+        })
+        .collect();
+    all_equal(&p, &column(golden, "t_test"));
+    all_equal(&holm(&p), &column(golden, "holm"));
+}
+
+#[test]
+fn best_of_equals_all_subsets() {
+    let golden = &golden()["further"]["best_of"];
+    let (score, label) = (column(golden, "score"), column(golden, "label"));
+    let found: Vec<f64> = (1..=9)
+        .map(|n| expected(&score, &label, n).unwrap())
+        .collect();
+    all_equal(&found, &column(golden, "expected"));
+}
+
+#[test]
+fn powered_means_equal_ppi_py() {
+    for case in golden()["further"]["powered"].as_array().unwrap() {
+        let (score, label) = (column(case, "labelled_score"), column(case, "label"));
+        let labelled: Vec<(f64, f64)> = score.into_iter().zip(label).collect();
+        let found = powered_mean(&labelled, &column(case, "score"), 0.95).unwrap();
+        let want = ["low", "high"].map(|end| case[end].as_f64().unwrap());
+        all_equal(&[found.powered.low, found.powered.high], &want);
+    }
+}
+
+#[test]
+fn normalisers_equal_scipy() {
+    let golden = &golden()["further"]["normalized"];
+    let values = column(golden, "column");
+    for (name, method) in [
+        ("zscore", Method::Zscore),
+        ("rank", Method::Rank),
+        ("minmax", Method::Minmax),
+    ] {
+        let fitted = Normalizer::fit(method, &values, (0.0, 9.0)).unwrap();
+        let found: Vec<f64> = values.iter().map(|x| fitted.at(*x)).collect();
+        all_equal(&found, &column(golden, name));
+    }
+}
+
 #[test]
 fn statistics_equal_the_libraries() {
-    let text = std::fs::read_to_string(here("stats.json")).unwrap();
-    let cases: Vec<Value> = serde_json::from_str(&text).unwrap();
+    let golden = golden();
+    let cases = golden["cases"].as_array().unwrap();
     assert_eq!(cases.len(), 5);
-    for case in &cases {
+    for case in cases {
         let (score, label) = (column(case, "score"), column(case, "label"));
         let good: Vec<bool> = label.iter().map(|l| *l >= 3.0).collect();
         let target: Vec<f64> = good.iter().map(|g| f64::from(u8::from(*g))).collect();

@@ -1,0 +1,287 @@
+//! What goes on from scores: ranking, best-of-N, fusion, training data, as a user runs them.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::score::{juror, said};
+
+fn json_of(arguments: &[&str]) -> Value {
+    let output = juror(arguments);
+    assert!(output.status.success(), "{}", said(&output));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn lines(path: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(path).unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap()
+}
+
+/// Eight instructions, three responses to each, of which one repeats the reference.
+fn data(folder: &Path) -> String {
+    let path = folder.join("data.jsonl");
+    let mut text = String::new();
+    for i in 0..8 {
+        let good = format!("Water boils at {} degrees when the pressure falls.", 60 + i);
+        let rows = [
+            ("near", good.clone(), 9),
+            (
+                "far",
+                "Bananas are yellow and monkeys like them.".to_owned(),
+                1,
+            ),
+            ("none", "I cannot help with that.".to_owned(), 0),
+        ];
+        for (generator, response, rating) in rows {
+            let row = serde_json::json!({
+                "id": format!("{i}-{generator}"), "instruction": format!("When does water boil at height {i}?"),
+                "reference": good, "response": response, "generator": generator, "rating": rating,
+                "dataset": "kitchen",
+            });
+            text += &format!("{row}\n");
+        }
+    }
+    std::fs::write(&path, text).unwrap();
+    path.display().to_string()
+}
+
+#[test]
+fn generators_are_ranked_and_compared_with_a_leaderboard() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = data(folder.path());
+    let board = folder.path().join("board.csv");
+    std::fs::write(
+        &board,
+        "model,wins,more\nnear,90,1\nfar,20,\nnone,10,2\nother,5,3\n",
+    )
+    .unwrap();
+    let board = board.to_str().unwrap();
+    let scored = folder.path().join("scored.jsonl");
+    let scored = scored.to_str().unwrap();
+    let given = [
+        "--leaderboard",
+        board,
+        "--column",
+        "wins,more",
+        "--rounds",
+        "50",
+        "--json",
+    ];
+    let first = json_of(&[&["rank", &data, "--scored", scored, "--quiet"], &given[..]].concat());
+    assert_eq!(first["signal"], "fused");
+    assert_eq!(first["instructions"], 8);
+    let ranking = first["ranking"].as_array().unwrap();
+    assert_eq!(ranking[0]["generator"], "near");
+    assert_eq!(
+        (&ranking[0]["rank"], &ranking[0]["rows"]),
+        (&1.into(), &8.into())
+    );
+    assert!(number(&ranking[1]["mean"]["estimate"]) < number(&ranking[0]["mean"]["low"]));
+    assert!(ranking[1]["rank"] != 1);
+    assert_eq!(first["leaderboard"][0]["generators"], 3);
+    assert_eq!(first["leaderboard"][1]["generators"], 2);
+    // Scored rows say the same again.
+    assert_eq!(json_of(&[&["rank", scored], &given[..]].concat()), first);
+    for (more, cause) in [
+        (
+            vec!["--leaderboard", board, "--column", "losses"],
+            "there are wins, more",
+        ),
+        (vec!["--signal", "reward"], "no signal `reward`"),
+    ] {
+        let output = juror(&[vec!["rank", scored], more].concat());
+        assert_eq!(output.status.code(), Some(2));
+        assert!(said(&output).contains(cause), "{}", said(&output));
+    }
+}
+
+#[test]
+fn the_best_response_is_picked_and_the_curve_drawn() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = data(folder.path());
+    let out = folder.path().join("model_outputs.json");
+    let given = [
+        "best-of",
+        &data,
+        "-o",
+        out.to_str().unwrap(),
+        "--quiet",
+        "--json",
+        "--rounds",
+        "50",
+    ];
+    let report = json_of(&given);
+    assert_eq!(report["label"], "rating");
+    let curve = report["curve"].as_array().unwrap();
+    let of: Vec<u64> = curve.iter().map(|p| p["n"].as_u64().unwrap()).collect();
+    assert_eq!(of, [1, 2, 3]);
+    assert!((number(&curve[0]["label"]["estimate"]) - 10.0 / 3.0).abs() < 1e-9);
+    assert_eq!(number(&curve[2]["label"]["estimate"]), 9.0);
+    assert_eq!(number(&report["others"]["oracle"]["estimate"]), 9.0);
+    let picked: Value = serde_json::from_slice(&std::fs::read(out).unwrap()).unwrap();
+    let picked = picked.as_array().unwrap();
+    assert_eq!(picked.len(), 8);
+    for row in picked {
+        assert!(row["output"].as_str().unwrap().starts_with("Water boils"));
+        assert_eq!(row["generator"], "near-best-of-32");
+        assert_eq!(row["dataset"], "kitchen");
+    }
+}
+
+#[test]
+fn the_policy_writes_where_there_is_nothing_to_pick_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let (questions, samples) = (folder.path().join("q.jsonl"), folder.path().join("s.jsonl"));
+    let rows = "{\"instruction\":\"Name three colours.\"}\n{\"instruction\":\"What is 2 + 2?\"}\n";
+    std::fs::write(&questions, rows).unwrap();
+    let (questions, out) = (questions.to_str().unwrap(), samples.to_str().unwrap());
+    let given = [
+        "best-of",
+        questions,
+        "--n",
+        "5",
+        "--max-tokens",
+        "12",
+        "--samples",
+        out,
+        "--quiet",
+        "--json",
+    ];
+    let report = json_of(&given);
+    assert_eq!(report["signal"], "self_eval");
+    assert_eq!(report["curve"][0]["instructions"], 2);
+    let written = lines(&samples);
+    assert_eq!(written[0]["responses"].as_array().unwrap().len(), 5);
+    let texts = |row: &Value| -> Vec<String> {
+        let each = row["responses"].as_array().unwrap().iter();
+        each.map(|r| r["response"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert!(
+        texts(&written[0])[1..]
+            .iter()
+            .any(|t| *t != texts(&written[0])[0])
+    );
+    // The texts of a record do not depend on what else is asked.
+    std::fs::write(questions, rows.lines().nth(1).unwrap()).unwrap();
+    json_of(&given);
+    assert_eq!(texts(&lines(&samples)[0]), texts(&written[1]));
+}
+
+#[test]
+fn a_second_pass_fuses_what_a_first_one_scored() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = data(folder.path());
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (scored, fused, again, preset) =
+        (at("s.jsonl"), at("f.jsonl"), at("g.jsonl"), at("p.toml"));
+    assert!(
+        juror(&["score", &data, "-o", &scored, "--quiet"])
+            .status
+            .success()
+    );
+    let output = juror(&[
+        "fuse",
+        &scored,
+        "-o",
+        &fused,
+        "--normalize",
+        "zscore",
+        "--weight",
+        "0.25",
+    ]);
+    assert!(output.status.success(), "{}", said(&output));
+    let rows = lines(Path::new(&fused));
+    let column =
+        |name: &str| -> Vec<f64> { rows.iter().map(|r| number(&r["signals"][name])).collect() };
+    let normalized = |values: &[f64]| -> Vec<f64> {
+        let n = values.len() as f64;
+        let center = values.iter().sum::<f64>() / n;
+        let sd = (values.iter().map(|x| (x - center).powi(2)).sum::<f64>() / n).sqrt();
+        values.iter().map(|x| (x - center) / sd).collect()
+    };
+    let (one, other) = (
+        normalized(&column("self_eval")),
+        normalized(&column("cosine")),
+    );
+    for (row, fused) in column("fused").iter().enumerate() {
+        assert!((fused - (0.75 * one[row] + 0.25 * other[row])).abs() < 1e-9);
+    }
+    assert_eq!(
+        rows[0]["instruction_hash"],
+        lines(Path::new(&scored))[0]["instruction_hash"]
+    );
+    // The fitted normaliser gives the same again, and a threshold on it holds for it alone.
+    let normalizer = format!("{fused}.normalizer.json");
+    assert!(
+        juror(&["fuse", &scored, "-o", &again, "--normalizer", &normalizer])
+            .status
+            .success()
+    );
+    assert_eq!(lines(Path::new(&again)), rows);
+    let threshold = [
+        "threshold",
+        &fused,
+        "--label",
+        "rating",
+        "--good",
+        ">=6",
+        "--signal",
+        "fused",
+    ];
+    let output = juror(&[&threshold[..], &["--target-coverage", "0.5", "-o", &preset]].concat());
+    assert!(output.status.success(), "{}", said(&output));
+    let output = juror(&["score", &data, "-o", &again, "--threshold", &preset]);
+    assert!(
+        said(&output).contains("fused by `zscore 0.25"),
+        "{}",
+        said(&output)
+    );
+    let output = juror(&["fuse", &scored, "-o", &scored]);
+    assert!(
+        said(&output).contains("is the file that is read"),
+        "{}",
+        said(&output)
+    );
+}
+
+#[test]
+fn training_data_come_in_two_aligned_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = data(folder.path());
+    let out = folder.path().join("training");
+    let output = juror(&["make-training", &data, "-o", out.to_str().unwrap()]);
+    assert!(output.status.success(), "{}", said(&output));
+    let read = |name: &str| -> Vec<Value> {
+        serde_json::from_slice(&std::fs::read(out.join(name)).unwrap()).unwrap()
+    };
+    let (with, without) = (read("with_reference.json"), read("reference_free.json"));
+    assert_eq!((with.len(), without.len()), (24, 24));
+    for (one, other) in with.iter().zip(&without) {
+        assert_eq!(
+            (&one["id"], &one["output"]),
+            (&other["id"], &other["output"])
+        );
+        assert_eq!(one["input"], "");
+        let (one, other) = (
+            one["instruction"].as_str().unwrap(),
+            other["instruction"].as_str().unwrap(),
+        );
+        assert!(
+            one.contains("# Reference answer\nWater boils at") && !other.contains("# Reference")
+        );
+        assert!(one.ends_with("Grade:"));
+    }
+    // The repeated references are the best third.
+    let digit = |row: &Value| row["output"].as_str().unwrap().parse::<usize>().unwrap();
+    let (near, rest): (Vec<_>, Vec<_>) = with.iter().enumerate().partition(|(i, _)| i % 3 == 0);
+    let least = near.iter().map(|(_, row)| digit(row)).min().unwrap();
+    let most = rest.iter().map(|(_, row)| digit(row)).max().unwrap();
+    assert!(least >= most, "{least} {most}");
+}
