@@ -285,3 +285,48 @@ fn training_data_come_in_two_aligned_files() {
     let most = rest.iter().map(|(_, row)| digit(row)).max().unwrap();
     assert!(least >= most, "{least} {most}");
 }
+
+#[test]
+fn a_sentence_is_worth_what_is_lost_without_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (data, out) = (at("data.jsonl"), at("out.jsonl"));
+    let record = serde_json::json!({
+        "id": "one", "instruction": "Why is the sky blue?", "reference": "Air scatters blue light most.",
+        "responses": [
+            {"id": "whole", "response": "Größe counts. Air scatters blue light.\n1. It is not a mirror."},
+            {"id": "first", "response": "Air scatters blue light.\n1. It is not a mirror."},
+            {"id": "second", "response": "Größe counts. 1. It is not a mirror."},
+            {"id": "third", "response": "Größe counts. Air scatters blue light.\n"},
+            {"id": "empty", "response": ""},
+        ],
+    });
+    std::fs::write(&data, record.to_string()).unwrap();
+    for mode in ["reference", "free"] {
+        let output = juror(&[
+            "score",
+            &data,
+            "-o",
+            &out,
+            "--attribute",
+            "sentences",
+            "--mode",
+            mode,
+        ]);
+        assert!(output.status.success(), "{}", said(&output));
+        let rows = lines(Path::new(&out));
+        let score = |at: usize| number(&rows[at]["signals"]["self_eval"]);
+        let found = &rows[0]["attribution"];
+        let sentences = found["sentences"].as_array().unwrap();
+        assert_eq!(sentences.len(), 3);
+        for (at, sentence) in sentences.iter().enumerate() {
+            assert!((number(&sentence["drop"]) - (score(0) - score(at + 1))).abs() < 1e-9);
+        }
+        // In characters, not bytes.
+        assert_eq!(
+            (&sentences[0]["end"], &sentences[2]["end"]),
+            (&14.into(), &61.into())
+        );
+        assert!((number(&found["whole"]) - (score(0) - score(4))).abs() < 1e-9);
+    }
+}

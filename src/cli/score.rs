@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::DataArguments;
 use super::judge::JudgeArguments;
@@ -35,12 +35,21 @@ pub struct Arguments {
     /// A preset of `juror threshold`: rows get a verdict
     #[arg(long, value_name = "PRESET")]
     threshold: Option<PathBuf>,
+    /// What each part of a response is worth: how far the score falls without it
+    #[arg(long, value_enum)]
+    attribute: Option<Attribute>,
     /// End with one JSON object of figures on standard output
     #[arg(long)]
     json: bool,
     /// No progress and no closing sentence
     #[arg(long)]
     quiet: bool,
+}
+
+/// Parts of a response.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Attribute {
+    Sentences,
 }
 
 pub fn run(arguments: &Arguments) -> Result<()> {
@@ -78,6 +87,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         mode: arguments.mode,
         signals: distinct(&arguments.signals),
         strict: arguments.data.strict,
+        attribute: arguments.attribute.is_some(),
         cut: arguments.threshold.as_deref().map(preset).transpose()?,
     };
     if let (Some(preset), Some(path)) = (&run.cut, &arguments.threshold) {

@@ -89,6 +89,7 @@ impl ScoringArguments {
             signals: self.signals()?,
             strict: self.data.strict,
             cut: None,
+            attribute: false,
         };
         let setup = self.judge.setup()?;
         let place = |path: &Path| format!("cannot write {}", path.display());

@@ -114,6 +114,18 @@ pub struct Plan {
     trouble: Option<String>,
 }
 
+impl Plan {
+    /// How many outcomes it is read from.
+    pub fn len(&self) -> usize {
+        self.parts.len()
+    }
+
+    /// Whether there is nothing to compute.
+    pub fn is_empty(&self) -> bool {
+        self.parts.is_empty()
+    }
+}
+
 /// A complete score.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scored {

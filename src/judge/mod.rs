@@ -2,6 +2,7 @@
 //! here, off the model's thread; nothing here computes with a model.
 
 pub mod assess;
+pub mod attribution;
 pub mod dialogue;
 pub mod fusion;
 pub mod generating;

@@ -1,6 +1,7 @@
 //! Work from plan to result, for the command line and the explorer alike.
 
 pub mod live;
+pub mod row;
 pub mod sample;
 pub mod score;
 pub mod service;

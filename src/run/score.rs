@@ -1,18 +1,21 @@
 //! Scoring a data set: plans go in, rows come out in input order.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Instant;
 
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Map;
 
-use crate::data::{LabelDistribution, Record, Response, Subject, Verdict};
-use crate::engine::{Answer, Engine, Job, Lane};
+use super::row::{self, Distribution, Named, Row};
+
+use crate::data::{LabelDistribution, Record, Response, ScoreCard, Subject, Verdict};
+use crate::engine::{Answer, Engine, Job, Lane, Outcome};
+use crate::judge::attribution::{Attribution, Omissions};
 use crate::judge::{Judge, Plan, Scored, Signals};
 use crate::stats::preset::Preset;
-use crate::stats::surface::{self, Triple};
+use crate::stats::surface::list_items;
 
 /// What the judge sees.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -73,58 +76,8 @@ pub struct ScoreRun {
     pub strict: bool,
     /// Answer or decline by this threshold on a signal.
     pub cut: Option<Preset>,
-}
-
-/// Name and hash of what determined a score.
-#[derive(Clone, Debug, Serialize)]
-pub struct Named {
-    pub name: String,
-    pub hash: String,
-}
-
-/// The distribution in a row.
-#[derive(Debug, Serialize)]
-struct Distribution<'a> {
-    labels: &'a [String],
-    probs: &'a [f64],
-    mass: Option<f64>,
-    std: f64,
-    entropy: f64,
-}
-
-/// One line of output.
-#[derive(Debug, Serialize)]
-struct Row<'a> {
-    id: &'a str,
-    response_id: &'a str,
-    /// The same for every record of an instruction: such rows are not independent.
-    instruction_hash: String,
-    generator: Option<&'a str>,
-    mode: &'static str,
-    signals: Map<String, Value>,
-    /// Normaliser and weight of `fused`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    fusion: Option<&'a str>,
-    self_eval: Option<Distribution<'a>>,
-    /// By the threshold that was asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    verdict: Option<&'static str>,
-    /// What the judge wrote, where it was asked to.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    generated: Option<&'a str>,
-    judge: &'a Named,
-    template: &'a Named,
-    prompt_tokens: usize,
-    labels: &'a BTreeMap<String, f64>,
-    /// Characters of the response.
-    length: usize,
-    /// Its bullets and numbered items.
-    list_items: usize,
-    /// What a reader sees without reading: [`surface::FREE`], then [`surface::COMPARED`] where there is a
-    /// reference.
-    surface: Vec<f32>,
-    meta: Map<String, Value>,
-    error: Option<String>,
+    /// Tell what each sentence is worth.
+    pub attribute: bool,
 }
 
 /// Figures of a run.
@@ -180,8 +133,15 @@ struct Item<'a> {
 }
 
 enum State {
-    Planned(Box<Plan>),
-    Ready(Result<Box<Scored>, String>),
+    /// With prompts that leave sentences out.
+    Planned(Box<Plan>, Option<Omissions>),
+    Ready(Result<Box<Found>, String>),
+}
+
+/// What the engine said of a response.
+struct Found {
+    scored: Scored,
+    attribution: Option<Attribution>,
 }
 
 /// Scores every response of the records and writes a line for each.
@@ -261,7 +221,7 @@ impl<'a> Scorer<'a> {
                 }
             }
             while let Some(item) = line.remove(&next) {
-                if matches!(item.state, State::Planned(_)) {
+                if matches!(item.state, State::Planned(..)) {
                     line.insert(next, item);
                     break;
                 }
@@ -274,7 +234,7 @@ impl<'a> Scorer<'a> {
             }
             if line
                 .get(&next)
-                .is_some_and(|i| matches!(i.state, State::Planned(_)))
+                .is_some_and(|i| matches!(i.state, State::Planned(..)))
             {
                 let answer = self.answers.recv().map_err(|_| ScoreError::Engine)?;
                 self.take(answer, &mut line)?;
@@ -340,18 +300,54 @@ impl<'a> Scorer<'a> {
             return item(State::Ready(Err(cause.into())));
         }
         let subject = Subject::of(record, &response.text);
-        match self.judge.plan(&subject, want) {
+        let plan = self.judge.plan(&subject, want).and_then(|plan| {
+            let asked = self
+                .run
+                .attribute
+                .then(|| self.judge.omissions(&subject, with_reference));
+            Ok((plan, asked.transpose()?))
+        });
+        match plan {
             Err(error) => item(State::Ready(Err(error.to_string()))),
-            Ok(mut plan) => {
+            Ok((mut plan, mut omissions)) => {
+                let mut tasks = std::mem::take(&mut plan.tasks);
+                if let Some(omissions) = &mut omissions {
+                    tasks.append(&mut omissions.tasks);
+                }
                 self.engine.submit(Job {
                     id: index as u64,
                     lane: Lane::Batch,
-                    tasks: std::mem::take(&mut plan.tasks),
+                    tasks,
                     reply: self.replies.clone(),
                 });
-                item(State::Planned(Box::new(plan)))
+                item(State::Planned(Box::new(plan), omissions))
             }
         }
+    }
+
+    /// Reads what the engine computed for a response.
+    fn read(
+        &self,
+        plan: &Plan,
+        omissions: Option<&Omissions>,
+        with_reference: bool,
+        outcomes: &[Outcome],
+    ) -> Result<Box<Found>, String> {
+        let (own, left_out) = outcomes.split_at(plan.len().min(outcomes.len()));
+        let scored = self.judge.read(plan, own).map_err(|e| e.to_string())?;
+        let attribution = match omissions {
+            None => None,
+            Some(omissions) => {
+                let in_mode = in_mode(&scored.card, with_reference);
+                let score = in_mode.ok_or("without self_eval there is nothing to attribute")?;
+                let found = self.judge.attribution(omissions, score.mean(), left_out);
+                Some(found.map_err(|e| e.to_string())?)
+            }
+        };
+        Ok(Box::new(Found {
+            scored,
+            attribution,
+        }))
     }
 
     fn take(
@@ -369,9 +365,8 @@ impl<'a> Scorer<'a> {
             return Ok(());
         };
         let scored = match (&item.state, result) {
-            (State::Planned(plan), Ok(outcomes)) => {
-                let scored = self.judge.read(plan, &outcomes);
-                scored.map(Box::new).map_err(|e| e.to_string())
+            (State::Planned(plan, omissions), Ok(outcomes)) => {
+                self.read(plan, omissions.as_ref(), item.with_reference, &outcomes)
             }
             (_, Err(cause)) => Err(cause),
             (State::Ready(_), Ok(_)) => return Ok(()),
@@ -384,18 +379,16 @@ impl<'a> Scorer<'a> {
         let State::Ready(result) = item.state else {
             return Ok(());
         };
-        let (scored, error) = match result {
-            Ok(mut scored) => {
-                let trouble = scored.trouble.take();
-                (Some(scored), trouble)
+        let (found, error) = match result {
+            Ok(mut found) => {
+                let trouble = found.scored.trouble.take();
+                (Some(found), trouble)
             }
             Err(cause) => (None, Some(cause)),
         };
-        let card = scored.as_ref().map(|s| &s.card);
-        let in_mode = card.and_then(|c| match item.with_reference {
-            true => c.self_eval_ref.as_ref(),
-            false => c.self_eval_free.as_ref(),
-        });
+        let scored = found.as_ref().map(|found| &found.scored);
+        let card = scored.map(|s| &s.card);
+        let in_mode = card.and_then(|card| in_mode(card, item.with_reference));
         let mut signals = Map::new();
         for signal in &self.run.signals {
             let mean = |d: Option<&LabelDistribution>| d.map(LabelDistribution::mean);
@@ -405,9 +398,9 @@ impl<'a> Scorer<'a> {
                 Signal::SelfEvalFree => mean(card.and_then(|c| c.self_eval_free.as_ref())),
                 Signal::Cosine => card.and_then(|c| c.cosine),
                 Signal::Fused => card.and_then(|c| c.fused),
-                Signal::Ppl => scored.as_ref().and_then(|s| s.ppl),
-                Signal::Reward => scored.as_ref().and_then(|s| s.reward),
-                Signal::Generated => scored.as_ref().and_then(|s| s.generated),
+                Signal::Ppl => scored.and_then(|s| s.ppl),
+                Signal::Reward => scored.and_then(|s| s.reward),
+                Signal::Generated => scored.and_then(|s| s.generated),
             };
             signals.insert(signal.name().into(), value.into());
             if *signal == Signal::SelfEval {
@@ -428,16 +421,6 @@ impl<'a> Scorer<'a> {
             self.summary.answered += usize::from(verdict == Verdict::Answer);
         }
         let (record, response) = (item.record, item.response);
-        let mut meta = record.meta.clone();
-        meta.extend(response.meta.clone());
-        if let Some(category) = &record.category {
-            meta.entry("category")
-                .or_insert_with(|| category.clone().into());
-        }
-        if let Some(reason) = &response.reason {
-            meta.entry("reason")
-                .or_insert_with(|| reason.clone().into());
-        }
         let row = Row {
             id: &record.id,
             response_id: &response.id,
@@ -449,23 +432,18 @@ impl<'a> Scorer<'a> {
             },
             signals,
             fusion: wants_fused.then_some(self.fusion.as_str()),
-            self_eval: in_mode.map(|d| Distribution {
-                labels: &d.labels,
-                probs: &d.probs,
-                mass: d.mass,
-                std: d.std(),
-                entropy: d.entropy(),
-            }),
+            self_eval: in_mode.map(Distribution::from),
             verdict: cut.map(|(_, verdict)| verdict.word()),
-            generated: scored.as_ref().and_then(|s| s.text.as_deref()),
+            attribution: found.as_ref().and_then(|f| f.attribution.as_ref()),
+            generated: scored.and_then(|s| s.text.as_deref()),
             judge: &self.judge_name,
             template: &self.template_name,
             prompt_tokens: card.map_or(0, |c| c.prompt_tokens),
             labels: &response.labels,
             length: response.text.chars().count(),
-            list_items: surface::list_items(&response.text),
-            surface: surface(record, response),
-            meta,
+            list_items: list_items(&response.text),
+            surface: row::surface(record, response),
+            meta: row::meta(record, response),
             error: error.clone(),
         };
         serde_json::to_writer(&mut *out, &row).map_err(io::Error::from)?;
@@ -478,7 +456,7 @@ impl<'a> Scorer<'a> {
             (self.first_failure)(&format!("{} / {}: {cause}", record.id, response.id));
         }
         summary.prompt_tokens += row.prompt_tokens;
-        if let Some(scored) = &scored {
+        if let Some(scored) = scored {
             summary.truncated += usize::from(scored.truncated);
             summary.computed_tokens += scored.computed_tokens;
         }
@@ -493,12 +471,10 @@ impl<'a> Scorer<'a> {
     }
 }
 
-/// The surface of a response, in single precision: it is told to learn from, not to compare by.
-fn surface(record: &Record, response: &Response) -> Vec<f32> {
-    let features = surface::features(&Triple {
-        instruction: &record.task(),
-        reference: record.reference.as_deref(),
-        response: &response.text,
-    });
-    features.into_iter().map(|x| x as f32).collect()
+/// The distribution in the mode of the run.
+fn in_mode(card: &ScoreCard, with_reference: bool) -> Option<&LabelDistribution> {
+    match with_reference {
+        true => card.self_eval_ref.as_ref(),
+        false => card.self_eval_free.as_ref(),
+    }
 }
