@@ -330,3 +330,69 @@ fn a_sentence_is_worth_what_is_lost_without_it() {
         assert!((number(&found["whole"]) - (score(0) - score(4))).abs() < 1e-9);
     }
 }
+
+#[test]
+fn variation_is_the_mean_cosine_with_what_the_policy_writes() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (data, samples, pairs, out) = (at("d.jsonl"), at("s.jsonl"), at("p.jsonl"), at("o.jsonl"));
+    let question = "{\"instruction\":\"Name three colours.\"}\n";
+    std::fs::write(&data, question).unwrap();
+    let policy = ["--max-tokens", "20", "--seed", "3"];
+    json_of(
+        &[
+            &[
+                "best-of",
+                &data,
+                "--n",
+                "4",
+                "--samples",
+                &samples,
+                "--quiet",
+                "--json",
+            ],
+            &policy[..],
+        ]
+        .concat(),
+    );
+    let written = lines(Path::new(&samples)).remove(0);
+    let mut references = String::new();
+    for sample in written["responses"].as_array().unwrap() {
+        let row = serde_json::json!({
+            "instruction": "Name three colours.", "response": "Red, green and blue.", "reference": sample["response"],
+        });
+        references += &format!("{row}\n");
+    }
+    std::fs::write(&pairs, references).unwrap();
+    assert!(
+        juror(&["score", &pairs, "-o", &out, "--signals", "cosine"])
+            .status
+            .success()
+    );
+    // A blank text is no reference, and like nothing.
+    let cosine = |row: &Value| row["signals"]["cosine"].as_f64().unwrap_or(0.0);
+    let cosines: Vec<f64> = lines(Path::new(&out)).iter().map(cosine).collect();
+    assert!(cosines.iter().any(|c| *c > 0.0));
+    assert_eq!(cosines.len(), 4);
+    // Two rows of one instruction, with and without a reference: one set of samples.
+    let row = "{\"instruction\":\"Name three colours.\",\"response\":\"Red, green and blue.\"";
+    std::fs::write(&data, format!("{row}}}\n{row},\"reference\":\"Red.\"}}\n")).unwrap();
+    let given = [
+        "score",
+        &data,
+        "-o",
+        &out,
+        "--signals",
+        "vro,cosine",
+        "--vro-samples",
+        "4",
+    ];
+    assert!(juror(&[&given, &policy[..]].concat()).status.success());
+    for row in lines(Path::new(&out)) {
+        let found = number(&row["signals"]["vro"]);
+        assert!(
+            (found - cosines.iter().sum::<f64>() / 4.0).abs() < 1e-6,
+            "{found} {cosines:?}"
+        );
+    }
+}

@@ -31,6 +31,9 @@ pub struct Arguments {
     /// Where to keep the picked responses, as AlpacaEval's model_outputs.json
     #[arg(short, long)]
     output: Option<PathBuf>,
+    /// Where to keep the records with all responses that the policy wrote
+    #[arg(long, value_name = "OUT.jsonl")]
+    samples: Option<PathBuf>,
     #[command(flatten)]
     sampling: SamplingArguments,
     /// Draws of the bootstrap; 0 for none
@@ -96,9 +99,13 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let outcome = arguments
         .scoring
         .scores(&wanted, &mut |set, judge, engine, bar| {
-            arguments
-                .sampling
-                .fill(arguments.n, set, (judge, engine), bar)
+            arguments.sampling.fill(
+                arguments.n,
+                set,
+                (judge, engine),
+                bar,
+                arguments.samples.as_deref(),
+            )
         })?;
     let groups = groups(&outcome, arguments.n)?;
     if let Some(path) = &arguments.output {

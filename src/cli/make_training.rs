@@ -35,6 +35,9 @@ pub struct Arguments {
     /// Templates of the prompts to learn, one for each mode; without them, the standard ones
     #[arg(long, value_name = "FILE")]
     train_template: Vec<PathBuf>,
+    /// Where to keep the records with all responses that the policy wrote
+    #[arg(long, value_name = "OUT.jsonl")]
+    samples: Option<PathBuf>,
     #[command(flatten)]
     sampling: SamplingArguments,
 }
@@ -53,9 +56,13 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         arguments
             .scoring
             .scores(&Wanted::default(), &mut |set, judge, engine, bar| {
-                arguments
-                    .sampling
-                    .fill(arguments.n, set, (judge, engine), bar)
+                arguments.sampling.fill(
+                    arguments.n,
+                    set,
+                    (judge, engine),
+                    bar,
+                    arguments.samples.as_deref(),
+                )
             })?;
     let Some(set) = &outcome.set else {
         bail!("scored rows hold no texts: give the data themselves");

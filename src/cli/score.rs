@@ -10,8 +10,9 @@ use clap::{Args, ValueEnum};
 use super::DataArguments;
 use super::judge::JudgeArguments;
 use super::progress::{bar, loading, scored};
-use crate::data;
+use super::sampling::SamplingArguments;
 use crate::data::atomic::AtomicFile;
+use crate::data::{self, Record};
 use crate::judge::Judge;
 use crate::run::score::{Mode, ScoreRun, Scorer, Signal, Summary};
 use crate::stats::preset::Preset;
@@ -35,6 +36,11 @@ pub struct Arguments {
     /// A preset of `juror threshold`: rows get a verdict
     #[arg(long, value_name = "PRESET")]
     threshold: Option<PathBuf>,
+    /// Texts of the policy that `vro` compares each response with
+    #[arg(long, default_value_t = 10)]
+    vro_samples: usize,
+    #[command(flatten)]
+    sampling: SamplingArguments,
     /// What each part of a response is worth: how far the score falls without it
     #[arg(long, value_enum)]
     attribute: Option<Attribute>,
@@ -108,9 +114,25 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             "there is no template for this --mode: give one with --template (one with {{reference}} serves reference mode, one without serves free)"
         );
     }
-    let scorer = Scorer::new(&judge, &engine, &run).on_first_failure(|what| {
-        bar.suspend(|| eprintln!("juror: {what} (the first such row; see `error` in the output)"))
-    });
+    let samples = match run.signals.contains(&Signal::Vro) {
+        false => Vec::new(),
+        true => {
+            let records: Vec<&Record> = set.records.iter().collect();
+            let count = arguments.vro_samples.max(1);
+            let texts = arguments
+                .sampling
+                .texts(count, &records, (&judge, &engine), &bar)?;
+            bar.set_length(rows as u64);
+            texts
+        }
+    };
+    let scorer = Scorer::new(&judge, &engine, &run)
+        .with_samples(samples)
+        .on_first_failure(|what| {
+            bar.suspend(|| {
+                eprintln!("juror: {what} (the first such row; see `error` in the output)")
+            })
+        });
     let summary = match file {
         None => scored(scorer, &set.records, &mut io::stdout().lock(), &bar),
         Some(mut file) => {

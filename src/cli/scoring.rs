@@ -124,6 +124,7 @@ impl ScoringArguments {
         let known = <Signal as clap::ValueEnum>::from_str(name, false);
         match known {
             Ok(signal) if usual.contains(&signal) => Ok(usual.to_vec()),
+            Ok(Signal::Vro) => bail!("--signal vro: score the data with --signals vro first"),
             Ok(signal) => Ok(vec![signal]),
             Err(_) => bail!("--signal {name}: `juror score --help` lists the signals"),
         }

@@ -1,9 +1,10 @@
 //! A judge: from a subject to the tasks an engine computes, and from their outcomes to a score.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::generating::Reader;
+use super::plan::{Part, Plan, Signals, Text, both};
 use super::prompt::{self, Prompt, Truncate};
 use super::similarity::{self, Long};
 use super::template::{Subject, Template, TemplateSet, Wrap};
@@ -13,37 +14,6 @@ use crate::engine::local::Cast;
 use crate::engine::{Ask, Outcome, Role, Task};
 use crate::model::pooling;
 use crate::model::tokenizer::Piece;
-
-/// Which numbers are wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Signals {
-    pub self_eval_ref: bool,
-    pub self_eval_free: bool,
-    pub cosine: bool,
-    /// Of the response behind its instruction, under the policy.
-    pub ppl: bool,
-    /// What a reward head says.
-    pub reward: bool,
-    /// Read out of what the judge writes.
-    pub generated: bool,
-    /// The mode is the one without reference, even where there is one: what is fused, and what the
-    /// judge sees where a signal has no mode in its name.
-    pub fuse_free: bool,
-}
-
-impl Default for Signals {
-    fn default() -> Self {
-        Signals {
-            self_eval_ref: true,
-            self_eval_free: true,
-            cosine: true,
-            ppl: false,
-            reward: false,
-            generated: false,
-            fuse_free: false,
-        }
-    }
-}
 
 /// How to judge.
 #[derive(Clone, Debug, Default)]
@@ -83,49 +53,6 @@ pub struct Judge {
     labels: Mutex<HashMap<(bool, Vec<u32>), LabelTokens>>,
 }
 
-/// What each outcome of a plan is.
-#[derive(Clone, Debug, PartialEq)]
-enum Part {
-    WithReference,
-    Free,
-    /// A chunk of the response or of the reference, and its tokens.
-    Chunk {
-        reference: bool,
-        tokens: usize,
-    },
-    Ppl,
-    Reward,
-    Written,
-}
-
-/// Tasks for an engine, and what their outcomes mean.
-#[derive(Clone, Debug)]
-pub struct Plan {
-    pub tasks: Vec<Task>,
-    parts: Vec<Part>,
-    /// An empty response is like nothing: its cosine is 0.
-    blank: bool,
-    fuse_free: bool,
-    /// Tokens of the judge's prompts.
-    pub prompt_tokens: usize,
-    /// Whether a prompt was cut.
-    pub truncated: bool,
-    /// Why a signal cannot be had; the others can.
-    trouble: Option<String>,
-}
-
-impl Plan {
-    /// How many outcomes it is read from.
-    pub fn len(&self) -> usize {
-        self.parts.len()
-    }
-
-    /// Whether there is nothing to compute.
-    pub fn is_empty(&self) -> bool {
-        self.parts.is_empty()
-    }
-}
-
 /// A complete score.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scored {
@@ -133,6 +60,8 @@ pub struct Scored {
     /// Perplexity of the response.
     pub ppl: Option<f64>,
     pub reward: Option<f64>,
+    /// Mean cosine with what the policy wrote instead (variation ratio for original).
+    pub vro: Option<f64>,
     /// The score that was read out of `text`.
     pub generated: Option<f64>,
     /// What the judge wrote.
@@ -146,10 +75,7 @@ pub struct Scored {
 
 impl Scored {
     fn add_trouble(&mut self, cause: String) {
-        self.trouble = Some(match self.trouble.take() {
-            Some(earlier) => format!("{earlier}; {cause}"),
-            None => cause,
-        });
+        self.trouble = Some(both(self.trouble.take(), cause));
     }
 }
 
@@ -223,6 +149,7 @@ impl Judge {
             parts: Vec::new(),
             blank: false,
             fuse_free: want.fuse_free,
+            samples: 0,
             prompt_tokens: 0,
             truncated: false,
             trouble: None,
@@ -243,8 +170,8 @@ impl Judge {
             let empty = |text: &str| text.trim().is_empty();
             plan.blank = empty(&subject.response) || empty(reference);
             if !plan.blank {
-                self.embed(&mut plan, &subject.response, false)?;
-                self.embed(&mut plan, reference, true)?;
+                self.embed(&mut plan, &subject.response, Text::Response)?;
+                self.embed(&mut plan, reference, Text::Reference)?;
             }
         }
         if want.generated {
@@ -258,7 +185,7 @@ impl Judge {
         }
         if want.ppl {
             match dialogue::continuation(subject, &self.cast.policy, self.truncate) {
-                Err(error) => plan.trouble = Some(format!("ppl: {error}")),
+                Err(error) => plan.add_trouble(format!("ppl: {error}")),
                 Ok(found) => {
                     plan.prompt_tokens += found.ids.len();
                     plan.truncated |= found.truncated;
@@ -404,7 +331,7 @@ impl Judge {
         Ok(found)
     }
 
-    fn embed(&self, plan: &mut Plan, text: &str, reference: bool) -> Result<()> {
+    fn embed(&self, plan: &mut Plan, text: &str, of: Text) -> Result<()> {
         let chunks = similarity::encode(&self.cast.embedder, text, self.embed_tokens, self.long)?;
         for (ids, tokens) in chunks {
             plan.tasks.push(Task {
@@ -412,7 +339,32 @@ impl Judge {
                 ids,
                 ask: Ask::Embed,
             });
-            plan.parts.push(Part::Chunk { reference, tokens });
+            plan.parts.push(Part::Chunk { of, tokens });
+        }
+        Ok(())
+    }
+
+    /// Adds to a plan what compares the response with texts that the policy wrote instead: the signal `vro`.
+    ///
+    /// # Errors
+    /// What the tokenizer says.
+    pub fn compare(&self, plan: &mut Plan, response: &str, samples: &[String]) -> Result<()> {
+        let blank = |text: &str| text.trim().is_empty();
+        let is_there = |part: &Part| {
+            matches!(
+                part,
+                Part::Chunk {
+                    of: Text::Response,
+                    ..
+                }
+            )
+        };
+        plan.samples = samples.len();
+        if !blank(response) && !plan.parts.iter().any(is_there) {
+            self.embed(plan, response, Text::Response)?;
+        }
+        for (at, sample) in samples.iter().enumerate().filter(|(_, s)| !blank(s)) {
+            self.embed(plan, sample, Text::Sample(at))?;
         }
         Ok(())
     }
@@ -434,13 +386,14 @@ impl Judge {
             },
             ppl: None,
             reward: None,
+            vro: None,
             generated: None,
             text: None,
             trouble: plan.trouble.clone(),
             truncated: plan.truncated,
             computed_tokens: 0,
         };
-        let (mut response, mut reference) = (Vec::new(), Vec::new());
+        let mut chunks: BTreeMap<Text, Vec<(Vec<f32>, usize)>> = BTreeMap::new();
         for (part, outcome) in plan.parts.iter().zip(outcomes) {
             match (part, outcome) {
                 (
@@ -464,15 +417,9 @@ impl Judge {
                         _ => scored.card.self_eval_ref = Some(distribution),
                     }
                 }
-                (
-                    Part::Chunk {
-                        reference: of,
-                        tokens,
-                    },
-                    Outcome::Embedding { vector, .. },
-                ) => {
-                    let chunks = if *of { &mut reference } else { &mut response };
-                    chunks.push((vector.clone(), *tokens));
+                (Part::Chunk { of, tokens }, Outcome::Embedding { vector, .. }) => {
+                    let own = chunks.entry(*of).or_default();
+                    own.push((vector.clone(), *tokens));
                 }
                 (Part::Ppl, Outcome::LogProbs { values, computed }) => {
                     scored.computed_tokens += computed;
@@ -503,17 +450,25 @@ impl Judge {
                 _ => return Err(JudgeError::Prompt("an outcome of another kind".into())),
             }
         }
-        let cosine = match (plan.blank, response.is_empty()) {
-            (true, _) => Some(0.0),
-            (false, true) => None,
-            (false, false) => {
-                let (a, b) = (pooling::average(&response), pooling::average(&reference));
-                if a.iter().chain(&b).any(|x| !x.is_finite()) {
-                    return Err(JudgeError::Prompt("the embedding is not finite".into()));
-                }
-                Some(pooling::cosine(&a, &b))
+        let mut vectors = BTreeMap::new();
+        for (of, chunks) in &chunks {
+            let vector = pooling::average(chunks);
+            if vector.iter().any(|x| !x.is_finite()) {
+                return Err(JudgeError::Prompt("the embedding is not finite".into()));
             }
+            vectors.insert(*of, vector);
+        }
+        let with_response = |of: &Text| {
+            let pair = vectors.get(&Text::Response).zip(vectors.get(of));
+            pair.map(|(a, b)| pooling::cosine(a, b))
         };
+        let cosine = match plan.blank {
+            true => Some(0.0),
+            false => with_response(&Text::Reference),
+        };
+        // What is blank is like nothing.
+        let alike = (0..plan.samples).map(|at| with_response(&Text::Sample(at)).unwrap_or(0.0));
+        scored.vro = (plan.samples > 0).then(|| alike.sum::<f64>() / plan.samples as f64);
         let card = &mut scored.card;
         let with = card.self_eval_ref.as_ref().filter(|_| !plan.fuse_free);
         let shown = with.or(card.self_eval_free.as_ref());

@@ -6,12 +6,14 @@ pub mod attribution;
 pub mod dialogue;
 pub mod fusion;
 pub mod generating;
+pub mod plan;
 pub mod prompt;
 pub mod scale;
 pub mod similarity;
 pub mod template;
 
-pub use assess::{Judge, Plan, Scored, Setup, Signals};
+pub use assess::{Judge, Scored, Setup};
+pub use plan::{Plan, Signals};
 pub use scale::Scale;
 pub use template::{Subject, Template, TemplateSet};
 

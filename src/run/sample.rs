@@ -1,10 +1,10 @@
-//! Responses of a policy: several for each record.
+//! Texts of a policy: several for each record.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::mpsc::channel;
 
 use super::score::ScoreError;
-use crate::data::{Record, Response, Subject};
+use crate::data::{Record, Subject};
 use crate::engine::{Answer, Ask, Engine, Job, Lane, Outcome, Role, Task};
 use crate::judge::{Judge, dialogue};
 use crate::model::sampling::Sampling;
@@ -13,32 +13,44 @@ use crate::stats::bootstrap::SplitMix64;
 /// Records with the engine at a time.
 const AHEAD: usize = 32;
 
-/// Writes `count` responses to each record, ids from 1 on, behind those it has. A record's texts depend on
-/// the seed and its instruction alone, not on what else is asked. `progress` is called after each record.
-///
-/// Records that no response can be written to are given back with the cause.
+/// Lets the policy write `count` texts to each record: they depend on the seed and the record's instruction alone, not
+/// on what else is asked. What cannot be written is given back with its cause. `progress` is called after each
+/// record.
 ///
 /// # Errors
 /// The engine went away.
 pub fn sample(
     judge: &Judge,
     engine: &Engine,
-    records: &mut [Record],
+    records: &[&Record],
     (count, sampling): (usize, Sampling),
     progress: &mut dyn FnMut(usize),
-) -> Result<Vec<(usize, String)>, ScoreError> {
+) -> Result<Vec<Result<Vec<String>, String>>, ScoreError> {
     let policy = &judge.cast().policy;
     let (replies, answers) = channel();
-    let (mut next, mut done, mut waiting) = (0, 0, HashMap::new());
-    let mut failed = Vec::new();
+    // Records of one instruction get the same texts: these are written once.
+    let mut places: HashMap<String, usize> = HashMap::new();
+    let mut distinct = Vec::new();
+    let own: Vec<usize> = records
+        .iter()
+        .map(|record| {
+            *places.entry(record.instruction_hash()).or_insert_with(|| {
+                distinct.push(*record);
+                distinct.len() - 1
+            })
+        })
+        .collect();
+    let records = distinct;
+    let mut texts: Vec<Option<Result<Vec<String>, String>>> = vec![None; records.len()];
+    let (mut next, mut done, mut waiting) = (0, 0, HashSet::new());
     while done < records.len() {
         while waiting.len() < AHEAD && next < records.len() {
-            let record = &records[next];
+            let (at, record) = (next, records[next]);
             next += 1;
             let ids = match dialogue::request(&Subject::of(record, ""), policy) {
                 Ok(ids) => ids,
                 Err(error) => {
-                    failed.push((next - 1, error.to_string()));
+                    texts[at] = Some(Err(error.to_string()));
                     done += 1;
                     continue;
                 }
@@ -56,12 +68,12 @@ pub fn sample(
                 },
             };
             engine.submit(Job {
-                id: next as u64 - 1,
+                id: at as u64,
                 lane: Lane::Batch,
                 tasks: (0..count).map(task).collect(),
                 reply: replies.clone(),
             });
-            waiting.insert(next as u64 - 1, next - 1);
+            waiting.insert(at as u64);
         }
         if waiting.is_empty() {
             continue;
@@ -72,32 +84,29 @@ pub fn sample(
             Answer::Done { id, outcomes, .. } => (id, Ok(outcomes)),
             Answer::Failed { id, cause } => (id, Err(cause)),
         };
-        let Some(at) = waiting.remove(&id) else {
+        if !waiting.remove(&id) {
             continue;
-        };
-        let texts = outcomes.and_then(|outcomes| {
-            let written = outcomes.iter().filter_map(|outcome| match outcome {
-                Outcome::Generated { ids, .. } => Some(policy.tokenizer.decode(ids)),
+        }
+        let written = outcomes.and_then(|outcomes| {
+            let ids = outcomes.iter().filter_map(|outcome| match outcome {
+                Outcome::Generated { ids, .. } => Some(ids),
                 _ => None,
             });
-            let texts: Result<Vec<String>, _> = written.collect();
-            texts.map_err(|e| e.to_string())
+            let text = |ids: &Vec<u32>| {
+                let text = policy.tokenizer.decode(ids).map_err(|e| e.to_string())?;
+                Ok(text.trim().to_owned())
+            };
+            ids.map(text).collect()
         });
-        match texts {
-            Ok(texts) => records[at]
-                .responses
-                .extend(texts.iter().enumerate().map(|(n, text)| Response {
-                    id: (n + 1).to_string(),
-                    generator: Some(policy.name.clone()),
-                    text: text.trim().to_owned(),
-                    ..Response::default()
-                })),
-            Err(cause) => failed.push((at, cause)),
-        }
+        texts[id as usize] = Some(written);
         done += 1;
         progress(done);
     }
-    Ok(failed)
+    let missing = || Err("nothing was written".to_owned());
+    Ok(texts
+        .into_iter()
+        .map(|t| t.unwrap_or_else(missing))
+        .collect())
 }
 
 /// The seeds of a record's texts.

@@ -45,6 +45,8 @@ pub enum Signal {
     Fused,
     /// Perplexity of the response given the instruction, under the policy.
     Ppl,
+    /// Mean cosine with what the policy writes instead.
+    Vro,
     /// What the judge's reward head says.
     Reward,
     /// Read out of what the judge writes.
@@ -61,6 +63,7 @@ impl Signal {
             Signal::Cosine => "cosine",
             Signal::Fused => "fused",
             Signal::Ppl => "ppl",
+            Signal::Vro => "vro",
             Signal::Reward => "reward",
             Signal::Generated => "generated",
         }
@@ -157,6 +160,8 @@ pub struct Scorer<'a> {
     summary: Summary,
     /// What the threshold was put to.
     cut_values: Vec<f64>,
+    /// What the policy wrote to each record, where `vro` is wanted.
+    samples: Vec<Result<Vec<String>, String>>,
     /// Told of the first row that cannot be scored.
     first_failure: Box<dyn Fn(&str) + 'a>,
 }
@@ -183,8 +188,16 @@ impl<'a> Scorer<'a> {
             answers,
             summary: Summary::default(),
             cut_values: Vec::new(),
+            samples: Vec::new(),
             first_failure: Box::new(|_| ()),
         }
+    }
+
+    /// Takes what the policy wrote to each record, or why it did not: the signal `vro` compares with it.
+    #[must_use]
+    pub fn with_samples(mut self, samples: Vec<Result<Vec<String>, String>>) -> Self {
+        self.samples = samples;
+        self
     }
 
     /// Calls `tell` with the first row that cannot be scored and why; the others are in the output.
@@ -207,15 +220,17 @@ impl<'a> Scorer<'a> {
         let started = Instant::now();
         let mut pairs = records
             .iter()
-            .flat_map(|record| record.responses.iter().map(move |r| (record, r)))
+            .enumerate()
+            .flat_map(|(at, record)| record.responses.iter().map(move |r| (at, record, r)))
             .enumerate();
         let mut line: HashMap<usize, Item<'_>> = HashMap::new();
         let (mut next, mut exhausted) = (0, false);
         loop {
             while line.len() < AHEAD && !exhausted {
                 match pairs.next() {
-                    Some((index, (record, response))) => {
-                        line.insert(index, self.hand_in(index, record, response));
+                    Some((index, (at, record, response))) => {
+                        let samples = self.samples.get(at);
+                        line.insert(index, self.hand_in(index, record, response, samples));
                     }
                     None => exhausted = true,
                 }
@@ -253,7 +268,13 @@ impl<'a> Scorer<'a> {
     }
 
     /// Makes the prompts of a response and hands them to the engine.
-    fn hand_in<'r>(&self, index: usize, record: &'r Record, response: &'r Response) -> Item<'r> {
+    fn hand_in<'r>(
+        &self,
+        index: usize,
+        record: &'r Record,
+        response: &'r Response,
+        samples: Option<&Result<Vec<String>, String>>,
+    ) -> Item<'r> {
         let with_reference = match self.run.mode {
             Mode::Reference => true,
             Mode::Free => false,
@@ -300,7 +321,12 @@ impl<'a> Scorer<'a> {
             return item(State::Ready(Err(cause.into())));
         }
         let subject = Subject::of(record, &response.text);
-        let plan = self.judge.plan(&subject, want).and_then(|plan| {
+        let plan = self.judge.plan(&subject, want).and_then(|mut plan| {
+            match samples {
+                Some(Ok(texts)) => self.judge.compare(&mut plan, &response.text, texts)?,
+                Some(Err(cause)) => plan.add_trouble(format!("vro: {cause}")),
+                None => (),
+            }
             let asked = self
                 .run
                 .attribute
@@ -399,6 +425,7 @@ impl<'a> Scorer<'a> {
                 Signal::Cosine => card.and_then(|c| c.cosine),
                 Signal::Fused => card.and_then(|c| c.fused),
                 Signal::Ppl => scored.and_then(|s| s.ppl),
+                Signal::Vro => scored.and_then(|s| s.vro),
                 Signal::Reward => scored.and_then(|s| s.reward),
                 Signal::Generated => scored.and_then(|s| s.generated),
             };
