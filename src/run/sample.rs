@@ -103,9 +103,9 @@ pub fn sample(
         progress(done);
     }
     let missing = || Err("nothing was written".to_owned());
-    Ok(texts
+    Ok(own
         .into_iter()
-        .map(|t| t.unwrap_or_else(missing))
+        .map(|at| texts[at].clone().unwrap_or_else(missing))
         .collect())
 }
 
