@@ -396,3 +396,94 @@ fn variation_is_the_mean_cosine_with_what_the_policy_writes() {
         );
     }
 }
+
+#[test]
+fn criteria_have_a_score_each_and_a_mean() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (data, both, out) = (data(folder.path()), at("both.toml"), at("out.jsonl"));
+    let template = "reference = '<|instruction|>{instruction} {criterion}<|reference|>{reference}<|response|>{response}<|rate|>'\nwrap = 'none'\n";
+    let criteria = [("brief", "Be brief."), ("true", "Is it true?")];
+    let table: String = criteria
+        .iter()
+        .map(|(n, t)| format!("{n} = '{t}'\n"))
+        .collect();
+    std::fs::write(&both, format!("{template}[criteria]\n{table}")).unwrap();
+    let scored = |template: &str| {
+        let given = [
+            "score",
+            &data,
+            "-o",
+            &out,
+            "--template",
+            template,
+            "--attribute",
+            "sentences",
+        ];
+        let output = juror(&given);
+        assert!(output.status.success(), "{}", said(&output));
+        lines(Path::new(&out))
+    };
+    let all = scored(&both);
+    let mut sums = vec![(0.0, 0.0, 0.0); all.len()];
+    for (name, text) in criteria {
+        let one = at("one.toml");
+        std::fs::write(&one, template.replace("{criterion}", text)).unwrap();
+        for ((row, one), sum) in all.iter().zip(scored(&one)).zip(&mut sums) {
+            let found = number(&row["signals"][format!("self_eval.{name}")]);
+            assert!((found - number(&one["signals"]["self_eval"])).abs() < 1e-9);
+            sum.0 += found / 2.0;
+            sum.1 += number(&one["self_eval"]["mass"]) / 2.0;
+            sum.2 += number(&one["attribution"]["whole"]) / 2.0;
+        }
+    }
+    for (row, (mean, mass, whole)) in all.iter().zip(sums) {
+        assert!((number(&row["signals"]["self_eval"]) - mean).abs() < 1e-9);
+        assert!((number(&row["self_eval"]["mass"]) - mass).abs() < 1e-9);
+        assert!((number(&row["attribution"]["whole"]) - whole).abs() < 1e-9);
+    }
+}
+
+#[test]
+fn judges_together_give_their_mean_and_disagreement() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (data, out) = (data(folder.path()), at("out.jsonl"));
+    // The same weights asked in another way are another judge.
+    let other = folder.path().join("other");
+    std::fs::create_dir(&other).unwrap();
+    let starter = Path::new(env!("CARGO_MANIFEST_DIR")).join("sample_data/starter");
+    for file in [
+        "config.json",
+        "model.safetensors",
+        "tokenizer.json",
+        "tokenizer_config.json",
+    ] {
+        std::fs::copy(starter.join(file), other.join(file)).unwrap();
+    }
+    let own = std::fs::read_to_string(starter.join("juror.toml")).unwrap();
+    let own = own.replace("<|response|>{response}", "<|response|>Well: {response}");
+    std::fs::write(other.join("juror.toml"), own).unwrap();
+    let other = other.to_str().unwrap();
+    let scored = |judge: &str| {
+        let output = juror(&["score", &data, "-o", &out, "--judge", judge]);
+        assert!(output.status.success(), "{}", said(&output));
+        lines(Path::new(&out))
+    };
+    let (one, two) = (scored("starter"), scored(other));
+    let both = scored(&format!("starter,{other}"));
+    assert_eq!(both.len(), 24);
+    for ((row, one), two) in both.iter().zip(&one).zip(&two) {
+        let of = |row: &Value, name: &str| number(&row["signals"][name]);
+        let (a, b) = (of(one, "self_eval"), of(two, "self_eval"));
+        assert!((of(row, "self_eval") - (a + b) / 2.0).abs() < 1e-9);
+        assert!((of(row, "disagreement") - (a - b).abs() / 2.0).abs() < 1e-9);
+        assert!((of(row, "cosine") - of(one, "cosine")).abs() < 1e-9);
+        assert_eq!(row["judges"][1]["judge"], two["judge"]["judge"]);
+        assert_eq!(row["id"], one["id"]);
+    }
+    assert!(
+        both.iter()
+            .any(|row| number(&row["signals"]["disagreement"]) > 0.01)
+    );
+}

@@ -291,6 +291,8 @@ fn quality(signal: &str, score: f64) -> f64 {
     match signal {
         // A perplexity is better where it is lower.
         "ppl" => -score.ln(),
+        // Judges that disagree are less to be trusted.
+        "disagreement" => -score,
         _ => score,
     }
 }

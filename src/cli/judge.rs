@@ -87,6 +87,21 @@ impl Dtype {
 }
 
 impl JudgeArguments {
+    /// The same with one of several judges, whose names have commas between them.
+    pub fn each(&self) -> Vec<JudgeArguments> {
+        let names = self
+            .judge
+            .split(',')
+            .map(str::trim)
+            .filter(|name| !name.is_empty());
+        names
+            .map(|name| JudgeArguments {
+                judge: name.to_owned(),
+                ..self.clone()
+            })
+            .collect()
+    }
+
     /// Of the cosine in the fused score.
     pub fn weight(&self) -> f64 {
         self.weight

@@ -1,19 +1,21 @@
 //! `juror score DATA… -o OUT.jsonl`
 
-use std::io::{self, Write};
+use std::io::{self, BufReader, BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
+use indicatif::ProgressBar;
 
 use super::DataArguments;
 use super::judge::JudgeArguments;
+use super::output::write_to;
 use super::progress::{bar, loading, scored};
 use super::sampling::SamplingArguments;
-use crate::data::atomic::AtomicFile;
-use crate::data::{self, Record};
-use crate::judge::Judge;
+use crate::data::{self, DataSet, Record};
+use crate::judge::{Judge, Setup};
+use crate::run::ensemble::merge;
 use crate::run::score::{Mode, ScoreRun, Scorer, Signal, Summary};
 use crate::stats::preset::Preset;
 
@@ -76,17 +78,47 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         );
     }
     super::tell(&set.errors);
-    let rows = set.response_count();
-    let bar = bar(arguments.quiet, rows);
-    // What can be wrong is found before a model is loaded.
-    let setup = arguments.judge.setup()?;
-    let place = || format!("cannot write {}", arguments.output.display());
-    let file = match to_stdout {
-        true => None,
-        false => Some(AtomicFile::create(&arguments.output).with_context(place)?),
+    let judges = arguments.judge.each();
+    let bar = bar(arguments.quiet, set.response_count() * judges.len());
+    let summary = match judges.as_slice() {
+        [judge] => {
+            // What can be wrong is found before a model is loaded, and a file before it is computed for.
+            let setup = judge.setup()?;
+            write_to(&arguments.output, |out| {
+                score(arguments, (judge, setup), &set, &bar, out)
+            })?
+        }
+        judges => ensemble(arguments, judges, &set, &bar)?,
     };
+    bar.finish_and_clear();
+    let summary = Summary {
+        errors: summary.errors + set.errors.len(),
+        ..summary
+    };
+    if let Some(drift) = summary.drift.filter(|drift| *drift > DRIFTED) {
+        eprintln!(
+            "juror: these scores are not like those that the threshold was calibrated on (population stability \
+             index {drift:.2}): it may not hold for them; label some of them and calibrate again"
+        );
+    }
+    if arguments.json {
+        writeln!(io::stdout(), "{}", serde_json::to_string(&summary)?)?;
+    } else if !arguments.quiet {
+        eprintln!("{}", sentence(&summary));
+    }
+    Ok(())
+}
+
+/// One judge's rows.
+fn score(
+    arguments: &Arguments,
+    (judge, setup): (&JudgeArguments, Setup),
+    set: &DataSet,
+    bar: &ProgressBar,
+    out: &mut dyn Write,
+) -> Result<Summary> {
     let started = Instant::now();
-    let (engine, cast) = arguments.judge.start(loading(&bar))?;
+    let (engine, cast) = judge.start(loading(bar))?;
     let judge = Judge::new(cast, setup)?;
     let load_s = started.elapsed().as_secs_f64();
     let run = ScoreRun {
@@ -121,8 +153,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             let count = arguments.vro_samples.max(1);
             let texts = arguments
                 .sampling
-                .texts(count, &records, (&judge, &engine), &bar)?;
-            bar.set_length(rows as u64);
+                .texts(count, &records, (&judge, &engine), bar)?;
+            bar.set_length(set.response_count() as u64);
             texts
         }
     };
@@ -133,33 +165,50 @@ pub fn run(arguments: &Arguments) -> Result<()> {
                 eprintln!("juror: {what} (the first such row; see `error` in the output)")
             })
         });
-    let summary = match file {
-        None => scored(scorer, &set.records, &mut io::stdout().lock(), &bar),
-        Some(mut file) => {
-            let summary = scored(scorer, &set.records, &mut file, &bar)?;
-            file.finish().with_context(place)?;
-            Ok(summary)
-        }
-    };
-    bar.finish_and_clear();
-    let read_errors = set.errors.len();
-    let summary = Summary {
+    Ok(Summary {
         load_s,
-        errors: summary.as_ref().map_or(0, |s| s.errors) + read_errors,
-        ..summary?
-    };
-    if let Some(drift) = summary.drift.filter(|drift| *drift > DRIFTED) {
-        eprintln!(
-            "juror: these scores are not like those that the threshold was calibrated on (population stability \
-             index {drift:.2}): it may not hold for them; label some of them and calibrate again"
+        ..scored(scorer, &set.records, out, bar)?
+    })
+}
+
+/// The rows of several judges as one, each judge loaded after the other.
+fn ensemble(
+    arguments: &Arguments,
+    judges: &[JudgeArguments],
+    set: &DataSet,
+    bar: &ProgressBar,
+) -> Result<Summary> {
+    if judges.is_empty() {
+        bail!("--judge names none");
+    }
+    if arguments.threshold.is_some() {
+        bail!(
+            "--threshold is for one judge: find one for the ensemble's rows with `juror threshold`"
         );
     }
-    if arguments.json {
-        writeln!(io::stdout(), "{}", serde_json::to_string(&summary)?)?;
-    } else if !arguments.quiet {
-        eprintln!("{}", sentence(&summary));
+    let mut all = Summary::default();
+    let mut parts = Vec::with_capacity(judges.len());
+    for judge in judges {
+        let mut part =
+            BufWriter::new(tempfile::tempfile().context("cannot make a temporary file")?);
+        let one = score(arguments, (judge, judge.setup()?), set, bar, &mut part)?;
+        let mut part = part.into_inner().map_err(|e| e.into_error())?;
+        part.rewind()?;
+        parts.push(BufReader::new(part));
+        all = Summary {
+            rows: one.rows,
+            truncated: all.truncated + one.truncated,
+            prompt_tokens: all.prompt_tokens + one.prompt_tokens,
+            computed_tokens: all.computed_tokens + one.computed_tokens,
+            load_s: all.load_s + one.load_s,
+            score_s: all.score_s + one.score_s,
+            ..all
+        };
     }
-    Ok(())
+    all.tokens_per_s = all.prompt_tokens as f64 / all.score_s;
+    all.errors = write_to(&arguments.output, |out| Ok(merge(&mut parts, out)?))?;
+    all.failed = all.errors;
+    Ok(all)
 }
 
 /// Above this population stability index the scores are not those of the calibration.

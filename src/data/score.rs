@@ -27,6 +27,24 @@ impl LabelDistribution {
             .sum()
     }
 
+    /// One of these drawn at random: its mean is the mean of theirs. `None` of none. They must be over the same labels.
+    pub fn mixture(all: Vec<LabelDistribution>) -> Option<Self> {
+        let count = all.len() as f64;
+        let mut each = all.into_iter();
+        let mut found = each.next()?;
+        for one in each {
+            for (sum, p) in found.probs.iter_mut().zip(&one.probs) {
+                *sum += p;
+            }
+            found.mass = found.mass.zip(one.mass).map(|(sum, mass)| sum + mass);
+        }
+        if count > 1.0 {
+            found.probs.iter_mut().for_each(|p| *p /= count);
+            found.mass = found.mass.map(|sum| sum / count);
+        }
+        Some(found)
+    }
+
     /// Standard deviation of the value under the distribution.
     pub fn std(&self) -> f64 {
         let mean = self.mean();

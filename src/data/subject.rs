@@ -15,6 +15,8 @@ pub struct Subject {
     pub rubric: Option<String>,
     /// The answer to judge.
     pub response: String,
+    /// What to judge it by, where a template asks for one thing after the other.
+    pub criterion: Option<String>,
 }
 
 impl Subject {
@@ -26,6 +28,7 @@ impl Subject {
             reference: record.reference.clone(),
             rubric: record.rubric.clone(),
             response: response.to_owned(),
+            criterion: None,
         }
     }
 }

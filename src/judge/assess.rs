@@ -9,7 +9,7 @@ use super::prompt::{self, Prompt, Truncate};
 use super::similarity::{self, Long};
 use super::template::{Subject, Template, TemplateSet, Wrap};
 use super::{JudgeError, Result, dialogue, fusion};
-use crate::data::ScoreCard;
+use crate::data::{LabelDistribution, ScoreCard};
 use crate::engine::local::Cast;
 use crate::engine::{Ask, Outcome, Role, Task};
 use crate::model::pooling;
@@ -57,6 +57,10 @@ pub struct Judge {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scored {
     pub card: ScoreCard,
+    /// Expected score by each criterion of the templates (by all in one, where there are none), with the reference and
+    /// without.
+    pub criteria_ref: Vec<f64>,
+    pub criteria_free: Vec<f64>,
     /// Perplexity of the response.
     pub ppl: Option<f64>,
     pub reward: Option<f64>,
@@ -261,15 +265,34 @@ impl Judge {
         plan.parts.push(part);
     }
 
-    /// The prompt of one mode, for whoever wants to look at it.
+    /// The prompts of one mode with their label tokens: one, or one for each criterion.
     ///
     /// # Errors
     /// As [`Judge::plan`].
-    pub fn prompt(
+    pub fn prompts(
         &self,
         template: &Template,
         subject: &Subject,
-    ) -> Result<(Prompt, Vec<Vec<u32>>)> {
+    ) -> Result<Vec<(Prompt, Vec<Vec<u32>>)>> {
+        match self.templates.criteria.as_slice() {
+            [] => Ok(vec![self.prompt(template, subject)?]),
+            criteria => criteria
+                .iter()
+                .map(|(_, text)| {
+                    let criterion = Some(text.clone());
+                    self.prompt(
+                        template,
+                        &Subject {
+                            criterion,
+                            ..subject.clone()
+                        },
+                    )
+                })
+                .collect(),
+        }
+    }
+
+    fn prompt(&self, template: &Template, subject: &Subject) -> Result<(Prompt, Vec<Vec<u32>>)> {
         let facts = &self.cast.judge;
         let pieces = template.fill(subject);
         // Room for the longest label behind the prompt.
@@ -286,20 +309,17 @@ impl Judge {
         subject: &Subject,
         with_reference: bool,
     ) -> Result<()> {
-        let (prompt, labels) = self.prompt(template, subject)?;
         let part = match with_reference {
             true => Part::WithReference,
             false => Part::Free,
         };
-        self.add(
-            plan,
-            prompt,
-            Ask::Labels {
+        for (prompt, labels) in self.prompts(template, subject)? {
+            let ask = Ask::Labels {
                 labels,
                 mass: !self.labels_only,
-            },
-            part,
-        );
+            };
+            self.add(plan, prompt, ask, part.clone());
+        }
         Ok(())
     }
 
@@ -384,6 +404,8 @@ impl Judge {
                 prompt_tokens: plan.prompt_tokens,
                 ..ScoreCard::default()
             },
+            criteria_ref: Vec::new(),
+            criteria_free: Vec::new(),
             ppl: None,
             reward: None,
             vro: None,
@@ -394,6 +416,7 @@ impl Judge {
             computed_tokens: 0,
         };
         let mut chunks: BTreeMap<Text, Vec<(Vec<f32>, usize)>> = BTreeMap::new();
+        let (mut with_reference, mut free) = (Vec::new(), Vec::new());
         for (part, outcome) in plan.parts.iter().zip(outcomes) {
             match (part, outcome) {
                 (
@@ -413,8 +436,8 @@ impl Judge {
                     let mut distribution = self.templates.scale.distribution(probabilities);
                     distribution.mass = distribution.mass.filter(|_| *is_known);
                     match part {
-                        Part::Free => scored.card.self_eval_free = Some(distribution),
-                        _ => scored.card.self_eval_ref = Some(distribution),
+                        Part::Free => free.push(distribution),
+                        _ => with_reference.push(distribution),
                     }
                 }
                 (Part::Chunk { of, tokens }, Outcome::Embedding { vector, .. }) => {
@@ -450,6 +473,12 @@ impl Judge {
                 _ => return Err(JudgeError::Prompt("an outcome of another kind".into())),
             }
         }
+        let means =
+            |found: &[LabelDistribution]| found.iter().map(LabelDistribution::mean).collect();
+        scored.criteria_ref = means(&with_reference);
+        scored.criteria_free = means(&free);
+        scored.card.self_eval_ref = LabelDistribution::mixture(with_reference);
+        scored.card.self_eval_free = LabelDistribution::mixture(free);
         let mut vectors = BTreeMap::new();
         for (of, chunks) in &chunks {
             let vector = pooling::average(chunks);

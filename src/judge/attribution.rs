@@ -81,21 +81,20 @@ impl Judge {
         let responses = ranges.iter().map(without).chain([String::new()]);
         let mut tasks = Vec::with_capacity(ranges.len() + 1);
         for response in responses {
-            let (prompt, labels) = self.prompt(
-                template,
-                &Subject {
-                    response,
-                    ..subject.clone()
-                },
-            )?;
-            tasks.push(Task {
-                role: Role::Judge,
-                ids: prompt.ids,
-                ask: Ask::Labels {
-                    labels,
-                    mass: false,
-                },
-            });
+            let left = Subject {
+                response,
+                ..subject.clone()
+            };
+            for (prompt, labels) in self.prompts(template, &left)? {
+                tasks.push(Task {
+                    role: Role::Judge,
+                    ids: prompt.ids,
+                    ask: Ask::Labels {
+                        labels,
+                        mass: false,
+                    },
+                });
+            }
         }
         let characters = |bytes: usize| text[..bytes].chars().count();
         Ok(Omissions {
@@ -117,16 +116,22 @@ impl Judge {
         score: f64,
         outcomes: &[Outcome],
     ) -> Result<Attribution> {
-        let drops: Option<Vec<f64>> = outcomes
+        let scale = &self.templates().scale;
+        let scores: Option<Vec<f64>> = outcomes
             .iter()
             .map(|outcome| match outcome {
                 Outcome::Labels { probabilities, .. } => {
-                    let left = self.templates().scale.distribution(probabilities).mean();
-                    Some(score - left)
+                    Some(scale.distribution(probabilities).mean())
                 }
                 _ => None,
             })
             .collect();
+        let criteria = self.templates().criteria.len().max(1);
+        let drops = scores.map(|scores| -> Vec<f64> {
+            let each = scores.chunks(criteria);
+            each.map(|own| score - own.iter().sum::<f64>() / own.len() as f64)
+                .collect()
+        });
         let drops = drops.filter(|drops| drops.len() == omissions.ranges.len() + 1);
         let Some((whole, drops)) = drops.as_deref().and_then(<[f64]>::split_last) else {
             return Err(JudgeError::Prompt("outcomes of other prompts".into()));

@@ -1,5 +1,6 @@
 //! Prompt templates with slots, filled in one pass: slot-like text inside data stays data.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -12,7 +13,7 @@ pub use crate::data::Subject;
 use crate::model::tokenizer::Piece;
 
 /// Slots and what their names may be in a file.
-const SLOTS: [(&str, &str); 6] = [
+const SLOTS: [(&str, &str); 7] = [
     ("instruction", "instruction"),
     ("reference", "reference"),
     ("response", "response"),
@@ -20,6 +21,7 @@ const SLOTS: [(&str, &str); 6] = [
     ("input", "response"),
     ("context", "context"),
     ("rubric", "rubric"),
+    ("criterion", "criterion"),
 ];
 
 /// A parsed template.
@@ -90,6 +92,7 @@ impl Template {
                         "reference" => of(&subject.reference),
                         "context" => of(&subject.context),
                         "rubric" => of(&subject.rubric),
+                        "criterion" => of(&subject.criterion),
                         _ => subject.response.clone(),
                     },
                 ),
@@ -138,6 +141,8 @@ pub struct TemplateSet {
     /// Without it.
     pub free: Option<Template>,
     pub scale: Scale,
+    /// Names and texts of what the response is judged by, one prompt each; none: all in one.
+    pub criteria: Vec<(String, String)>,
     /// `None`: chat where the model has a chat template, nothing otherwise.
     pub wrap: Option<Wrap>,
     /// Put before each label.
@@ -156,6 +161,8 @@ struct File {
     reference: Option<String>,
     free: Option<String>,
     labels: Option<Vec<String>>,
+    #[serde(default)]
+    criteria: BTreeMap<String, String>,
     wrap: Option<String>,
     #[serde(default)]
     label_prefix: String,
@@ -220,6 +227,7 @@ impl TemplateSet {
                 Some(labels) => Scale::from_labels(labels).map_err(wrong)?,
                 None => Scale::digits(),
             },
+            criteria: file.criteria.into_iter().collect(),
             wrap: file
                 .wrap
                 .map(|w| Wrap::parse(&w))
@@ -256,6 +264,7 @@ impl TemplateSet {
                     reference: with_reference.then(|| template.clone()),
                     free: (!with_reference).then_some(template),
                     scale: Scale::digits(),
+                    criteria: Vec::new(),
                     wrap: None,
                     label_prefix: String::new(),
                     embed_tokens: None,
@@ -272,12 +281,13 @@ impl TemplateSet {
                         return Err(wrong("a second template for the same mode".into()));
                     }
                     let same = first.scale == next.scale
+                        && first.criteria == next.criteria
                         && first.wrap == next.wrap
                         && first.label_prefix == next.label_prefix
                         && first.generate == next.generate;
                     if !same {
                         return Err(wrong(
-                            "labels, wrap, prefix or [generate] differ from the first file's"
+                            "labels, criteria, wrap, prefix or [generate] differ from the first file's"
                                 .into(),
                         ));
                     }
@@ -298,6 +308,16 @@ impl TemplateSet {
             let Some(template) = template else { continue };
             if !template.has("response") {
                 return Err(format!("the template `{mode}` has no slot {{response}}"));
+            }
+            if template.has("criterion") && self.criteria.is_empty() {
+                return Err(format!(
+                    "the template `{mode}` has a slot {{criterion}}, but there is no [criteria] table of names and texts"
+                ));
+            }
+            if !template.has("criterion") && !self.criteria.is_empty() {
+                return Err(format!(
+                    "the template `{mode}` has no slot {{criterion}} for [criteria]"
+                ));
             }
             if mode == "free" && template.has("reference") {
                 return Err("the template `free` shows the {reference}".into());
@@ -327,6 +347,9 @@ impl TemplateSet {
             &self.label_prefix,
         );
         hasher.update(format!("{parts:?}"));
+        if !self.criteria.is_empty() {
+            hasher.update(format!("{:?}", self.criteria));
+        }
         if let Some(generate) = &self.generate {
             hasher.update(format!("{generate:?}"));
         }
@@ -417,6 +440,28 @@ mod tests {
             TemplateSet::read(&[toml], false).unwrap().scale.values,
             [1.0, 5.0]
         );
+    }
+
+    #[test]
+    fn criteria_and_their_slot_go_together() {
+        let of = |text: &str| TemplateSet::from_toml("t.toml", text);
+        let set = of(
+            "free = '{criterion}: {response}'\n[criteria]\nclear = 'Is it clear?'\nbrief = 'Is it brief?'",
+        );
+        let set = set.unwrap();
+        let names: Vec<&str> = set.criteria.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["brief", "clear"]);
+        let one =
+            of("free = '{criterion}: {response}'\n[criteria]\nclear = 'Is it clear?'").unwrap();
+        assert_ne!(set.hash(), one.hash());
+        let missing = of("free = '{criterion} {response}'")
+            .unwrap_err()
+            .to_string();
+        assert!(missing.contains("no [criteria] table"), "{missing}");
+        let unused = of("free = '{response}'\n[criteria]\na = 'b'")
+            .unwrap_err()
+            .to_string();
+        assert!(unused.contains("no slot {criterion}"), "{unused}");
     }
 
     #[test]

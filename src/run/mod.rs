@@ -1,5 +1,6 @@
 //! Work from plan to result, for the command line and the explorer alike.
 
+pub mod ensemble;
 pub mod live;
 pub mod row;
 pub mod sample;

@@ -436,6 +436,14 @@ impl<'a> Scorer<'a> {
                     false => Signal::SelfEvalFree,
                 };
                 signals.insert(own.name().into(), value.into());
+                let by = scored.map_or(&[][..], |s| match item.with_reference {
+                    true => &s.criteria_ref,
+                    false => &s.criteria_free,
+                });
+                let names = self.judge.templates().criteria.iter();
+                for ((name, _), score) in names.zip(by) {
+                    signals.insert(format!("self_eval.{name}"), (*score).into());
+                }
             }
         }
         let wants_fused = self.run.signals.contains(&Signal::Fused);
