@@ -16,6 +16,7 @@ use crate::data::scored::{self, Names, Scored, Wanted, no_field};
 use crate::stats::evaluation::{
     self, Agreement, Ahead, Calibration, Correlations, Rows, Selective, Settings,
 };
+use crate::stats::pair_order::{Answer, Level, PairAccuracy, pair_accuracy};
 use crate::stats::prediction_powered::{PoweredMean, powered_mean};
 use crate::stats::preference::{Led, led_by, self_preference};
 use crate::stats::surface::cross_fitted;
@@ -74,6 +75,8 @@ struct Group {
     value: String,
     #[serde(flatten)]
     correlations: Correlations,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pairs: Option<PairAccuracy>,
     /// Its mean label, where rows without a label help.
     #[serde(skip_serializing_if = "Option::is_none")]
     mean_label: Option<PoweredMean>,
@@ -97,6 +100,8 @@ struct Evaluated {
     all: Correlations,
     #[serde(skip_serializing_if = "Option::is_none")]
     by: Option<By>,
+    /// Answers to one instruction in the order of their labels; by style, where answers have one.
+    pairs: Vec<(Level, PairAccuracy)>,
     selective: Selective,
     calibration: Vec<Calibration>,
     agreement: Option<Agreement>,
@@ -133,7 +138,8 @@ pub fn run(arguments: &Arguments) -> Result<bool> {
     let by = arguments.by.clone().unwrap_or_else(|| "generator".into());
     let wanted = Wanted {
         label: Some(arguments.label.clone()),
-        fields: std::iter::once(by.clone())
+        fields: [by.clone(), STYLE.into()]
+            .into_iter()
             .chain(arguments.cluster.clone())
             .collect(),
         only: arguments.only.clone(),
@@ -257,6 +263,9 @@ fn candidates<'a>(
     }
 }
 
+/// The field that tells answers of one kind from others: see [`Level`].
+const STYLE: &str = "style";
+
 /// Name of the surface ridge among the signals.
 const SURFACE: &str = "surface ridge";
 
@@ -331,6 +340,7 @@ fn evaluate(candidate: &Candidate, arguments: &Arguments, by: &str) -> Result<Ev
     let good = arguments.good.as_ref();
     let good: Option<Vec<bool>> =
         good.map(|good| label.iter().map(|label| good.holds(*label)).collect());
+    let answers = answers(&columns, rows, &kept);
     let names = rows.field(by);
     if arguments.by.is_some() && names.is_none() {
         bail!("{}: {}", candidate.file.display(), no_field(by));
@@ -341,7 +351,17 @@ fn evaluate(candidate: &Candidate, arguments: &Arguments, by: &str) -> Result<Ev
         signal: candidate.signal.to_owned(),
         left_out: rows.len() - kept.len(),
         all: evaluation::correlations(&columns, &settings),
-        by: grouped.map(|names| groups(candidate, &columns, &kept, (by, names), &settings)),
+        by: grouped
+            .map(|names| groups(candidate, &columns, &kept, (by, names), &answers, &settings)),
+        pairs: LEVELS
+            .iter()
+            .filter_map(|level| {
+                Some((
+                    *level,
+                    pair_accuracy(&answers, *level, settings.rounds, settings.seed)?,
+                ))
+            })
+            .collect(),
         selective: evaluation::selective(&columns, good.as_deref(), &settings),
         calibration: good.map_or_else(Vec::new, |good| {
             evaluation::calibration(&columns, &good, arguments.seed)
@@ -356,6 +376,33 @@ fn evaluate(candidate: &Candidate, arguments: &Arguments, by: &str) -> Result<Ev
         }),
         ahead_of_first: None,
     })
+}
+
+const LEVELS: [Level; 4] = [Level::All, Level::Easy, Level::Normal, Level::Hard];
+
+/// Rows as answers to be compared within their records, or within instructions where records have one answer each.
+fn answers(columns: &Rows, rows: &Scored, kept: &[usize]) -> Vec<Answer> {
+    let single = rows.record.values.len() == rows.len();
+    let names = if single {
+        &rows.instruction
+    } else {
+        &rows.record
+    };
+    let styles = rows.field(STYLE);
+    let style = |row: usize| {
+        let styles = styles?;
+        let place = styles.rows[row]?;
+        styles.values.get(place as usize)?.parse::<f64>().ok()
+    };
+    let each = kept.iter().enumerate();
+    each.map(|(at, row)| Answer {
+        score: columns.score[at],
+        label: columns.label[at],
+        record: names.rows[*row].map_or(usize::MAX - at, |name| name as usize),
+        cluster: columns.cluster[at],
+        style: style(*row).unwrap_or(f64::NAN),
+    })
+    .collect()
 }
 
 /// How scores and labels go with something seen at a glance; `None` where not every row tells it.
@@ -402,6 +449,7 @@ fn groups(
     rows: &Rows,
     kept: &[usize],
     (field, names): (&str, &Names),
+    answers: &[Answer],
     settings: &Settings,
 ) -> By {
     let named: Vec<usize> = (0..kept.len())
@@ -432,6 +480,10 @@ fn groups(
             Group {
                 value: value.clone(),
                 correlations: evaluation::correlations(&rows, settings),
+                pairs: {
+                    let own: Vec<Answer> = places.iter().map(|p| answers[*p]).collect();
+                    pair_accuracy(&own, Level::All, settings.rounds, settings.seed)
+                },
                 mean_label: mean_label(candidate, names, group),
             }
         });

@@ -9,6 +9,10 @@ pub enum Shape {
     Responses,
     /// Two answers, `response_a` and `response_b`.
     Pair,
+    /// Better and worse answers in `chosen` and `rejected` (RewardBench, RM-Bench).
+    Preference,
+    /// `response_A`, `response_B` and which is better (JudgeBench).
+    Verdict,
     /// One answer a row in `response`.
     Row,
     /// Turns in `conversations` (ShareGPT) or `messages` (chat).
@@ -28,6 +32,10 @@ impl Shape {
         let turns = has("conversations") || has("messages");
         if row.get("responses").is_some_and(Value::is_array) {
             Some(Shape::Responses)
+        } else if has("chosen") && has("rejected") {
+            Some(Shape::Preference)
+        } else if has("response_A") && has("response_B") {
+            Some(Shape::Verdict)
         } else if has("response_a") || has("response_b") {
             Some(Shape::Pair)
         } else if has("response") && (has("instruction") || !turns) {
@@ -92,6 +100,14 @@ mod tests {
             (json!({"instruction": "", "response_a": "x"}), Shape::Pair),
             (json!({"instruction": "", "response": "x"}), Shape::Row),
             (json!({"response": "x"}), Shape::Row),
+            (
+                json!({"prompt": "", "chosen": "x", "rejected": "y"}),
+                Shape::Preference,
+            ),
+            (
+                json!({"question": "", "response_A": "x", "response_B": "y"}),
+                Shape::Verdict,
+            ),
             (json!({"messages": [], "response": ""}), Shape::Conversation),
             (json!({"conversations": []}), Shape::Conversation),
             (

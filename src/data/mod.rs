@@ -16,6 +16,7 @@ pub mod fields;
 pub mod options;
 pub mod own;
 pub mod pairs;
+pub mod preferences;
 pub mod read;
 pub mod record;
 pub mod rows;

@@ -10,7 +10,7 @@ use super::error::{DataError, RowError};
 use super::fields::{FieldError, Fields};
 use super::options::ReadOptions;
 use super::record::Record;
-use super::{alpaca, conversation, own, pairs, rows, source};
+use super::{alpaca, conversation, own, pairs, preferences, rows, source};
 
 /// A file of which the first rows, this many, are all bad is given up.
 const GIVE_UP_AFTER: u64 = 100;
@@ -193,6 +193,8 @@ fn read_as(shape: Shape, row: Fields, labels: &[String]) -> Result<Record, Field
     match shape {
         Shape::Responses => own::read(row, labels),
         Shape::Pair => pairs::read(row),
+        Shape::Preference => preferences::read(row),
+        Shape::Verdict => preferences::read_verdict(row),
         Shape::Row => rows::read(row, "response", labels),
         Shape::Conversation => conversation::read(row, labels),
         Shape::Outputs => rows::read(row, "output", labels),

@@ -69,6 +69,8 @@ pub struct Scored {
     pub key: Vec<u64>,
     /// The instruction each row belongs to: its hash, or the record's id where rows have none.
     pub instruction: Names,
+    /// The record each row belongs to.
+    pub record: Names,
     pub generator: Names,
     /// Wanted fields by name.
     pub fields: BTreeMap<String, Names>,
@@ -162,6 +164,7 @@ impl Scored {
         self.key.push(hasher.finish());
         let instruction = text("instruction_hash").unwrap_or(id);
         self.instruction.push(Some(instruction.to_owned()));
+        self.record.push(Some(id.to_owned()));
         self.generator.push(text("generator").map(str::to_owned));
         for name in &wanted.fields {
             let names = self.fields.entry(name.clone()).or_default();

@@ -12,6 +12,7 @@ pub mod evaluation;
 pub mod judge_figures;
 pub mod kendall;
 pub mod normalize;
+pub mod pair_order;
 pub mod prediction_powered;
 pub mod preference;
 pub mod preset;

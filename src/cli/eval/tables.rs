@@ -3,6 +3,7 @@
 use super::{Evaluated, Group, Report};
 use crate::cli::table::{figure, interval, table};
 use crate::stats::evaluation::Correlations;
+use crate::stats::pair_order::{Level, PairAccuracy};
 use crate::stats::prediction_powered::PoweredMean;
 use crate::stats::preference::Led;
 
@@ -86,6 +87,32 @@ pub fn text(report: &Report, several_files: bool) -> String {
             means.collect(),
         );
     }
+    let lines = all.iter().flat_map(|e| {
+        let own = e.pairs.iter().map(|(level, p)| {
+            let what = match level {
+                Level::All => "all",
+                Level::Easy => "easy: the better is the richer in style",
+                Level::Normal => "normal: the same style",
+                Level::Hard => "hard: the other is the richer",
+            };
+            (what.to_owned(), *p)
+        });
+        let by = e.by.iter().flat_map(|by| &by.groups);
+        let groups = by.filter_map(|g| Some((g.value.clone(), g.pairs?)));
+        let line = |(what, p): (String, PairAccuracy)| {
+            vec![
+                name(e),
+                what,
+                p.records.to_string(),
+                interval(Some(p.accuracy)),
+            ]
+        };
+        own.chain(groups).map(line).collect::<Vec<_>>()
+    });
+    section(
+        &["order of answers", "pairs", "records", "accuracy"],
+        lines.collect(),
+    );
     let lines = all.iter().map(|e| {
         let mut line = vec![name(e), figure(e.selective.good)];
         let s = &e.selective;
