@@ -1,4 +1,10 @@
-//! Bounds and conditions in arguments.
+//! Bounds, conditions and thresholds in arguments.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::stats::preset::Preset;
 
 /// A comparison with a number, as in `>=6`.
 #[derive(Clone, Debug)]
@@ -16,7 +22,7 @@ impl Bound {
 
     /// # Errors
     /// Anything but a sign and a number.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> std::result::Result<Self, String> {
         type Test = fn(&f64, &f64) -> bool;
         let tests: [(&str, Test); 5] = [
             (">=", f64::ge),
@@ -42,11 +48,21 @@ impl Bound {
 ///
 /// # Errors
 /// No `=`.
-pub fn parse_where(text: &str) -> Result<(String, String), String> {
+pub fn parse_where(text: &str) -> std::result::Result<(String, String), String> {
     let (field, value) = text
         .split_once('=')
         .ok_or_else(|| format!("`{text}`: expected FIELD=VALUE, as in category=coding"))?;
     Ok((field.trim().to_owned(), value.trim().to_owned()))
+}
+
+/// A preset of `juror threshold`.
+///
+/// # Errors
+/// A file that cannot be read or holds something else, named.
+pub fn preset(path: &Path) -> Result<Preset> {
+    let place = || format!("{}", path.display());
+    let text = std::fs::read_to_string(path).with_context(place)?;
+    toml::from_str(&text).with_context(place)
 }
 
 #[cfg(test)]

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Result, bail};
 use clap::Args;
 
-use super::DataArguments;
 use super::judge::JudgeArguments;
+use super::{DataArguments, bound};
 use crate::data::{self, ReadOptions};
 use crate::model::spec;
 use crate::run::live::LiveOptions;
 use crate::run::service;
-use crate::tui::run::{ExploreOptions, JudgeConnector, JudgeLink};
+use crate::tui::run::{Cut, ExploreOptions, JudgeConnector, JudgeLink};
 use crate::tui::state::{DataFailure, Loaded, RowError};
 
 /// Look at data and what a judge thinks of it.
@@ -33,18 +33,16 @@ pub struct Arguments {
     /// A TOML file of rows { on, run, desc } that win over the built-in keys
     #[arg(long, value_name = "FILE")]
     keymap: Option<PathBuf>,
-    /// Where to decline, on the fused score from 0 to 1
-    #[arg(long)]
-    threshold: Option<f64>,
+    /// Where to decline: a number from 0 to 1 on the fused score, or a preset of `juror threshold`
+    #[arg(long, value_name = "NUMBER|PRESET")]
+    threshold: Option<String>,
     /// Draw with ASCII alone
     #[arg(long)]
     ascii: bool,
 }
 
 pub fn run(arguments: &Arguments) -> Result<()> {
-    if let Some(wrong) = arguments.threshold.filter(|t| !(0.0..=1.0).contains(t)) {
-        bail!("--threshold {wrong}: a number from 0 to 1 expected");
-    }
+    let threshold = arguments.threshold.as_deref().map(cut).transpose()?;
     if arguments.data.data.iter().any(|d| d == Path::new("-")) {
         bail!("the explorer needs the terminal for its keys: name a file instead of `-`");
     }
@@ -66,8 +64,17 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         themes: arguments.themes.clone(),
         keymap: arguments.keymap.clone(),
         ascii: arguments.ascii,
-        threshold: arguments.threshold,
+        threshold,
     })
+}
+
+/// A number, or a preset where there is such a file.
+fn cut(text: &str) -> Result<Cut> {
+    match text.parse::<f64>() {
+        Ok(number) if (0.0..=1.0).contains(&number) => Ok(Cut::Number(number)),
+        Ok(wrong) => bail!("--threshold {wrong}: a number from 0 to 1 expected"),
+        Err(_) => Ok(Cut::Preset(Box::new(bound::preset(Path::new(text))?))),
+    }
 }
 
 fn title(data: &[PathBuf]) -> String {

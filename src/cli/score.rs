@@ -8,16 +8,15 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
 
-use super::DataArguments;
 use super::judge::JudgeArguments;
 use super::output::write_to;
 use super::progress::{bar, loading, scored};
 use super::sampling::SamplingArguments;
+use super::{DataArguments, bound};
 use crate::data::{self, DataSet, Record};
 use crate::judge::{Judge, Setup};
 use crate::run::ensemble::merge;
 use crate::run::score::{Mode, ScoreRun, Scorer, Signal, Summary};
-use crate::stats::preset::Preset;
 
 /// Score every response of a data set.
 #[derive(Args)]
@@ -126,12 +125,15 @@ fn score(
         signals: distinct(&arguments.signals),
         strict: arguments.data.strict,
         attribute: arguments.attribute.is_some(),
-        cut: arguments.threshold.as_deref().map(preset).transpose()?,
+        cut: arguments
+            .threshold
+            .as_deref()
+            .map(bound::preset)
+            .transpose()?,
     };
     if let (Some(preset), Some(path)) = (&run.cut, &arguments.threshold) {
         let names: Vec<&str> = run.signals.iter().map(|s| s.name()).collect();
-        let hash = format!("{}+{}", judge.cast().judge.hash, judge.templates().hash());
-        if let Some(cause) = preset.mismatch(&names, &hash, &judge.fusion()) {
+        if let Some(cause) = preset.mismatch(&names, &judge.identity(), &judge.fusion()) {
             bail!("{}: {cause}", path.display());
         }
     }
@@ -213,12 +215,6 @@ fn ensemble(
 
 /// Above this population stability index the scores are not those of the calibration.
 const DRIFTED: f64 = 0.25;
-
-fn preset(path: &Path) -> Result<Preset> {
-    let place = || format!("{}", path.display());
-    let text = std::fs::read_to_string(path).with_context(place)?;
-    toml::from_str(&text).with_context(place)
-}
 
 /// Each signal once, in the order asked.
 fn distinct(signals: &[Signal]) -> Vec<Signal> {

@@ -137,6 +137,11 @@ impl Judge {
         &self.templates
     }
 
+    /// Hashes of its weights and of its templates, joined by `+`: scores of others are on another scale.
+    pub fn identity(&self) -> String {
+        format!("{}+{}", self.cast.judge.hash, self.templates.hash())
+    }
+
     /// Normaliser and weight of its fused scores.
     pub fn fusion(&self) -> String {
         format!("range {}", self.weight)

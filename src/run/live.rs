@@ -50,6 +50,10 @@ pub struct JudgeInfo {
     pub scale: (f64, f64),
     /// Where it was loaded from.
     pub path: Option<PathBuf>,
+    /// Whole hashes of its weights and of its templates, joined by `+`.
+    pub identity: String,
+    /// Normaliser and weight of its fused scores.
+    pub fusion: String,
 }
 
 /// What comes back.

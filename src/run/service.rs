@@ -390,5 +390,7 @@ fn info(judge: &Judge) -> JudgeInfo {
         context: facts.context,
         scale: judge.templates().scale.ends(),
         path: Some(facts.path.clone()),
+        identity: judge.identity(),
+        fusion: judge.fusion(),
     }
 }

@@ -17,6 +17,7 @@ use super::terminal::Session;
 use super::theme::ThemeSet;
 use super::update::update;
 use crate::run::live::{Command, Event};
+use crate::stats::preset::Preset;
 
 /// The shortest time between two frames.
 const FRAME: Duration = Duration::from_millis(16);
@@ -54,7 +55,15 @@ pub struct ExploreOptions {
     /// Draw with ASCII only; so does `JUROR_ASCII=1`.
     pub ascii: bool,
     /// The threshold to start with.
-    pub threshold: Option<f64>,
+    pub threshold: Option<Cut>,
+}
+
+/// Where to decline.
+pub enum Cut {
+    /// On the fused score, from 0 to 1.
+    Number(f64),
+    /// As `juror threshold` found it.
+    Preset(Box<Preset>),
 }
 
 /// What reaches the loop besides the judge's events.
@@ -117,8 +126,10 @@ fn prepare(options: &ExploreOptions) -> anyhow::Result<State> {
     let ascii = options.ascii || set("JUROR_ASCII");
     let mut state = State::new((0, 0), themes, name, ascii);
     state.title.clone_from(&options.title);
-    if let Some(threshold) = options.threshold {
-        state.threshold = threshold.clamp(0.0, 1.0);
+    match &options.threshold {
+        None => (),
+        Some(Cut::Number(number)) => state.threshold = number.clamp(0.0, 1.0),
+        Some(Cut::Preset(preset)) => state.preset = Some((**preset).clone()),
     }
     if let Some(path) = &options.keymap {
         let text = std::fs::read_to_string(path)

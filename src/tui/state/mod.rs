@@ -28,6 +28,7 @@ use super::layout::{Areas, Pane, Screen, areas, inner, padded};
 use super::theme::{Theme, ThemeSet};
 use crate::data::{Record, ScoreCard};
 use crate::run::live::{JudgeInfo, Ticket};
+use crate::stats::preset::Preset;
 
 /// How far the data is.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -146,6 +147,10 @@ pub struct State {
     pub mode: ShownMode,
     /// The decline threshold τ.
     pub threshold: f64,
+    /// Whether self-evaluation alone decides, even where there is a fused score.
+    pub alone: bool,
+    /// A threshold to take as soon as the judge that it was made for is there.
+    pub preset: Option<Preset>,
     pub scores: Scores,
     pub coverage: Coverage,
     pub judge: JudgeStatus,
@@ -205,6 +210,8 @@ impl State {
             document: Document::default(),
             mode: ShownMode::Reference,
             threshold: 0.5,
+            alone: false,
+            preset: None,
             scores: Scores::default(),
             coverage: Coverage::default(),
             judge: JudgeStatus::Absent,
@@ -426,7 +433,9 @@ impl State {
                 draft.scored = Some(key);
             }
         }
-        self.coverage = self.scores.coverage(&self.keys, self.mode, self.threshold);
+        self.coverage = self
+            .scores
+            .coverage(&self.keys, (self.mode, self.alone), self.threshold);
     }
 
     fn wrap_texts(&mut self) {

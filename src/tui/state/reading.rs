@@ -59,9 +59,11 @@ pub struct Decision {
 }
 
 impl Decision {
-    /// Of a card under a mode, if the card has the numbers.
-    pub fn of(card: &ScoreCard, mode: ShownMode) -> Option<Self> {
+    /// Of a card under a mode, if the card has the numbers: what is fused where there is such, unless self-evaluation
+    /// alone is to decide.
+    pub fn of(card: &ScoreCard, mode: ShownMode, alone: bool) -> Option<Self> {
         if mode == ShownMode::Reference
+            && !alone
             && let Some(value) = card.fused
         {
             let signal = Signal::Fused;
@@ -107,9 +109,12 @@ mod tests {
     #[test]
     fn fused_decides_with_a_reference_and_self_eval_without() {
         let both = card(6.0, 4.5, Some((0.6, 0.73)));
-        let decision = Decision::of(&both, ShownMode::Reference).unwrap();
+        let decision = Decision::of(&both, ShownMode::Reference, false).unwrap();
         assert_eq!((decision.signal, decision.value), (Signal::Fused, 0.73));
-        let decision = Decision::of(&both, ShownMode::Free).unwrap();
+        let alone = Decision::of(&both, ShownMode::Reference, true).unwrap();
+        assert_eq!(alone.signal, Signal::SelfEval);
+        assert!((alone.value - scaled(&peak(6.0))).abs() < 1e-12);
+        let decision = Decision::of(&both, ShownMode::Free, false).unwrap();
         assert_eq!(decision.signal, Signal::SelfEval);
         assert!((decision.value - scaled(&peak(4.5))).abs() < 1e-12);
 
@@ -117,9 +122,12 @@ mod tests {
             self_eval_free: Some(peak(9.0)),
             ..ScoreCard::default()
         };
-        let decision = Decision::of(&free, ShownMode::Reference).unwrap();
+        let decision = Decision::of(&free, ShownMode::Reference, false).unwrap();
         assert_eq!(decision.signal, Signal::SelfEval);
-        assert_eq!(Decision::of(&ScoreCard::default(), ShownMode::Free), None);
+        assert_eq!(
+            Decision::of(&ScoreCard::default(), ShownMode::Free, false),
+            None
+        );
     }
 
     #[test]

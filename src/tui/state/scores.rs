@@ -161,13 +161,18 @@ impl Scores {
     }
 
     /// How many of the scored rows reach the threshold.
-    pub fn coverage(&self, keys: &[Vec<SubjectKey>], mode: ShownMode, threshold: f64) -> Coverage {
+    pub fn coverage(
+        &self,
+        keys: &[Vec<SubjectKey>],
+        (mode, alone): (ShownMode, bool),
+        threshold: f64,
+    ) -> Coverage {
         let mut coverage = Coverage::default();
         for (record, response) in &self.rows {
             let key = keys.get(*record).and_then(|keys| keys.get(*response));
             let decision = key
                 .and_then(|key| self.card(*key))
-                .and_then(|card| Decision::of(card, mode));
+                .and_then(|card| Decision::of(card, mode, alone));
             if let Some(decision) = decision {
                 coverage.scored += 1;
                 if decision.verdict(threshold) == Verdict::Answer {

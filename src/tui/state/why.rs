@@ -13,8 +13,8 @@ const EDGE: f64 = 0.03;
 const WIDE: f64 = 0.27;
 
 /// Why the verdict is what it is.
-pub fn why(card: &ScoreCard, mode: ShownMode, threshold: f64) -> Option<String> {
-    let decision = Decision::of(card, mode)?;
+pub fn why(card: &ScoreCard, mode: ShownMode, alone: bool, threshold: f64) -> Option<String> {
+    let decision = Decision::of(card, mode, alone)?;
     let shown = distribution(card, mode)?;
     if let Some(mass) = shown.mass
         && mass < LOW_MASS
@@ -51,7 +51,7 @@ pub fn why(card: &ScoreCard, mode: ShownMode, threshold: f64) -> Option<String> 
     }
     Some(match decision.signal {
         Signal::Fused => fused(card, decision, threshold),
-        Signal::SelfEval => alone(card, decision, threshold),
+        Signal::SelfEval => by_self_eval(card, decision, threshold),
     })
 }
 
@@ -86,7 +86,7 @@ fn fused(card: &ScoreCard, decision: Decision, threshold: f64) -> String {
     }
 }
 
-fn alone(card: &ScoreCard, decision: Decision, threshold: f64) -> String {
+fn by_self_eval(card: &ScoreCard, decision: Decision, threshold: f64) -> String {
     let margin = decision.value - threshold;
     let basis = if card.self_eval_ref.is_some() {
         "The verdict rests on self-eval without the reference"
@@ -120,7 +120,7 @@ mod tests {
     use crate::tui::tests::fixture::{card, peak};
 
     fn say(card: &ScoreCard, threshold: f64) -> String {
-        why(card, ShownMode::Reference, threshold).unwrap()
+        why(card, ShownMode::Reference, false, threshold).unwrap()
     }
 
     #[test]
@@ -156,6 +156,9 @@ mod tests {
             ..ScoreCard::default()
         };
         assert!(say(&free, 0.5).starts_with("There is no reference"));
-        assert_eq!(why(&ScoreCard::default(), ShownMode::Free, 0.5), None);
+        assert_eq!(
+            why(&ScoreCard::default(), ShownMode::Free, false, 0.5),
+            None
+        );
     }
 }

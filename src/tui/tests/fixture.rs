@@ -139,6 +139,8 @@ pub fn info() -> JudgeInfo {
         context: 1024,
         scale: (0.0, 9.0),
         path: None,
+        identity: "abc+def".into(),
+        fusion: "range 0.5".into(),
     }
 }
 

@@ -3,6 +3,7 @@
 use super::fixture::{Bench, info, judged, records};
 use crate::data::Record;
 use crate::run::live::{Command, Event, Lane};
+use crate::stats::preset::Preset;
 use crate::tui::effect::Effect;
 use crate::tui::layout::{Pane, Screen};
 use crate::tui::message::{Message, Mouse, MouseKind};
@@ -550,6 +551,40 @@ fn the_judge_may_be_ready_before_the_data() {
     assert_eq!(bench.take(), []);
     bench.load(records());
     assert_eq!(bench.asked()[0].2, Lane::Interactive);
+}
+
+#[test]
+fn a_preset_cuts_for_the_judge_it_was_made_for() {
+    let preset = |signal: &str, judge: &str, threshold: f64| Preset {
+        signal: signal.into(),
+        threshold,
+        judge: judge.into(),
+        fusion: None,
+        label: "rating".into(),
+        good: ">=6".into(),
+        target_risk: Some(0.1),
+        target_coverage: None,
+        confidence: None,
+        guarantee: None,
+        calibrated_on: 100,
+        scores: None,
+    };
+    let ready = |preset: Preset| {
+        let mut bench = Bench::new(120, 40);
+        bench.state.preset = Some(preset);
+        bench.tell(Event::Ready(info()));
+        bench.state
+    };
+    let state = ready(preset("fused", "abc+def", 0.71));
+    assert_eq!((state.threshold, state.alone), (0.71, false));
+    // On the judge's own scale, 0 to 9.
+    let state = ready(preset("self_eval_free", "abc+def", 6.3));
+    assert!((state.threshold - 0.7).abs() < 1e-12 && state.alone);
+    assert_eq!(state.mode, ShownMode::Free);
+    let state = ready(preset("fused", "other", 0.71));
+    assert_eq!(state.threshold, 0.5);
+    let said = state.notice.expect("a warning");
+    assert!(said.text.contains("another judge"), "{}", said.text);
 }
 
 #[test]

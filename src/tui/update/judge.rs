@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use super::action::show;
 use super::judge_is_ready;
-use crate::run::live::{Command, Event, Sampling, Ticket};
+use crate::run::live::{Command, Event, JudgeInfo, Sampling, Ticket};
+use crate::stats::preset::Preset;
 use crate::tui::effect::Effect;
 use crate::tui::layout::{Pane, Screen};
-use crate::tui::state::{DraftId, Generation, JudgeStatus, Origin, State, Tone};
+use crate::tui::state::{DraftId, Generation, JudgeStatus, Origin, ShownMode, State, Tone};
 
 /// Takes an event. Events of tickets that are not waited for change nothing.
 pub fn event(state: &mut State, event: Event) -> Vec<Effect> {
@@ -15,7 +16,12 @@ pub fn event(state: &mut State, event: Event) -> Vec<Effect> {
         Event::Loading { stage, done, total } => {
             state.judge = JudgeStatus::Loading { stage, done, total };
         }
-        Event::Ready(info) => state.judge = JudgeStatus::Ready(info),
+        Event::Ready(info) => {
+            if let Some(preset) = state.preset.take() {
+                take_preset(state, &preset, &info);
+            }
+            state.judge = JudgeStatus::Ready(info);
+        }
         Event::LoadFailed { cause, cure } => state.judge = JudgeStatus::Failed { cause, cure },
         Event::Scored {
             ticket,
@@ -36,6 +42,24 @@ pub fn event(state: &mut State, event: Event) -> Vec<Effect> {
         }
     }
     Vec::new()
+}
+
+/// Cuts where a preset says, if it is for this judge.
+fn take_preset(state: &mut State, preset: &Preset, info: &JudgeInfo) {
+    let shown = ["fused", "self_eval", "self_eval_ref", "self_eval_free"];
+    if let Some(cause) = preset.mismatch(&shown, &info.identity, &info.fusion) {
+        state.say(Tone::Warning, format!("The preset is not used: {cause}"));
+        return;
+    }
+    let (low, high) = info.scale;
+    state.alone = preset.signal != "fused";
+    state.threshold = match state.alone {
+        true => (preset.threshold - low) / (high - low),
+        false => preset.threshold,
+    };
+    if preset.signal == "self_eval_free" {
+        state.mode = ShownMode::Free;
+    }
 }
 
 /// The judge went away.

@@ -144,7 +144,7 @@ fn compact(
 
 /// The sentence of why.
 fn reason(card: &ScoreCard, paint: &Paint<'_>, ink: &Ink, width: usize) -> Vec<Line<'static>> {
-    match why(card, paint.mode, paint.threshold) {
+    match why(card, paint.mode, paint.alone, paint.threshold) {
         Some(text) => paint.wrapped(
             &ink.sentence(text),
             width,

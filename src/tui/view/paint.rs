@@ -24,6 +24,8 @@ pub struct Paint<'a> {
     pub glyphs: &'a Glyphs,
     pub threshold: f64,
     pub mode: ShownMode,
+    /// Whether self-evaluation alone decides.
+    pub alone: bool,
 }
 
 impl<'a> Paint<'a> {
@@ -34,6 +36,7 @@ impl<'a> Paint<'a> {
             glyphs: state.glyphs,
             threshold: state.threshold,
             mode: state.mode,
+            alone: state.alone,
         }
     }
 
@@ -64,7 +67,7 @@ impl<'a> Paint<'a> {
 
     /// The decision of a card under the mode shown.
     pub fn decide(&self, card: &ScoreCard) -> Option<Decision> {
-        Decision::of(card, self.mode)
+        Decision::of(card, self.mode, self.alone)
     }
 
     /// A bar with the threshold on it.
