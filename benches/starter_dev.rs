@@ -160,6 +160,7 @@ impl Jury {
             mode: Mode::Auto,
             signals: signals.to_vec(),
             cut: None,
+            attribute: false,
             strict: true,
         };
         let mut out = Vec::new();

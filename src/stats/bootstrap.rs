@@ -46,7 +46,10 @@ const SECTIONS: usize = 50;
 /// Draws groups with replacement, as many as there are.
 #[derive(Clone, Debug)]
 pub struct Resampler {
-    groups: Vec<Vec<usize>>,
+    /// Rows, those of a group in a row.
+    order: Vec<usize>,
+    /// Where each group starts in `order`, and where the last one ends.
+    starts: Vec<usize>,
     rounds: usize,
     seed: u64,
     confidence: f64,
@@ -57,11 +60,14 @@ impl Resampler {
     pub fn new(groups: &[usize], seed: u64) -> Self {
         let mut order: Vec<usize> = (0..groups.len()).collect();
         order.sort_by_key(|row| groups[*row]);
+        let mut starts = vec![0];
+        let blocks = order.chunk_by(|one, other| groups[*one] == groups[*other]);
+        for block in blocks {
+            starts.push(starts[starts.len() - 1] + block.len());
+        }
         Resampler {
-            groups: order
-                .chunk_by(|one, other| groups[*one] == groups[*other])
-                .map(<[usize]>::to_vec)
-                .collect(),
+            order,
+            starts,
             rounds: 1000,
             seed,
             confidence: 0.95,
@@ -85,7 +91,7 @@ impl Resampler {
     /// statistic over 50 parts, with Student's t, which costs one round and there says the same.
     pub fn interval(&self, statistic: impl Fn(&Resample) -> Option<f64>) -> Option<Interval> {
         let estimate = statistic(&self.original())?;
-        if self.groups.len() > MANY && self.rounds > 0 {
+        if self.groups() > MANY && self.rounds > 0 {
             return Some(self.by_sections(estimate, statistic));
         }
         let mut random = SplitMix64(self.seed);
@@ -102,7 +108,7 @@ impl Resampler {
     }
 
     fn by_sections(&self, estimate: f64, statistic: impl Fn(&Resample) -> Option<f64>) -> Interval {
-        let mut order: Vec<usize> = (0..self.groups.len()).collect();
+        let mut order: Vec<usize> = (0..self.groups()).collect();
         let mut random = SplitMix64(self.seed);
         for at in (1..order.len()).rev() {
             order.swap(at, random.below(at + 1));
@@ -135,19 +141,23 @@ impl Resampler {
         self.interval(|draw| Some(one(draw)? - other(draw)?))
     }
 
+    fn groups(&self) -> usize {
+        self.starts.len() - 1
+    }
+
     fn original(&self) -> Resample {
-        self.gather(0..self.groups.len())
+        self.gather(0..self.groups())
     }
 
     fn draw(&self, random: &mut SplitMix64) -> Resample {
-        let count = self.groups.len();
+        let count = self.groups();
         self.gather((0..count).map(|_| random.below(count)))
     }
 
     fn gather(&self, drawn: impl Iterator<Item = usize>) -> Resample {
         let mut resample = Resample::default();
         for (draw, group) in drawn.enumerate() {
-            let rows = &self.groups[group];
+            let rows = &self.order[self.starts[group]..self.starts[group + 1]];
             resample.rows.extend_from_slice(rows);
             resample.draws.extend(rows.iter().map(|_| draw));
         }
