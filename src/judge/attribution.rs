@@ -64,7 +64,7 @@ impl Judge {
     /// the sentence that is left out.
     ///
     /// # Errors
-    /// As [`Judge::prompt`]; a mode without a template.
+    /// As [`Judge::prompts`]; a mode without a template.
     pub fn omissions(&self, subject: &Subject, with_reference: bool) -> Result<Omissions> {
         let templates = self.templates();
         let template = match with_reference {
