@@ -14,6 +14,9 @@ pub(super) mod tile;
 use super::aligned::Aligned;
 use super::features::Isa;
 use super::pool::Pool;
+use super::square::SQUARE;
+#[cfg(target_arch = "x86_64")]
+use super::square::square;
 use block::Product;
 use std::sync::{Mutex, PoisonError};
 use tile::{LANES, ROWS};
@@ -88,21 +91,56 @@ fn interleave<'a>(
     scales: &mut [f32],
 ) {
     let inputs_at_once = CHUNK * format.width();
-    let mut encoded = [0; CHUNK];
+    let mut encoded = [[0; CHUNK]; SQUARE];
     let mut scale = [0.0; CHUNK_GROUPS];
     for (chunk, from) in (0..inputs).step_by(inputs_at_once).enumerate() {
         let to = inputs.min(from + inputs_at_once);
         let steps = (to - from).div_ceil(format.width());
         let units = &mut units[chunk * CHUNK * stride..];
-        for (r, row) in rows.clone().enumerate() {
-            format.encode(&row[from..to], &mut encoded[..steps], &mut scale);
-            for (s, unit) in encoded[..steps].iter().enumerate() {
-                units[s * stride + r] = *unit;
+        let mut rows = rows.clone();
+        for first in (0..).step_by(SQUARE) {
+            let some = encoded.iter_mut().zip(&mut rows).enumerate();
+            let mut count = 0;
+            for (r, (encoded, row)) in some {
+                count = r + 1;
+                format.encode(&row[from..to], &mut encoded[..steps], &mut scale);
+                let group = chunk * CHUNK_GROUPS;
+                for (g, scale) in scale[..format.groups(to - from)].iter().enumerate() {
+                    scales[(group + g) * stride + first + r] = *scale;
+                }
             }
-            let first = chunk * CHUNK_GROUPS;
-            for (g, scale) in scale[..format.groups(to - from)].iter().enumerate() {
-                scales[(first + g) * stride + r] = *scale;
+            if count == 0 {
+                break;
             }
+            turn(&encoded, (count, steps), stride, &mut units[first..]);
+        }
+    }
+}
+
+/// Writes the first `steps` units of the first `count` rows as `steps` rows `stride` apart.
+fn turn(
+    rows: &[[u32; CHUNK]; SQUARE],
+    (count, steps): (usize, usize),
+    stride: usize,
+    into: &mut [u32],
+) {
+    let mut done = 0;
+    #[cfg(target_arch = "x86_64")]
+    if Isa::Avx512.has(Format::F32) {
+        while done + SQUARE <= steps && count > 0 {
+            let into = &mut into[done * stride..][..(SQUARE - 1) * stride + count];
+            // SAFETY: sixteen rows of `CHUNK` units are there to be read from `done` on, and as many of `count` units
+            // to be written (sliced above); units are plain bits, as `f32` are; the processor has been asked.
+            unsafe {
+                let from = rows.as_ptr().cast::<f32>().add(done);
+                square(from, CHUNK, into.as_mut_ptr().cast(), stride, count);
+            }
+            done += SQUARE;
+        }
+    }
+    for (r, row) in rows[..count].iter().enumerate() {
+        for (s, unit) in row[done..steps].iter().enumerate() {
+            into[(done + s) * stride + r] = *unit;
         }
     }
 }

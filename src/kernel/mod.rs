@@ -11,6 +11,7 @@ pub mod linear;
 pub mod matrix;
 pub mod peak;
 mod pool;
+mod square;
 pub mod vector;
 
 pub use features::kernel_name;

@@ -1,10 +1,10 @@
 //! Keys as columns: what a block of scores streams through.
 
 use super::super::features::Isa;
+use super::super::square::SQUARE;
+#[cfg(target_arch = "x86_64")]
+use super::super::square::square;
 use super::BLOCK;
-
-/// Keys, and dimensions, turned at a time: one register each.
-const SQUARE: usize = 16;
 
 /// Writes keys, dense `[len, head_dim]`, as columns [`BLOCK`] apart; there are at most as many as
 /// `into` has room for in its last row.
@@ -41,7 +41,7 @@ fn squares(isa: Isa, keys: &[f32], head_dim: usize, into: &mut [f32]) -> (usize,
             let to = into[dim * BLOCK + key..].as_mut_ptr();
             // SAFETY: the square ends within `keys` by the bounds of the loops, and within `into` by
             // the assertion; whoever passes the variant has checked the processor.
-            unsafe { square(from, head_dim, to) };
+            unsafe { square(from, head_dim, to, BLOCK, SQUARE) };
         }
     }
     (whole_keys, whole_dims)
@@ -50,54 +50,6 @@ fn squares(isa: Isa, keys: &[f32], head_dim: usize, into: &mut [f32]) -> (usize,
 #[cfg(not(target_arch = "x86_64"))]
 fn squares(_: Isa, _: &[f32], _: usize, _: &mut [f32]) -> (usize, usize) {
     (0, 0)
-}
-
-/// Turns sixteen rows `from_row` apart into sixteen rows [`BLOCK`] apart.
-///
-/// # Safety
-/// All of them can be read and written; the processor has `avx512f`.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f")]
-unsafe fn square(from: *const f32, from_row: usize, to: *mut f32) {
-    use std::arch::x86_64::*;
-    // SAFETY: the caller's promise.
-    let rows: [__m512; SQUARE] =
-        std::array::from_fn(|r| unsafe { _mm512_loadu_ps(from.add(r * from_row)) });
-    // Pairs of rows, pairs of pairs, then the quarters of the registers change places twice.
-    let pairs: [__m512; SQUARE] = std::array::from_fn(|i| {
-        let (a, b) = (rows[i & !1], rows[i | 1]);
-        match i & 1 {
-            0 => _mm512_unpacklo_ps(a, b),
-            _ => _mm512_unpackhi_ps(a, b),
-        }
-    });
-    // `fours[4 q + d]`: dimensions d, d + 4, d + 8, d + 12 of the rows 4 q .. 4 q + 4.
-    let fours: [__m512d; SQUARE] = std::array::from_fn(|i| {
-        let first = i & !3 | (i & 2) >> 1;
-        let (a, b) = (pairs[first], pairs[first + 2]);
-        let (a, b) = (_mm512_castps_pd(a), _mm512_castps_pd(b));
-        match i & 1 {
-            0 => _mm512_unpacklo_pd(a, b),
-            _ => _mm512_unpackhi_pd(a, b),
-        }
-    });
-    for d in 0..4 {
-        let four = |q: usize| _mm512_castpd_ps(fours[4 * q + d]);
-        // Dimensions d and d + 8 (low), d + 4 and d + 12 (high) of eight rows.
-        let low = |q| _mm512_shuffle_f32x4::<0b10_00_10_00>(four(q), four(q + 1));
-        let high = |q| _mm512_shuffle_f32x4::<0b11_01_11_01>(four(q), four(q + 1));
-        let (low0, low1, high0, high1) = (low(0), low(2), high(0), high(2));
-        let columns = [
-            (d, _mm512_shuffle_f32x4::<0b10_00_10_00>(low0, low1)),
-            (d + 4, _mm512_shuffle_f32x4::<0b10_00_10_00>(high0, high1)),
-            (d + 8, _mm512_shuffle_f32x4::<0b11_01_11_01>(low0, low1)),
-            (d + 12, _mm512_shuffle_f32x4::<0b11_01_11_01>(high0, high1)),
-        ];
-        for (dim, column) in columns {
-            // SAFETY: the caller's promise.
-            unsafe { _mm512_storeu_ps(to.add(dim * BLOCK), column) };
-        }
-    }
 }
 
 #[cfg(test)]
