@@ -12,7 +12,7 @@ use super::sampling::SamplingArguments;
 use super::scoring::{Outcome, ScoringArguments};
 use super::table::{interval, table};
 use crate::data::DataSet;
-use crate::data::scored::Wanted;
+use crate::data::scored::{Wanted, quality_name};
 use crate::stats::best_of::{expected, repetition, sizes};
 use crate::stats::correlation::mean;
 use crate::stats::{Interval, Resampler};
@@ -96,9 +96,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         label: arguments.label.clone(),
         ..Wanted::default()
     };
-    let outcome = arguments
-        .scoring
-        .scores(&wanted, &mut |set, judge, engine, bar| {
+    let outcome = arguments.scoring.scores(
+        &wanted,
+        &[&arguments.output, &arguments.samples],
+        &mut |set, judge, engine, bar| {
             arguments.sampling.fill(
                 arguments.n,
                 set,
@@ -106,17 +107,25 @@ pub fn run(arguments: &Arguments) -> Result<()> {
                 bar,
                 arguments.samples.as_deref(),
             )
-        })?;
+        },
+    )?;
     let groups = groups(&outcome, arguments.n)?;
     if let Some(path) = &arguments.output {
         let Some(set) = &outcome.set else {
             bail!("scored rows hold no texts: give the data themselves to write responses with -o");
         };
-        let picked = picked(set, &groups, arguments.n);
+        let picked = picked(set, &groups);
         write_to(path, |out| {
             serde_json::to_writer_pretty(&mut *out, &picked)?;
             Ok(out.write_all(b"\n")?)
         })?;
+    }
+    if let Some(label) = arguments
+        .label
+        .as_ref()
+        .filter(|_| outcome.rows.label.iter().all(|l| l.is_nan()))
+    {
+        bail!("no row has the label `{label}`");
     }
     let has_labels = groups.iter().any(|g| g.label.iter().any(|l| !l.is_nan()));
     let scored: usize = groups.iter().map(|g| g.rows.len()).sum();
@@ -125,7 +134,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         left_out: outcome.rows.len().saturating_sub(scored),
         curve: curve(&groups, arguments),
         others: has_labels.then(|| others(&groups, arguments)),
-        signal: outcome.signal,
+        signal: quality_name(&outcome.signal),
     };
     if arguments.output.as_deref() == Some(Path::new("-")) {
         return Ok(());
@@ -140,9 +149,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 
 fn groups(outcome: &Outcome, n: usize) -> Result<Vec<Group>> {
     let rows = &outcome.rows;
-    let all = rows.signal(&outcome.signal).map_err(anyhow::Error::msg)?;
-    // A perplexity is better where it is lower.
-    let sign = if outcome.signal == "ppl" { -1.0 } else { 1.0 };
+    let all = rows.quality(&outcome.signal).map_err(anyhow::Error::msg)?;
     let texts: Option<Vec<&str>> = outcome.set.as_ref().map(|set| {
         let responses = set.records.iter().flat_map(|record| &record.responses);
         responses.map(|response| response.text.as_str()).collect()
@@ -159,7 +166,7 @@ fn groups(outcome: &Outcome, n: usize) -> Result<Vec<Group>> {
         }
         let text = texts.as_ref().and_then(|texts| texts.get(row));
         group.rows.push(row);
-        group.score.push(sign * score);
+        group.score.push(*score);
         group.label.push(rows.label[row]);
         group
             .length
@@ -191,11 +198,27 @@ fn over_instructions(
     resampler.interval(|draw| (!draw.rows.is_empty()).then(|| mean(&draw.pick(&values))))
 }
 
+/// Something of the scores and a column of a group, on the responses that have it; `None` where none has.
+fn known(
+    group: &Group,
+    column: impl Fn(&Group) -> &Vec<f64>,
+    of: impl Fn(&[f64], &[f64]) -> Option<f64>,
+) -> Option<f64> {
+    let pairs = group.score.iter().zip(column(group));
+    let (score, value): (Vec<f64>, Vec<f64>) = pairs.filter(|(_, x)| !x.is_nan()).unzip();
+    match value.is_empty() {
+        true => None,
+        false => of(&score, &value),
+    }
+}
+
 fn curve(groups: &[Group], arguments: &Arguments) -> Vec<Point> {
     let most = groups.iter().map(|g| g.rows.len()).max().unwrap_or(0);
     let point = |n: usize| {
         let of = |column: fn(&Group) -> &Vec<f64>| {
-            over_instructions(groups, arguments, |g| expected(&g.score, column(g), n))
+            over_instructions(groups, arguments, |g| {
+                known(g, column, |score, value| expected(score, value, n))
+            })
         };
         Point {
             n,
@@ -210,15 +233,23 @@ fn curve(groups: &[Group], arguments: &Arguments) -> Vec<Point> {
 }
 
 fn others(groups: &[Group], arguments: &Arguments) -> Others {
-    let by = |key: fn(&Group) -> &Vec<f64>| {
-        over_instructions(groups, arguments, |g| {
-            expected(key(g), &g.label, g.rows.len())
-        })
+    let best = |key: &[f64], label: &[f64]| expected(key, label, key.len());
+    let longest = |g: &Group| {
+        let there = g.length.iter().all(|l| !l.is_nan());
+        let labelled: Vec<usize> = (0..g.label.len())
+            .filter(|at| !g.label[*at].is_nan())
+            .collect();
+        let pick = |column: &[f64]| labelled.iter().map(|at| column[*at]).collect::<Vec<_>>();
+        best(&pick(&g.length), &pick(&g.label)).filter(|_| there)
     };
     Others {
-        random: over_instructions(groups, arguments, |g| Some(mean(&g.label))),
-        longest: by(|g| &g.length).filter(|_| groups.iter().all(|g| !g.length[0].is_nan())),
-        oracle: by(|g| &g.label),
+        random: over_instructions(groups, arguments, |g| {
+            known(g, |g| &g.label, |_, label| Some(mean(label)))
+        }),
+        longest: over_instructions(groups, arguments, longest),
+        oracle: over_instructions(groups, arguments, |g| {
+            known(g, |g| &g.label, |_, label| best(label, label))
+        }),
     }
 }
 
@@ -232,7 +263,7 @@ struct Picked<'a> {
 }
 
 /// The best response of each instruction, the first of equal ones.
-fn picked<'a>(set: &'a DataSet, groups: &[Group], n: usize) -> Vec<Picked<'a>> {
+fn picked<'a>(set: &'a DataSet, groups: &[Group]) -> Vec<Picked<'a>> {
     let rows: Vec<_> = set
         .records
         .iter()
@@ -241,19 +272,23 @@ fn picked<'a>(set: &'a DataSet, groups: &[Group], n: usize) -> Vec<Picked<'a>> {
     let best = |group: &Group| {
         let scores = group.score.iter().zip(&group.rows);
         let best = scores.rev().max_by(|a, b| a.0.total_cmp(b.0));
-        best.map(|(_, row)| rows[*row])
+        best.map(|(_, row)| (group.rows.len(), rows[*row]))
     };
+    // One file is one generator's to whoever reads it.
+    let mut names = rows.iter().filter_map(|(_, r)| r.generator.as_ref());
+    let first = names.next();
+    let one = first.filter(|first| names.all(|name| name == *first));
     groups
         .iter()
         .filter_map(best)
-        .map(|(record, response)| Picked {
+        .map(|(n, (record, response))| Picked {
             dataset: [&record.meta, &response.meta]
                 .iter()
                 .find_map(|meta| meta.get("dataset")?.as_str())
                 .unwrap_or_default(),
             instruction: record.task(),
             output: &response.text,
-            generator: match &response.generator {
+            generator: match one {
                 Some(name) => format!("{name}-best-of-{n}"),
                 None => format!("best-of-{n}"),
             },
@@ -300,6 +335,14 @@ fn text(report: &Report) -> String {
         }
         out += "\n";
         out += &table(&lines);
+    }
+    let first = report.curve.first().map(|point| point.instructions);
+    if report
+        .curve
+        .iter()
+        .any(|point| Some(point.instructions) != first)
+    {
+        out += "\nInstructions differ in how many responses they have: points with fewer instructions are of others.\n";
     }
     if report.left_out > 0 {
         out += &format!(

@@ -38,7 +38,12 @@ impl Bound {
             .ok_or_else(expected)?;
         Ok(Bound {
             test,
-            bound: bound.trim().parse().map_err(|_| expected())?,
+            bound: bound
+                .trim()
+                .parse()
+                .ok()
+                .filter(|bound: &f64| !bound.is_nan())
+                .ok_or_else(expected)?,
             text: text.trim().to_owned(),
         })
     }
@@ -75,7 +80,7 @@ mod tests {
         assert!(is(">=6", 6.0) && !is("> 6", 6.0) && is("<6", 5.0));
         assert!(is("=1", 1.0) && is("<= 2.5", 2.5));
         assert!(Bound::parse("6").unwrap_err().contains(">=6"));
-        assert!(Bound::parse(">=x").is_err());
+        assert!(Bound::parse(">=x").is_err() && Bound::parse(">=nan").is_err());
         assert_eq!(parse_where("a = b").unwrap(), ("a".into(), "b".into()));
         assert!(parse_where("a").is_err());
     }

@@ -3,6 +3,7 @@
 mod tables;
 
 use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -12,12 +13,12 @@ use clap::Args;
 use serde::Serialize;
 
 use super::bound::{Bound, parse_where};
-use crate::data::scored::{self, Names, Scored, Wanted, no_field};
+use crate::data::scored::{self, Names, Scored, Wanted, no_field, quality};
 use crate::stats::evaluation::{
     self, Agreement, Ahead, Calibration, Correlations, Rows, Selective, Settings,
 };
 use crate::stats::pair_order::{Answer, Level, PairAccuracy, pair_accuracy};
-use crate::stats::prediction_powered::{PoweredMean, powered_mean};
+use crate::stats::prediction_powered::{Labelled, PoweredMean, powered_mean};
 use crate::stats::preference::{Led, led_by, self_preference};
 use crate::stats::surface::cross_fitted;
 use crate::stats::{Interval, group_ids};
@@ -168,6 +169,16 @@ pub fn run(arguments: &Arguments) -> Result<bool> {
         }
         files.push((path.as_path(), rows));
     }
+    if let Some(part) = &arguments.family {
+        let names = files.iter().flat_map(|(_, rows)| &rows.generator.values);
+        let lower = part.to_lowercase();
+        if !names
+            .into_iter()
+            .any(|name| name.to_lowercase().contains(&lower))
+        {
+            bail!("--family {part}: no generator has this in its name");
+        }
+    }
     let candidates = candidates(
         &files,
         &arguments.signals,
@@ -235,7 +246,12 @@ fn candidates<'a>(
                 false => asked.contains(name),
             })
             .collect();
-        own.sort_by_key(|(name, _)| order(name));
+        own.sort_by_key(
+            |(name, _)| match asked.iter().position(|one| one == *name) {
+                Some(place) => place,
+                None => order(name),
+            },
+        );
         found.extend(own.into_iter().map(|(signal, score)| Candidate {
             file,
             rows,
@@ -295,22 +311,19 @@ fn surface_ridge(rows: &Scored, cluster: &[usize]) -> Result<Vec<f64>, String> {
     Ok(found)
 }
 
-/// A number that rises with quality.
-fn quality(signal: &str, score: f64) -> f64 {
-    match signal {
-        // A perplexity is better where it is lower.
-        "ppl" => -score.ln(),
-        // Judges that disagree are less to be trusted.
-        "disagreement" => -score,
-        _ => score,
-    }
-}
-
 fn settings(arguments: &Arguments, candidate: &Candidate) -> Settings {
     let on_scale = candidate.signal.starts_with("self_eval") || candidate.signal == "generated";
     let scale = match candidate.signal {
         "cosine" => Some((-1.0, 1.0)),
-        "fused" => Some((0.0, 1.0)),
+        "fused"
+            if candidate
+                .rows
+                .fusion
+                .as_ref()
+                .is_none_or(|f| f.starts_with("range")) =>
+        {
+            Some((0.0, 1.0))
+        }
         _ => candidate.rows.scale.filter(|_| on_scale),
     };
     Settings {
@@ -380,13 +393,17 @@ fn evaluate(candidate: &Candidate, arguments: &Arguments, by: &str) -> Result<Ev
 
 const LEVELS: [Level; 4] = [Level::All, Level::Easy, Level::Normal, Level::Hard];
 
-/// Rows as answers to be compared within their records, or within instructions where records have one answer each.
+/// Rows as answers to be compared within their records, those of records with one answer within their instructions.
 fn answers(columns: &Rows, rows: &Scored, kept: &[usize]) -> Vec<Answer> {
-    let single = rows.record.values.len() == rows.len();
-    let names = if single {
-        &rows.instruction
-    } else {
-        &rows.record
+    let mut counts = vec![0; rows.record.values.len()];
+    for record in rows.record.rows.iter().flatten() {
+        counts[*record as usize] += 1;
+    }
+    // Records that have several answers are numbered behind the instructions.
+    let instructions = rows.instruction.values.len();
+    let record = |row: usize| match rows.record.rows[row] {
+        Some(record) if counts[record as usize] > 1 => instructions + record as usize,
+        _ => rows.instruction.rows[row].map_or(usize::MAX - row, |at| at as usize),
     };
     let styles = rows.field(STYLE);
     let style = |row: usize| {
@@ -398,7 +415,7 @@ fn answers(columns: &Rows, rows: &Scored, kept: &[usize]) -> Vec<Answer> {
     each.map(|(at, row)| Answer {
         score: columns.score[at],
         label: columns.label[at],
-        record: names.rows[*row].map_or(usize::MAX - at, |name| name as usize),
+        record: record(*row),
         cluster: columns.cluster[at],
         style: style(*row).unwrap_or(f64::NAN),
     })
@@ -436,8 +453,12 @@ fn mean_label(candidate: &Candidate, names: &Names, group: usize) -> Option<Powe
         }
         let score = quality(candidate.signal, score);
         match candidate.rows.label[row] {
-            label if label.is_nan() => others.push(score),
-            label => labelled.push((score, label)),
+            label if label.is_nan() => others.push((score, candidate.cluster[row])),
+            label => labelled.push(Labelled {
+                score,
+                label,
+                cluster: candidate.cluster[row],
+            }),
         }
     }
     powered_mean(&labelled, &others, 0.95)
@@ -503,15 +524,32 @@ fn groups(
 
 /// One candidate against another, on responses that both have scored.
 fn compare(one: &Candidate, other: &Candidate, arguments: &Arguments) -> Option<Ahead> {
-    let keys = other.rows.key.iter().enumerate();
-    let places: std::collections::HashMap<u64, usize> =
-        keys.map(|(row, key)| (*key, row)).collect();
+    // Rows of one file stand beside each other; those of two files are found by their ids, where these are unique.
+    let same = std::ptr::eq(one.rows, other.rows);
+    let mut places: HashMap<u64, Option<usize>> = HashMap::new();
+    if !same {
+        for (row, key) in other.rows.key.iter().enumerate() {
+            let place = places.entry(*key).or_insert(Some(row));
+            if *place != Some(row) {
+                *place = None;
+            }
+        }
+    }
+    let mut seen = HashSet::new();
     let (mut ours, mut theirs, mut label, mut cluster) = (vec![], vec![], vec![], vec![]);
     for (row, key) in one.rows.key.iter().enumerate() {
-        let Some(place) = places.get(key) else {
+        let place = match same {
+            true => Some(row),
+            false => places
+                .get(key)
+                .copied()
+                .flatten()
+                .filter(|_| seen.insert(*key)),
+        };
+        let Some(place) = place else {
             continue;
         };
-        let (a, b) = (one.score[row], other.score[*place]);
+        let (a, b) = (one.score[row], other.score[place]);
         let l = one.rows.label[row];
         if a.is_nan() || b.is_nan() || l.is_nan() {
             continue;

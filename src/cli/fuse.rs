@@ -10,11 +10,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::output::write_to;
+use super::bound;
+use super::output::{spare, write_to};
+use super::scoring::spooled;
 use crate::data::container::RawRows;
 use crate::data::scored::{self, Scored, Wanted};
-use crate::data::source;
+use crate::data::{Verdict, source};
 use crate::stats::normalize::{Method, Normalizer};
+use crate::stats::preset::{Preset, Source};
 
 /// A second pass over scored rows: self-evaluation and cosine normalised on all of them, then fused.
 #[derive(Args)]
@@ -31,6 +34,9 @@ pub struct Arguments {
     /// Weight of the cosine
     #[arg(long, default_value_t = 0.5)]
     weight: f64,
+    /// A preset of `juror threshold` on scores fused in this way: rows get a verdict
+    #[arg(long, value_name = "PRESET")]
+    threshold: Option<PathBuf>,
     /// A normaliser of an earlier run, instead of one fitted on these rows
     #[arg(long, value_name = "FILE", conflicts_with_all = ["normalize", "weight"])]
     normalizer: Option<PathBuf>,
@@ -44,6 +50,9 @@ struct Fusion {
     weight: f64,
     /// Hashes of the judge and of its template: scores of others are on another scale.
     judge: String,
+    /// Hash of what embedded, and the modes of the rows: other scores again.
+    embedder: Option<String>,
+    modes: Vec<String>,
     rows: usize,
     self_eval: Normalizer,
     cosine: Normalizer,
@@ -80,22 +89,14 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         );
     }
     // What came through a pipe is read twice, too.
-    let mut spool = tempfile::NamedTempFile::new().context("cannot make a temporary file")?;
-    let path = match arguments.scored == Path::new("-") {
-        true => {
-            io::copy(&mut io::stdin().lock(), &mut spool)
-                .context("cannot keep standard input in a temporary file")?;
-            spool.path()
-        }
-        false => &arguments.scored,
+    let spool = match arguments.scored == Path::new("-") {
+        true => Some(spooled()?),
+        false => None,
     };
-    let same = |path: &Path| path.canonicalize().ok();
-    if same(path).is_some() && same(path) == same(&arguments.output) {
-        bail!(
-            "{} is the file that is read: name another with -o",
-            path.display()
-        );
-    }
+    let path = spool
+        .as_ref()
+        .map_or(arguments.scored.as_path(), |spool| spool.path());
+    spare(&[path.to_path_buf()], [Some(&arguments.output)])?;
     let (rows, errors) = scored::read(path, &Wanted::default())?;
     super::tell(&errors);
     let fusion = match &arguments.normalizer {
@@ -104,10 +105,13 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             let reader = File::open(file).with_context(place)?;
             let fusion: Fusion =
                 serde_json::from_reader(io::BufReader::new(reader)).with_context(place)?;
-            if rows.judge.as_ref() != Some(&fusion.judge) || rows.mixed {
+            let same = rows.judge.as_ref() == Some(&fusion.judge)
+                && rows.embedder == fusion.embedder
+                && rows.modes.iter().all(|mode| fusion.modes.contains(mode));
+            if !same || rows.mixed {
                 bail!(
-                    "{}: it was fitted on scores of another judge or template, which are on another scale: fit \
-                     one on these rows with --normalize",
+                    "{}: it was fitted on scores of another judge, template, embedder or mode, which are on another \
+                     scale: fit one on these rows with --normalize",
                     file.display()
                 );
             }
@@ -115,7 +119,24 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         }
         None => fit(&rows, arguments).with_context(|| arguments.scored.display().to_string())?,
     };
-    let count = write_to(&arguments.output, |out| rewrite(path, &fusion, out))?;
+    let cut = arguments
+        .threshold
+        .as_deref()
+        .map(bound::preset)
+        .transpose()?;
+    if let (Some(cut), Some(file)) = (&cut, &arguments.threshold) {
+        let judge = rows.judge.as_deref().unwrap_or_default();
+        let source = Source {
+            fusion: fusion.name()?,
+            embedder: rows.embedder.clone().unwrap_or_default(),
+        };
+        if let Some(cause) = cut.mismatch(&["fused"], judge, &source) {
+            bail!("{}: {cause}", file.display());
+        }
+    }
+    let count = write_to(&arguments.output, |out| {
+        rewrite(path, &fusion, cut.as_ref(), out)
+    })?;
     if arguments.normalizer.is_none() && arguments.output != Path::new("-") {
         let mut name = arguments.output.as_os_str().to_owned();
         name.push(".normalizer.json");
@@ -135,7 +156,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 /// Fits on the rows that have both signals.
 fn fit(rows: &Scored, arguments: &Arguments) -> Result<Fusion> {
     if rows.mixed {
-        bail!("rows of several judges or templates: their scores are on different scales");
+        bail!(
+            "rows of several judges, templates or embedders: their scores are on different scales"
+        );
     }
     let column = |name: &str| rows.signal(name).map_err(anyhow::Error::msg);
     let both = column("self_eval")?.iter().zip(column("cosine")?);
@@ -158,6 +181,8 @@ fn fit(rows: &Scored, arguments: &Arguments) -> Result<Fusion> {
         normalize: arguments.normalize,
         weight: arguments.weight,
         judge: rows.judge.clone().unwrap_or_default(),
+        embedder: rows.embedder.clone(),
+        modes: rows.modes.iter().cloned().collect(),
         rows: self_eval.len(),
         self_eval: fit("self_eval", &self_eval, ends)?,
         cosine: fit("cosine", &cosine, (-1.0, 1.0))?,
@@ -165,7 +190,12 @@ fn fit(rows: &Scored, arguments: &Arguments) -> Result<Fusion> {
 }
 
 /// Copies rows, each with its fused score; how many have one.
-fn rewrite(path: &Path, fusion: &Fusion, out: &mut dyn Write) -> Result<usize> {
+fn rewrite(
+    path: &Path,
+    fusion: &Fusion,
+    cut: Option<&Preset>,
+    out: &mut dyn Write,
+) -> Result<usize> {
     let name = fusion.name()?;
     let mut count = 0;
     for row in RawRows::new(path, source::open(path)?) {
@@ -181,6 +211,12 @@ fn rewrite(path: &Path, fusion: &Fusion, out: &mut dyn Write) -> Result<usize> {
         count += usize::from(fused.is_some());
         signals.insert("fused".into(), fused.into());
         row.object.insert("fusion".into(), name.clone().into());
+        // One that is there was about the score before.
+        row.object.shift_remove("verdict");
+        if let Some((cut, fused)) = cut.zip(fused) {
+            let verdict = Verdict::of(fused, cut.threshold).word();
+            row.object.insert("verdict".into(), verdict.into());
+        }
         serde_json::to_writer(&mut *out, &row.object)?;
         out.write_all(b"\n")?;
     }

@@ -43,6 +43,9 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<()> {
+    if arguments.output == Path::new("-") {
+        bail!("-o - : two files are written, name a folder");
+    }
     let templates = match arguments.train_template.is_empty() {
         true => TemplateSet::standard()?,
         false => TemplateSet::read(&arguments.train_template, false)?,
@@ -52,18 +55,19 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             "--train-template: one template with {{reference}} and one without are needed, for the two files"
         );
     }
-    let outcome =
-        arguments
-            .scoring
-            .scores(&Wanted::default(), &mut |set, judge, engine, bar| {
-                arguments.sampling.fill(
-                    arguments.n,
-                    set,
-                    (judge, engine),
-                    bar,
-                    arguments.samples.as_deref(),
-                )
-            })?;
+    let outcome = arguments.scoring.scores(
+        &Wanted::default(),
+        &[&arguments.samples],
+        &mut |set, judge, engine, bar| {
+            arguments.sampling.fill(
+                arguments.n,
+                set,
+                (judge, engine),
+                bar,
+                arguments.samples.as_deref(),
+            )
+        },
+    )?;
     let Some(set) = &outcome.set else {
         bail!("scored rows hold no texts: give the data themselves");
     };

@@ -1,11 +1,31 @@
 //! Where results go.
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use crate::data::atomic::AtomicFile;
+
+/// Refuses to write over what is read.
+///
+/// # Errors
+/// An output that is one of the inputs, whatever it is called.
+pub fn spare<'a>(
+    inputs: &[PathBuf],
+    outputs: impl IntoIterator<Item = Option<&'a PathBuf>>,
+) -> Result<()> {
+    let real = |path: &Path| path.canonicalize().ok();
+    for output in outputs.into_iter().flatten() {
+        if real(output).is_some() && inputs.iter().any(|input| real(input) == real(output)) {
+            bail!(
+                "{} is one of the files that are read: name another for what is written",
+                output.display()
+            );
+        }
+    }
+    Ok(())
+}
 
 /// Writes to standard output for `-`, else a file that is whole or not there.
 ///

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::scoring::{Outcome, ScoringArguments};
 use super::table::{interval, table};
-use crate::data::scored::Wanted;
+use crate::data::scored::{Wanted, quality_name};
 use crate::stats::ranking::{self, Rows, Standing};
 use crate::stats::{Interval, kendall, spearman};
 
@@ -81,7 +81,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     };
     let outcome = arguments
         .scoring
-        .scores(&Wanted::default(), &mut |_, _, _, _| Ok(()))?;
+        .scores(&Wanted::default(), &[], &mut |_, _, _, _| Ok(()))?;
     let columns = columns(&outcome)?;
     let rows = Rows {
         score: &columns.score,
@@ -101,20 +101,36 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             |of| ranking::with_leaderboard(&rows, &known, of, arguments.rounds, arguments.seed);
         against.push(Against {
             column: column.clone(),
-            generators: known.iter().filter(|x| !x.is_nan()).count(),
+            generators: ranking
+                .iter()
+                .filter(|s| !known[s.generator].is_nan())
+                .count(),
             spearman: correlate(spearman),
             kendall: correlate(kendall),
         });
+        if against.iter().all(|a: &Against| a.generators == 0) {
+            bail!(
+                "no generator is named in the leaderboard's first column: is the name in another one?"
+            );
+        }
+    }
+    let known = |name: &String| {
+        leaderboard
+            .iter()
+            .flatten()
+            .any(|(_, values)| values.contains_key(name))
+    };
+    if leaderboard.is_some() {
         missing = columns
             .names
             .iter()
-            .filter(|name| !values.contains_key(*name))
+            .filter(|name| !known(name))
             .cloned()
             .collect();
     }
     let distinct: std::collections::HashSet<usize> = columns.instruction.iter().copied().collect();
     let report = Report {
-        signal: outcome.signal,
+        signal: quality_name(&outcome.signal),
         instructions: distinct.len(),
         left_out: columns.left_out,
         ranking: ranking
@@ -137,9 +153,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 
 fn columns(outcome: &Outcome) -> Result<Columns> {
     let rows = &outcome.rows;
-    let all = rows.signal(&outcome.signal).map_err(anyhow::Error::msg)?;
-    // A perplexity is better where it is lower.
-    let sign = if outcome.signal == "ppl" { -1.0 } else { 1.0 };
+    let all = rows.quality(&outcome.signal).map_err(anyhow::Error::msg)?;
     let clusters = rows.clusters(None).map_err(anyhow::Error::msg)?;
     let mut found = Columns {
         score: Vec::new(),
@@ -151,7 +165,7 @@ fn columns(outcome: &Outcome) -> Result<Columns> {
     for (row, score) in all.iter().enumerate() {
         match rows.generator.rows[row] {
             Some(generator) if !score.is_nan() => {
-                found.score.push(sign * score);
+                found.score.push(*score);
                 found.generator.push(generator as usize);
                 found.instruction.push(clusters[row]);
             }

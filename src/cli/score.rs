@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
 
 use super::judge::JudgeArguments;
-use super::output::write_to;
+use super::output::{spare, write_to};
 use super::progress::{bar, loading, scored};
 use super::sampling::SamplingArguments;
 use super::{DataArguments, bound};
@@ -64,18 +64,17 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     if to_stdout && arguments.json {
         bail!("-o - and --json both want standard output: name a file with -o");
     }
-    let files = data::discover(&arguments.data.data)?;
-    let set = data::read(&files, &arguments.data.options()?)?;
-    let same = |file: &PathBuf| {
-        let real = |p: &Path| p.canonicalize().ok();
-        real(file).is_some() && real(file) == real(&arguments.output)
-    };
-    if !to_stdout && files.iter().any(same) {
-        bail!(
-            "{} is one of the files that are read: name another with -o",
-            arguments.output.display()
-        );
+    if arguments.attribute.is_some()
+        && !arguments
+            .signals
+            .iter()
+            .any(|s| matches!(s, Signal::SelfEval | Signal::Fused))
+    {
+        bail!("--attribute tells what sentences are worth to self_eval: add it to --signals");
     }
+    let files = data::discover(&arguments.data.data)?;
+    spare(&files, [Some(&arguments.output)])?;
+    let set = data::read(&files, &arguments.data.options()?)?;
     super::tell(&set.errors);
     let judges = arguments.judge.each();
     let bar = bar(arguments.quiet, set.response_count() * judges.len());
@@ -94,7 +93,14 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         errors: summary.errors + set.errors.len(),
         ..summary
     };
-    if let Some(drift) = summary.drift.filter(|drift| *drift > DRIFTED) {
+    if summary.undecided > 0 {
+        eprintln!(
+            "juror: {} rows have no verdict: the threshold was calibrated on rows of the other mode",
+            summary.undecided
+        );
+    }
+    let tolerance = summary.drift_tolerance.unwrap_or(f64::INFINITY);
+    if let Some(drift) = summary.drift.filter(|drift| *drift > tolerance) {
         eprintln!(
             "juror: these scores are not like those that the threshold was calibrated on (population stability \
              index {drift:.2}): it may not hold for them; label some of them and calibrate again"
@@ -133,7 +139,7 @@ fn score(
     };
     if let (Some(preset), Some(path)) = (&run.cut, &arguments.threshold) {
         let names: Vec<&str> = run.signals.iter().map(|s| s.name()).collect();
-        if let Some(cause) = preset.mismatch(&names, &judge.identity(), &judge.fusion()) {
+        if let Some(cause) = preset.mismatch(&names, &judge.identity(), &judge.source()) {
             bail!("{}: {cause}", path.display());
         }
     }
@@ -212,9 +218,6 @@ fn ensemble(
     all.failed = all.errors;
     Ok(all)
 }
-
-/// Above this population stability index the scores are not those of the calibration.
-const DRIFTED: f64 = 0.25;
 
 /// Each signal once, in the order asked.
 fn distinct(signals: &[Signal]) -> Vec<Signal> {

@@ -1,6 +1,6 @@
 //! Scores for commands that go on from them: read from rows that `juror score` wrote, or made on the spot.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -9,6 +9,7 @@ use indicatif::ProgressBar;
 
 use super::DataArguments;
 use super::judge::JudgeArguments;
+use super::output::spare;
 use super::progress::{bar, loading, scored};
 use crate::data::atomic::AtomicFile;
 use crate::data::scored::{self, Collector, Scored, Wanted};
@@ -53,12 +54,35 @@ impl ScoringArguments {
     ///
     /// # Errors
     /// Data that cannot be read, a judge that cannot be loaded, a signal that is not there.
-    pub fn scores(&self, wanted: &Wanted, prepare: Prepare<'_>) -> Result<Outcome> {
-        let given = &self.data.data;
+    pub fn scores(
+        &self,
+        wanted: &Wanted,
+        outputs: &[&Option<PathBuf>],
+        prepare: Prepare<'_>,
+    ) -> Result<Outcome> {
+        if self.judge.each().len() != 1 {
+            bail!("--judge: one judge here; `juror score --judge A,B` makes rows of several");
+        }
+        // Whether rows of a pipe are scored can be told only by reading them.
+        let spool = match self.data.data.iter().any(|file| file == Path::new("-")) {
+            true => Some(spooled()?),
+            false => None,
+        };
+        let of = |file: &PathBuf| match &spool {
+            Some(spool) if file == Path::new("-") => spool.path().to_path_buf(),
+            _ => file.clone(),
+        };
+        let given: Vec<PathBuf> = self.data.data.iter().map(of).collect();
+        let outputs = outputs.iter().map(|output| output.as_ref());
+        let outputs: Vec<_> = outputs.chain([self.scored.as_ref()]).collect();
         let (rows, set) = match given.as_slice() {
             [file] if scored::is_scored(file) => {
+                spare(&given, outputs)?;
                 let (rows, errors) = scored::read(file, wanted)?;
                 super::tell(&errors);
+                if let Some(first) = errors.first().filter(|_| self.data.strict) {
+                    bail!("{first}");
+                }
                 (rows, None)
             }
             files => {
@@ -68,9 +92,14 @@ impl ScoringArguments {
                         file.display()
                     );
                 }
-                let mut set = data::read(&data::discover(given)?, &self.data.options()?)?;
+                let files = data::discover(files)?;
+                spare(&files, outputs)?;
+                let mut set = data::read(&files, &self.data.options()?)?;
                 super::tell(&set.errors);
                 let rows = self.score(&mut set, wanted, prepare)?;
+                if rows.is_empty() {
+                    bail!("the records have no responses: there is nothing to score");
+                }
                 (rows, Some(set))
             }
         };
@@ -121,6 +150,10 @@ impl ScoringArguments {
         let Some(name) = &self.signal else {
             return Ok(usual.to_vec());
         };
+        if name.starts_with("self_eval.") {
+            // One criterion of a template comes with all of them.
+            return Ok(usual.to_vec());
+        }
         let known = <Signal as clap::ValueEnum>::from_str(name, false);
         match known {
             Ok(signal) if usual.contains(&signal) => Ok(usual.to_vec()),
@@ -129,4 +162,15 @@ impl ScoringArguments {
             Err(_) => bail!("--signal {name}: `juror score --help` lists the signals"),
         }
     }
+}
+
+/// Standard input in a temporary file, which can be read twice.
+///
+/// # Errors
+/// What the file system says.
+pub fn spooled() -> Result<tempfile::NamedTempFile> {
+    let mut file = tempfile::NamedTempFile::new().context("cannot make a temporary file")?;
+    io::copy(&mut io::stdin().lock(), &mut file)
+        .context("cannot keep standard input in a temporary file")?;
+    Ok(file)
 }

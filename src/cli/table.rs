@@ -37,7 +37,7 @@ pub fn figure(value: Option<f64>) -> String {
 pub fn interval(found: Option<Interval>) -> String {
     match found {
         None => "–".into(),
-        Some(i) if i.low == i.high => format!("{:.3}", i.estimate),
+        Some(i) if i.low.is_nan() || i.low == i.high => format!("{:.3}", i.estimate),
         Some(i) => format!("{:.3} [{:.3}, {:.3}]", i.estimate, i.low, i.high),
     }
 }

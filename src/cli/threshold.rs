@@ -8,9 +8,9 @@ use clap::Args;
 use serde::Serialize;
 
 use super::bound::{Bound, parse_where};
-use super::output::write_to;
+use super::output::{spare, write_to};
 use super::table::{figure, table};
-use crate::data::scored::{self, Names, Scored, Wanted, no_field};
+use crate::data::scored::{self, LOWER_IS_BETTER, Names, Scored, Wanted, no_field};
 use crate::stats::bootstrap::{SplitMix64, is_fitted_on};
 use crate::stats::preset::Preset;
 use crate::stats::threshold::{
@@ -162,12 +162,17 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         only: arguments.only.clone(),
         surface: false,
     };
+    spare(
+        std::slice::from_ref(&arguments.scored),
+        [arguments.output.as_ref()],
+    )?;
     let place = arguments.scored.display();
     let (rows, errors) = scored::read(&arguments.scored, &wanted)?;
     super::tell(&errors);
     if rows.mixed {
         bail!(
-            "{place}: rows of several judges or templates: their scores are on different scales; pick one with --where"
+            "{place}: rows of several judges, templates or embedders: their scores are on different scales; pick one \
+             with --where"
         );
     }
     let signal = signal(&rows, arguments.signal.as_deref())
@@ -210,6 +215,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     if let Some(path) = &arguments.output {
         keep(path, &report, &rows, &columns, arguments)?;
     }
+    if arguments.output.as_deref() == Some(Path::new("-")) {
+        return Ok(());
+    }
     let out = &mut io::stdout().lock();
     match arguments.json {
         true => writeln!(out, "{}", serde_json::to_string(&report)?)?,
@@ -220,9 +228,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 
 /// The signal asked for, or the one that is taken without asking.
 fn signal<'a>(rows: &Scored, asked: Option<&'a str>) -> Result<&'a str> {
-    if asked == Some("ppl") {
-        // Answered are high scores, and a high perplexity is a bad one.
-        bail!("a lower `ppl` is the better one, so there is no score from which on to answer");
+    if let Some(asked) = asked.filter(|asked| LOWER_IS_BETTER.contains(asked)) {
+        // Answered are high scores.
+        bail!("a lower `{asked}` is the better one, so there is no score from which on to answer");
     }
     let name = asked.unwrap_or_else(|| rows.default_signal());
     rows.signal(name).map_err(Error::msg)?;
@@ -268,8 +276,13 @@ fn calibrated(
         Found::NotReachable => (
             None,
             Some(format!(
-                "not reachable: no threshold has so low a risk on the {} rows that calibrate",
-                fit.row.len()
+                "not reachable: {}",
+                match fit.row.len() {
+                    0 => "no labelled row fell into the half that calibrates; another --seed, or more labels".to_owned(),
+                    rows => format!(
+                        "no threshold that answers enough of the {rows} rows that calibrate to tell has so low a risk"
+                    ),
+                }
             )),
         ),
     };
@@ -353,13 +366,26 @@ fn keep(
         .first()
         .and_then(|t| Some((t, t.threshold?)))
     else {
-        bail!("there is no threshold to keep in {}", path.display());
+        let why = report.thresholds.first().and_then(|t| t.none.as_deref());
+        bail!(
+            "there is no threshold to keep in {}: {}",
+            path.display(),
+            why.unwrap_or("none was found")
+        );
     };
     let preset = Preset {
         signal: report.signal.to_owned(),
         threshold,
         judge: rows.judge.clone().unwrap_or_default(),
         fusion: rows.fusion.clone().filter(|_| report.signal == "fused"),
+        embedder: rows
+            .embedder
+            .clone()
+            .filter(|_| ["cosine", "fused", "vro"].contains(&report.signal)),
+        modes: match ["self_eval", "fused", "generated", "reward"].contains(&report.signal) {
+            true => rows.modes.iter().cloned().collect(),
+            false => Vec::new(),
+        },
         label: arguments.label.clone(),
         good: arguments.good.text.clone(),
         target_risk: arguments.target_risk,

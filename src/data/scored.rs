@@ -2,7 +2,7 @@
 
 mod collect;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 
@@ -80,6 +80,10 @@ pub struct Scored {
     pub failed: usize,
     /// Judge and template, and hashes of both, as the first row says.
     pub judge: Option<String>,
+    /// Hash of what embedded, as the first row that tells says.
+    pub embedder: Option<String>,
+    /// `reference` and `reference-free`, as far as rows have them.
+    pub modes: BTreeSet<String>,
     /// How `fused` was made, as the first row says.
     pub fusion: Option<String>,
     /// Whether other rows say something else.
@@ -102,6 +106,15 @@ impl Scored {
     pub fn field(&self, name: &str) -> Option<&Names> {
         let names = self.fields.get(name);
         names.filter(|names| !names.values.is_empty())
+    }
+
+    /// A signal's column as a number that rises with quality.
+    ///
+    /// # Errors
+    /// As [`Scored::signal`].
+    pub fn quality(&self, name: &str) -> Result<Vec<f64>, String> {
+        let column = self.signal(name)?;
+        Ok(column.iter().map(|x| quality(name, *x)).collect())
     }
 
     /// The signal to use where nobody named one: `fused` if every scored row has it, else `self_eval`.
@@ -209,6 +222,15 @@ impl Scored {
             .copied()
             .collect::<Vec<_>>()
             .join("+");
+        let embedder = row.get("embedder").and_then(|e| e.get("hash")?.as_str());
+        match (&self.embedder, embedder) {
+            (None, Some(hash)) => self.embedder = Some(hash.to_owned()),
+            (Some(first), Some(hash)) => self.mixed |= first != hash,
+            (_, None) => (),
+        }
+        if let Some(mode) = text("mode").filter(|mode| !self.modes.contains(*mode)) {
+            self.modes.insert(mode.to_owned());
+        }
         let fusion = text("fusion").map(str::to_owned);
         match &self.judge {
             None => (self.judge, self.fusion) = (Some(judge), fusion),
@@ -222,6 +244,27 @@ impl Scored {
         for column in self.signals.values_mut() {
             column.resize(self.rows, f64::NAN);
         }
+    }
+}
+
+/// Signals of which the lower number is the better one.
+pub const LOWER_IS_BETTER: [&str; 2] = ["ppl", "disagreement"];
+
+/// A signal as a number that rises with quality: −ln of a perplexity; judges that disagree are less to be trusted.
+pub fn quality(signal: &str, value: f64) -> f64 {
+    match signal {
+        "ppl" => -value.ln(),
+        "disagreement" => -value,
+        _ => value,
+    }
+}
+
+/// What [`quality`] makes of a signal, in words.
+pub fn quality_name(signal: &str) -> String {
+    match signal {
+        "ppl" => "−ln ppl".to_owned(),
+        "disagreement" => "−disagreement".to_owned(),
+        _ => signal.to_owned(),
     }
 }
 
@@ -262,13 +305,16 @@ fn scale(row: &Map<String, Value>) -> Option<(f64, f64)> {
     })
 }
 
-/// Whether a file's first row is a scored one. A pipe is not looked at: what is read is gone.
+/// Whether a file's first row that can be read is a scored one. A pipe is not looked at: what is read is gone.
 pub fn is_scored(path: &Path) -> bool {
     if path == Path::new("-") {
         return false;
     }
-    let first = source::open(path).map(|source| RawRows::new(path, source).next());
-    matches!(first, Ok(Some(Ok(row))) if row.object.get("signals").is_some_and(Value::is_object))
+    let Ok(source) = source::open(path) else {
+        return false;
+    };
+    let first = RawRows::new(path, source).take(100).find_map(Result::ok);
+    first.is_some_and(|row| row.object.get("signals").is_some_and(Value::is_object))
 }
 
 /// Reads a file of scored rows; bad rows come beside.

@@ -14,6 +14,7 @@ use crate::engine::local::Cast;
 use crate::engine::{Ask, Outcome, Role, Task};
 use crate::model::pooling;
 use crate::model::tokenizer::Piece;
+use crate::stats::preset::Source;
 
 /// How to judge.
 #[derive(Clone, Debug, Default)]
@@ -142,9 +143,12 @@ impl Judge {
         format!("{}+{}", self.cast.judge.hash, self.templates.hash())
     }
 
-    /// Normaliser and weight of its fused scores.
-    pub fn fusion(&self) -> String {
-        format!("range {}", self.weight)
+    /// What else its scores depend on.
+    pub fn source(&self) -> Source {
+        Source {
+            fusion: format!("range {}", self.weight),
+            embedder: self.cast.embedder.hash.clone(),
+        }
     }
 
     /// Prompts for the signals that apply to a subject: without a reference neither

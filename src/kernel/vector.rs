@@ -4,21 +4,30 @@
 //! has is taken at run time. Sums run in sixteen lanes so that they vectorise.
 
 use multiversion::multiversion;
+use multiversion::target::target_cfg_f;
 
 const LANES: usize = 16;
 
-/// `e^x` by range reduction and a polynomial of degree six; relative error below 2e-7, results
-/// clamped to the finite range.
+/// `a · b + c`, rounded once where that is one instruction.
 #[inline(always)]
-pub(super) fn exp(x: f32) -> f32 {
+fn madd<const FUSED: bool>(a: f32, b: f32, c: f32) -> f32 {
+    if FUSED { a.mul_add(b, c) } else { a * b + c }
+}
+
+/// `e^x` by range reduction and a polynomial of degree six; relative error below 2e-7, results
+/// clamped to the finite range. `FUSED` where the caller is compiled for a processor that fuses products and sums.
+#[inline(always)]
+pub(super) fn exp<const FUSED: bool>(x: f32) -> f32 {
     const ROUND: f32 = 12_582_912.0; // 1.5 · 2²³: adding it rounds to the nearest integer.
     let x = x.clamp(-87.0, 88.0);
-    let shifted = x * std::f32::consts::LOG2_E + ROUND;
+    let shifted = madd::<FUSED>(x, std::f32::consts::LOG2_E, ROUND);
     let n = shifted - ROUND;
     let exponent = (shifted.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32);
-    let f = x - n * 0.693_359_4 + n * 2.121_944_4e-4;
-    let tail = 1.0 / 6.0 + f * (1.0 / 24.0 + f * (1.0 / 120.0 + f * (1.0 / 720.0)));
-    let p = 1.0 + f * (1.0 + f * (0.5 + f * tail));
+    let f = madd::<FUSED>(n, 2.121_944_4e-4, madd::<FUSED>(n, -0.693_359_4, x));
+    let tail = [1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0];
+    let p = tail
+        .iter()
+        .fold(1.0 / 720.0, |p, c| madd::<FUSED>(f, p, *c));
     p * f32::from_bits(((exponent + 127) << 23) as u32)
 }
 
@@ -80,17 +89,18 @@ pub fn max(x: &[f32]) -> f32 {
 /// `x = e^(x − shift)`; gives back the sum of the results.
 #[multiversion(targets("x86_64+avx512f+avx512vl+fma", "x86_64+avx2+fma", "aarch64+neon"))]
 pub fn exp_shifted(x: &mut [f32], shift: f32) -> f32 {
+    const FUSED: bool = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
     let mut lanes = [0.0f32; LANES];
     let (x, rest) = x.as_chunks_mut::<LANES>();
     for x in x {
         for i in 0..LANES {
-            x[i] = exp(x[i] - shift);
+            x[i] = exp::<FUSED>(x[i] - shift);
             lanes[i] += x[i];
         }
     }
     let mut tail = 0.0;
     for x in rest {
-        *x = exp(*x - shift);
+        *x = exp::<FUSED>(*x - shift);
         tail += *x;
     }
     sum_lanes(lanes) + tail
@@ -107,30 +117,33 @@ pub fn softmax_backward(grad: &mut [f32], prob: &[f32], shift: f32, scale: f32) 
 /// `out = silu(gate) · up`, `gate` and `up` the two halves of `gate_up`.
 #[multiversion(targets("x86_64+avx512f+avx512vl+fma", "x86_64+avx2+fma", "aarch64+neon"))]
 pub fn swiglu(out: &mut [f32], gate_up: &[f32]) {
+    const FUSED: bool = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
     let (gate, up) = gate_up.split_at(out.len());
     for ((o, g), u) in out.iter_mut().zip(gate).zip(up) {
-        *o = g / (1.0 + exp(-g)) * u;
+        *o = g / (1.0 + exp::<FUSED>(-g)) * u;
     }
 }
 
 /// `out = gelu(gate) · up` with the tanh form of GELU, `gate` and `up` the two halves of `gate_up`.
 #[multiversion(targets("x86_64+avx512f+avx512vl+fma", "x86_64+avx2+fma", "aarch64+neon"))]
 pub fn geglu_tanh(out: &mut [f32], gate_up: &[f32]) {
+    const FUSED: bool = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
     const ROOT: f32 = 0.797_884_6; // √(2/π)
     let (gate, up) = gate_up.split_at(out.len());
     for ((o, g), u) in out.iter_mut().zip(gate).zip(up) {
         let inner = ROOT * (g + 0.044715 * g * g * g);
         // ½ (1 + tanh z) = 1 / (1 + e^(−2z))
-        *o = g / (1.0 + exp(-2.0 * inner)) * u;
+        *o = g / (1.0 + exp::<FUSED>(-2.0 * inner)) * u;
     }
 }
 
 /// Backward of [`swiglu`]: `gate_up` becomes its own gradient, given that of the output.
 #[multiversion(targets("x86_64+avx512f+avx512vl+fma", "x86_64+avx2+fma", "aarch64+neon"))]
 pub fn swiglu_backward(gate_up: &mut [f32], grad_out: &[f32]) {
+    const FUSED: bool = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
     let (gate, up) = gate_up.split_at_mut(grad_out.len());
     for ((g, u), d) in gate.iter_mut().zip(up).zip(grad_out) {
-        let sigmoid = 1.0 / (1.0 + exp(-*g));
+        let sigmoid = 1.0 / (1.0 + exp::<FUSED>(-*g));
         let silu = *g * sigmoid;
         let grad_gate = d * *u * (sigmoid + silu * (1.0 - sigmoid));
         *u = d * silu;
@@ -178,13 +191,14 @@ pub fn layer_norm(out: &mut [f32], x: &[f32], weight: &[f32], bias: &[f32], eps:
 /// `x = x · Φ(x)`: GELU by the error function (Abramowitz and Stegun 7.1.26, absolute error 1.5e-7).
 #[multiversion(targets("x86_64+avx512f+avx512vl+fma", "x86_64+avx2+fma", "aarch64+neon"))]
 pub fn gelu(x: &mut [f32]) {
+    const FUSED: bool = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
     for x in x {
         let z = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
         let t = 1.0 / (1.0 + 0.327_591_1 * z);
         let tail = -1.453_152 + t * 1.061_405_4;
         let tail = t * (0.254_829_6 + t * (-0.284_496_74 + t * (1.421_413_7 + t * tail)));
         // ½ (1 − erf z): what lies beyond |x|.
-        let beyond = 0.5 * tail * exp(-z * z);
+        let beyond = 0.5 * tail * exp::<FUSED>(-z * z);
         let below = if *x < 0.0 { beyond } else { 1.0 - beyond };
         *x *= below;
     }

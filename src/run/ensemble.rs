@@ -61,11 +61,24 @@ fn one(rows: &[Row]) -> Result<Row, String> {
     }
     let judges = rows.iter().map(|r| {
         let of = |part: &str, name: &str| r.get(part).and_then(|part| part.get(name)).cloned();
-        json!({"name": of("judge", "name"), "hash": of("judge", "hash"), "signals": r.get("signals")})
+        let mut judge = Map::new();
+        judge.insert("name".into(), of("judge", "name").into());
+        judge.insert("hash".into(), of("judge", "hash").into());
+        for part in ["signals", "attribution", "generated"] {
+            if let Some(own) = r.get(part) {
+                judge.insert(part.into(), own.clone());
+            }
+        }
+        Value::Object(judge)
     });
     let judges: Vec<Value> = judges.collect();
-    for part in ["judge", "template"] {
-        row.insert(part.into(), joined(rows, part));
+    // What is one judge's alone stands with it.
+    row.shift_remove("attribution");
+    row.shift_remove("generated");
+    for part in ["judge", "template", "embedder"] {
+        if row.contains_key(part) {
+            row.insert(part.into(), joined(rows, part));
+        }
     }
     row.insert("judges".into(), judges.into());
     let tokens = |r: &Row| r.get("prompt_tokens").and_then(Value::as_u64);

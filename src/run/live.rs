@@ -9,6 +9,7 @@ use crate::data::ScoreCard;
 pub use crate::data::Subject;
 pub use crate::engine::Lane;
 pub use crate::model::sampling::Sampling;
+use crate::stats::preset::Source;
 
 /// Names one command; chosen by whoever sends it, larger for later.
 pub type Ticket = u64;
@@ -52,8 +53,8 @@ pub struct JudgeInfo {
     pub path: Option<PathBuf>,
     /// Whole hashes of its weights and of its templates, joined by `+`.
     pub identity: String,
-    /// Normaliser and weight of its fused scores.
-    pub fusion: String,
+    /// What else its scores depend on.
+    pub source: Source,
 }
 
 /// What comes back.

@@ -40,6 +40,9 @@ pub struct Row<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fusion: Option<&'a str>,
     pub self_eval: Option<Distribution<'a>>,
+    /// What embedded, where embeddings were compared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub embedder: Option<&'a Named>,
     /// By the threshold that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verdict: Option<&'static str>,

@@ -95,9 +95,13 @@ pub struct Summary {
     pub truncated: usize,
     /// Those that the threshold answers, where there is one.
     pub answered: usize,
+    /// Those of a mode that the threshold was not calibrated for: they have no verdict.
+    pub undecided: usize,
     /// How far the scores are from those that the threshold was calibrated on: the population stability
     /// index.
     pub drift: Option<f64>,
+    /// What it may be by chance.
+    pub drift_tolerance: Option<f64>,
     pub prompt_tokens: usize,
     pub computed_tokens: usize,
     pub load_s: f64,
@@ -154,6 +158,7 @@ pub struct Scorer<'a> {
     run: &'a ScoreRun,
     judge_name: Named,
     template_name: Named,
+    embedder_name: Named,
     fusion: String,
     replies: Sender<Answer>,
     answers: Receiver<Answer>,
@@ -180,7 +185,11 @@ impl<'a> Scorer<'a> {
                 name: judge.templates().name.clone(),
                 hash: judge.templates().hash(),
             },
-            fusion: judge.fusion(),
+            embedder_name: Named {
+                name: judge.cast().embedder.name.clone(),
+                hash: judge.cast().embedder.hash.clone(),
+            },
+            fusion: judge.source().fusion,
             judge,
             engine,
             run,
@@ -262,6 +271,7 @@ impl<'a> Scorer<'a> {
             .as_ref()
             .and_then(|preset| preset.scores.as_ref());
         self.summary.drift = spread.and_then(|spread| spread.drift(&self.cut_values));
+        self.summary.drift_tolerance = spread.map(|spread| spread.tolerance(self.cut_values.len()));
         self.summary.score_s = started.elapsed().as_secs_f64();
         self.summary.tokens_per_s = self.summary.prompt_tokens as f64 / self.summary.score_s;
         Ok(self.summary)
@@ -447,7 +457,15 @@ impl<'a> Scorer<'a> {
             }
         }
         let wants_fused = self.run.signals.contains(&Signal::Fused);
+        let mode = match item.with_reference {
+            true => "reference",
+            false => "reference-free",
+        };
         let cut = self.run.cut.as_ref().and_then(|preset| {
+            if !preset.covers(mode) {
+                self.summary.undecided += 1;
+                return None;
+            }
             let value = signals.get(&preset.signal)?.as_f64()?;
             Some((value, Verdict::of(value, preset.threshold)))
         });
@@ -461,12 +479,13 @@ impl<'a> Scorer<'a> {
             response_id: &response.id,
             instruction_hash: record.instruction_hash(),
             generator: response.generator.as_deref(),
-            mode: match item.with_reference {
-                true => "reference",
-                false => "reference-free",
-            },
+            mode,
             signals,
             fusion: wants_fused.then_some(self.fusion.as_str()),
+            embedder: [Signal::Cosine, Signal::Fused, Signal::Vro]
+                .iter()
+                .any(|s| self.run.signals.contains(s))
+                .then_some(&self.embedder_name),
             self_eval: in_mode.map(Distribution::from),
             verdict: cut.map(|(_, verdict)| verdict.word()),
             attribution: found.as_ref().and_then(|f| f.attribution.as_ref()),

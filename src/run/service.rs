@@ -391,6 +391,6 @@ fn info(judge: &Judge) -> JudgeInfo {
         scale: judge.templates().scale.ends(),
         path: Some(facts.path.clone()),
         identity: judge.identity(),
-        fusion: judge.fusion(),
+        source: judge.source(),
     }
 }

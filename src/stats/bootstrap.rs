@@ -3,7 +3,8 @@
 
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
-/// An estimate with its percentile interval.
+/// An estimate with its percentile interval; the ends are NaN (null in JSON) where there is none: without rounds, with a
+/// single group, or where no round has a value.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Interval {
     /// On the rows themselves.
@@ -95,15 +96,17 @@ impl Resampler {
             return Some(self.by_sections(estimate, statistic));
         }
         let mut random = SplitMix64(self.seed);
-        let mut values: Vec<f64> = (0..self.rounds)
+        // One group drawn again and again says nothing of others.
+        let rounds = if self.groups() > 1 { self.rounds } else { 0 };
+        let mut values: Vec<f64> = (0..rounds)
             .filter_map(|_| statistic(&self.draw(&mut random)))
             .collect();
         values.sort_by(f64::total_cmp);
         let tail = (1.0 - self.confidence) / 2.0;
         Some(Interval {
             estimate,
-            low: quantile(&values, tail).unwrap_or(estimate),
-            high: quantile(&values, 1.0 - tail).unwrap_or(estimate),
+            low: quantile(&values, tail).unwrap_or(f64::NAN),
+            high: quantile(&values, 1.0 - tail).unwrap_or(f64::NAN),
         })
     }
 
@@ -123,8 +126,6 @@ impl Resampler {
         let t = StudentsT::new(0.0, 1.0, n - 1.0);
         let t = t.map_or(f64::NAN, |t| t.inverse_cdf(0.5 + 0.5 * self.confidence));
         let half = t * (spread / n).sqrt();
-        // Undefined in most parts: no interval.
-        let half = if half.is_finite() { half } else { 0.0 };
         Interval {
             estimate,
             low: estimate - half,

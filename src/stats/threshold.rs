@@ -1,6 +1,7 @@
 //! Where to stop answering, with a guarantee. Rows must be exchangeable: one an instruction.
 
 use serde::{Deserialize, Serialize};
+use statrs::distribution::{ChiSquared, ContinuousCDF};
 
 /// What is promised of the threshold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -90,7 +91,8 @@ pub fn pac(scores: &[f64], bad: &[bool], target: f64, confidence: f64) -> Found 
         Some((enough / cut.answered as f64 * scores.len() as f64).ceil() as usize)
     };
     // Of few answers the risk is hardly known.
-    let known = all.iter().filter(|cut| cut.answered >= all.len().min(20));
+    let fewest = (scores.len() / 4).clamp(1, 20);
+    let known = all.iter().filter(|cut| cut.answered >= fewest);
     match known.filter_map(needed).min() {
         Some(labels) => Found::NeedsLabels(labels.max(scores.len() + 1)),
         None => Found::NotReachable,
@@ -241,6 +243,9 @@ pub struct Spread {
     pub edges: Vec<f64>,
     /// One more than borders.
     pub shares: Vec<f64>,
+    /// How many scores there were.
+    #[serde(default)]
+    pub scores: usize,
 }
 
 /// Bins of a [`Spread`].
@@ -259,7 +264,11 @@ impl Spread {
             .collect();
         edges.dedup();
         let shares = shares(&edges, scores);
-        Some(Spread { edges, shares })
+        Some(Spread {
+            edges,
+            shares,
+            scores: scores.len(),
+        })
     }
 
     /// The population stability index of other scores: above 0.25 is usually called a shift. `None` of fewer
@@ -275,6 +284,17 @@ impl Spread {
                 .map(|(before, after)| (after - before) * (after / before).ln())
                 .sum(),
         )
+    }
+}
+
+impl Spread {
+    /// The index above which `scores` new ones are not like these: 0.25, or where there are few, what chance alone stays
+    /// below in 999 of 1,000 cases (the index over `1/n + 1/m` follows χ² with one degree less than bins; Yurdakul 2018).
+    pub fn tolerance(&self, scores: usize) -> f64 {
+        let degrees = self.edges.len() as f64;
+        let chance = ChiSquared::new(degrees).map_or(0.0, |chi| chi.inverse_cdf(0.999));
+        let noise = 1.0 / scores.max(1) as f64 + 1.0 / self.scores.max(1) as f64;
+        (chance * noise).max(0.25)
     }
 }
 
@@ -294,6 +314,25 @@ mod tests {
 
     use super::*;
     use crate::stats::bootstrap::SplitMix64;
+
+    #[test]
+    fn chance_alone_seldom_looks_like_a_drift() {
+        let mut random = SplitMix64(4);
+        let mut draw =
+            |n: usize| -> Vec<f64> { (0..n).map(|_| random.below(1 << 20) as f64).collect() };
+        for n in [10, 30, 100, 1000] {
+            let alarms = (0..300)
+                .filter(|_| {
+                    let spread = Spread::of(&draw(240)).unwrap();
+                    spread.drift(&draw(n)).unwrap() > spread.tolerance(n)
+                })
+                .count();
+            assert!(alarms <= 6, "{alarms} of 300 with {n}");
+        }
+        let spread = Spread::of(&draw(240)).unwrap();
+        let moved: Vec<f64> = draw(60).iter().map(|x| x / 4.0).collect();
+        assert!(spread.drift(&moved).unwrap() > spread.tolerance(60));
+    }
 
     #[test]
     fn the_tail_is_the_binomial() {

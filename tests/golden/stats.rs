@@ -7,7 +7,7 @@ use juror::stats::best_of::expected;
 use juror::stats::calibration::{Affine, Isotonic, brier, expected_error, log_loss, reliability};
 use juror::stats::coverage::{curve, losses};
 use juror::stats::normalize::{Method, Normalizer};
-use juror::stats::prediction_powered::powered_mean;
+use juror::stats::prediction_powered::{Labelled, powered_mean};
 use juror::stats::ranking::{holm, paired_t_test};
 use juror::stats::{auroc, kendall, pearson, spearman};
 use serde_json::Value;
@@ -59,8 +59,17 @@ fn best_of_equals_all_subsets() {
 fn powered_means_equal_ppi_py() {
     for case in golden()["further"]["powered"].as_array().unwrap() {
         let (score, label) = (column(case, "labelled_score"), column(case, "label"));
-        let labelled: Vec<(f64, f64)> = score.into_iter().zip(label).collect();
-        let found = powered_mean(&labelled, &column(case, "score"), 0.95).unwrap();
+        let rows = score.into_iter().zip(label).enumerate();
+        let labelled: Vec<Labelled> = rows
+            .map(|(cluster, (score, label))| Labelled {
+                score,
+                label,
+                cluster,
+            })
+            .collect();
+        let further = column(case, "score").into_iter().enumerate();
+        let further: Vec<(f64, usize)> = further.map(|(at, x)| (x, 1000 + at)).collect();
+        let found = powered_mean(&labelled, &further, 0.95).unwrap();
         let want = ["low", "high"].map(|end| case[end].as_f64().unwrap());
         all_equal(&[found.powered.low, found.powered.high], &want);
     }

@@ -3,6 +3,7 @@
 use super::super::vector::exp;
 use super::BLOCK;
 use multiversion::multiversion;
+use multiversion::target::target_cfg_f;
 use std::ops::Range;
 
 const LANES: usize = 16;
@@ -59,6 +60,7 @@ pub(super) fn advance(
     scale: f32,
     cap: Option<f32>,
 ) {
+    const FUSED: bool = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
     let width = sums.len() / rows.len().max(1);
     let sums = sums.chunks_exact_mut(width);
     for (((scores, row), visible), sums) in scores.iter_mut().zip(rows).zip(visible).zip(sums) {
@@ -74,7 +76,7 @@ pub(super) fn advance(
         }
         if let Some(cap) = cap {
             for x in &mut x {
-                *x = cap * tanh(*x / cap);
+                *x = cap * tanh::<FUSED>(*x / cap);
             }
         }
         let whole = from == 0 && to == BLOCK;
@@ -95,7 +97,7 @@ pub(super) fn advance(
 
         for x in &mut x {
             // `exp` clamps, so that what is not seen would weigh a little.
-            let weight = exp(*x - max);
+            let weight = exp::<FUSED>(*x - max);
             *x = if *x == f32::NEG_INFINITY { 0.0 } else { weight };
         }
         *scores = x;
@@ -107,7 +109,7 @@ pub(super) fn advance(
         }
         let sum = fold(lanes, |a, b| a + b);
         if row.max != max {
-            let rescale = exp(row.max - max);
+            let rescale = exp::<FUSED>(row.max - max);
             row.sum *= rescale;
             for sum in sums {
                 *sum *= rescale;
@@ -120,6 +122,6 @@ pub(super) fn advance(
 
 /// Hyperbolic tangent, to 1e-7 of absolute error.
 #[inline(always)]
-fn tanh(x: f32) -> f32 {
-    1.0 - 2.0 / (exp(2.0 * x) + 1.0)
+fn tanh<const FUSED: bool>(x: f32) -> f32 {
+    1.0 - 2.0 / (exp::<FUSED>(2.0 * x) + 1.0)
 }

@@ -7,6 +7,7 @@ use ratatui::backend::TestBackend;
 
 use crate::data::{LabelDistribution, Record, Response, ScoreCard};
 use crate::run::live::{Command, Event, JudgeInfo, Lane, Subject, Ticket};
+use crate::stats::preset::Source;
 use crate::tui::effect::Effect;
 use crate::tui::key::Key;
 use crate::tui::message::Message;
@@ -140,7 +141,10 @@ pub fn info() -> JudgeInfo {
         scale: (0.0, 9.0),
         path: None,
         identity: "abc+def".into(),
-        fusion: "range 0.5".into(),
+        source: Source {
+            fusion: "range 0.5".into(),
+            embedder: "e".into(),
+        },
     }
 }
 

@@ -560,6 +560,8 @@ fn a_preset_cuts_for_the_judge_it_was_made_for() {
         threshold,
         judge: judge.into(),
         fusion: None,
+        embedder: None,
+        modes: Vec::new(),
         label: "rating".into(),
         good: ">=6".into(),
         target_risk: Some(0.1),

@@ -47,7 +47,7 @@ pub fn event(state: &mut State, event: Event) -> Vec<Effect> {
 /// Cuts where a preset says, if it is for this judge.
 fn take_preset(state: &mut State, preset: &Preset, info: &JudgeInfo) {
     let shown = ["fused", "self_eval", "self_eval_ref", "self_eval_free"];
-    if let Some(cause) = preset.mismatch(&shown, &info.identity, &info.fusion) {
+    if let Some(cause) = preset.mismatch(&shown, &info.identity, &info.source) {
         state.say(Tone::Warning, format!("The preset is not used: {cause}"));
         return;
     }
