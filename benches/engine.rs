@@ -117,6 +117,7 @@ fn answer(engine: &Engine, id: u64, request: Request) -> Result<Value> {
             Ask::Labels {
                 labels,
                 mass: !request.labels_only,
+                top: None,
             },
         ),
         Some(max_tokens) => {

@@ -487,3 +487,180 @@ fn judges_together_give_their_mean_and_disagreement() {
             .any(|row| number(&row["signals"]["disagreement"]) > 0.01)
     );
 }
+
+#[test]
+fn nothing_that_is_read_is_written_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = data(folder.path());
+    let before = std::fs::read(&data).unwrap();
+    let scored = folder.path().join("scored.jsonl");
+    let scored = scored.to_str().unwrap();
+    assert!(juror(&["score", &data, "-o", scored]).status.success());
+    let same = format!("{}/./data.jsonl", folder.path().display());
+    for given in [
+        vec!["score", &data, "-o", &same],
+        vec!["rank", &data, "--scored", &same],
+        vec!["best-of", &data, "-o", &same],
+        vec!["best-of", &data, "--samples", &same],
+        vec!["fuse", scored, "-o", scored],
+        vec![
+            "threshold",
+            scored,
+            "--label",
+            "rating",
+            "--good",
+            ">=6",
+            "--target-coverage",
+            "0.5",
+            "-o",
+            scored,
+        ],
+    ] {
+        let output = juror(&given);
+        assert_eq!(output.status.code(), Some(2), "{given:?}");
+        assert!(
+            said(&output).contains("one of the files that are read"),
+            "{}",
+            said(&output)
+        );
+    }
+    assert_eq!(std::fs::read(&data).unwrap(), before);
+}
+
+#[test]
+fn a_preset_holds_for_its_mode_embedder_and_fusion() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (data, scored, preset, out) = (
+        data(folder.path()),
+        at("s.jsonl"),
+        at("p.toml"),
+        at("o.jsonl"),
+    );
+    assert!(juror(&["score", &data, "-o", &scored]).status.success());
+    let fused = at("f.jsonl");
+    assert!(
+        juror(&["fuse", &scored, "-o", &fused, "--normalize", "rank"])
+            .status
+            .success()
+    );
+    let threshold = |file: &str, signal: &str| {
+        let given = [
+            "threshold",
+            file,
+            "--label",
+            "rating",
+            "--good",
+            ">=6",
+            "--signal",
+            signal,
+        ];
+        let output = juror(&[&given[..], &["--target-coverage", "0.5", "-o", &preset]].concat());
+        assert!(output.status.success(), "{}", said(&output));
+    };
+    let verdicts = |file: &str| -> usize {
+        let rows = lines(Path::new(file));
+        rows.iter()
+            .filter(|row| row.get("verdict").is_some_and(Value::is_string))
+            .count()
+    };
+    threshold(&scored, "self_eval");
+    let score = |more: &[&str]| {
+        let given = ["score", &data, "-o", &out, "--threshold", &preset, "--json"];
+        juror(&[&given, more].concat())
+    };
+    assert!(score(&[]).status.success());
+    assert_eq!(verdicts(&out), 24);
+    let output = score(&["--mode", "free"]);
+    assert_eq!(verdicts(&out), 0);
+    assert!(
+        said(&output).contains("24 rows have no verdict"),
+        "{}",
+        said(&output)
+    );
+    // Another weight is another fusion; what was fused in a second pass is cut there.
+    threshold(&scored, "fused");
+    assert!(said(&score(&["--weight", "0.4"])).contains("fused by `range 0.4`"));
+    threshold(&fused, "fused");
+    assert!(said(&score(&[])).contains("juror fuse --threshold"));
+    let given = [
+        "fuse",
+        &scored,
+        "-o",
+        &out,
+        "--normalize",
+        "rank",
+        "--threshold",
+        &preset,
+    ];
+    assert!(juror(&given).status.success());
+    assert_eq!(verdicts(&out), 24);
+    // Without the preset no verdict on other scores stays.
+    assert!(
+        juror(&["fuse", &out, "-o", &at("g.jsonl"), "--normalize", "zscore"])
+            .status
+            .success()
+    );
+    assert_eq!(verdicts(&at("g.jsonl")), 0);
+    let embedder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/bert");
+    threshold(&scored, "cosine");
+    let output = score(&["--embedder", embedder.to_str().unwrap()]);
+    assert!(
+        said(&output).contains("by an embedder with the hash"),
+        "{}",
+        said(&output)
+    );
+    let output = juror(&[
+        "threshold",
+        &scored,
+        "--label",
+        "rating",
+        "--good",
+        ">=6",
+        "--signal",
+        "ppl",
+        "--target-coverage",
+        "0.5",
+    ]);
+    assert!(said(&output).contains("the better one"));
+}
+
+#[test]
+fn digits_outside_the_likeliest_tokens_count_as_nothing_as_released() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = data(folder.path());
+    let out = folder.path().join("out.jsonl");
+    let scored = |more: &[&str]| {
+        let given = ["score", &data, "-o", out.to_str().unwrap()];
+        let output = juror(&[&given, more].concat());
+        assert!(output.status.success(), "{}", said(&output));
+        lines(&out)
+    };
+    let (all, released) = (scored(&[]), scored(&["--as-released"]));
+    let mut changed = 0;
+    for (all, released) in all.iter().zip(&released) {
+        assert_ne!(all["template"]["hash"], released["template"]["hash"]);
+        let probs = |row: &Value| -> Vec<f64> {
+            row["self_eval"]["probs"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(number)
+                .collect()
+        };
+        let mass = |row: &Value| number(&row["self_eval"]["mass"]);
+        let kept: f64 = probs(all)
+            .iter()
+            .zip(probs(released))
+            .filter(|(_, r)| *r > 0.0)
+            .map(|(p, _)| p)
+            .sum();
+        for (p, r) in probs(all).iter().zip(probs(released)) {
+            assert!(r == 0.0 || (r - p / kept).abs() < 1e-9);
+            changed += usize::from(r == 0.0);
+        }
+        assert!((mass(released) - kept * mass(all)).abs() < 1e-9);
+    }
+    // The starter is sure of digits: few others are ever among its likeliest.
+    assert!(changed < 24 * 10 / 2);
+}

@@ -42,6 +42,9 @@ pub struct JudgeArguments {
     /// the labels' mass stays unknown
     #[arg(long)]
     labels_only: bool,
+    /// As the authors' script has it: labels outside the 20 likeliest tokens count as 0
+    #[arg(long)]
+    as_released: bool,
     /// Weight of the cosine in the fused score
     #[arg(long, default_value_t = 0.5)]
     weight: f64,
@@ -141,6 +144,7 @@ impl JudgeArguments {
             weight: Some(self.weight),
             label_prefix: self.label_prefix.clone(),
             labels_only: self.labels_only,
+            as_released: self.as_released,
         })
     }
 

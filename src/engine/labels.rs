@@ -17,7 +17,9 @@ pub type First = Result<Known, String>;
 /// Whether an ask needs nothing of the head but its labels.
 pub fn alone(ask: &Ask) -> bool {
     match ask {
-        Ask::Labels { labels, mass } => !mass && labels.iter().all(|l| l.len() == 1),
+        Ask::Labels { labels, mass, top } => {
+            !mass && top.is_none() && labels.iter().all(|l| l.len() == 1)
+        }
         _ => false,
     }
 }
@@ -73,8 +75,41 @@ pub fn among(labels: &[Vec<u32>], tokens: &[u32], logits: &[f32]) -> First {
     Ok(Known::All(own.iter().map(share).collect()))
 }
 
-/// Reads the first distribution.
-pub fn first(labels: &[Vec<u32>], logits: &[f32]) -> First {
+/// Reads the first distribution; labels outside the `top` likeliest tokens count as 0.
+///
+/// # Errors
+/// Logits that are not numbers; a label outside the vocabulary.
+pub fn first(labels: &[Vec<u32>], logits: &[f32], top: Option<usize>) -> First {
+    let mut known = distribution(labels, logits)?;
+    if let Some(least) = top.and_then(|top| nth_largest(logits, top)) {
+        match &mut known {
+            Known::Next(next) => next
+                .iter_mut()
+                .zip(logits)
+                .filter(|(_, logit)| **logit < least)
+                .for_each(|(p, _)| *p = f64::NEG_INFINITY),
+            Known::All(all) => {
+                for (p, label) in all.iter_mut().zip(labels) {
+                    let logit = label.first().and_then(|id| logits.get(*id as usize));
+                    if logit.is_some_and(|logit| *logit < least) {
+                        *p = 0.0;
+                    }
+                }
+            }
+        }
+    }
+    Ok(known)
+}
+
+/// The smallest of the `count` largest, where there are more.
+fn nth_largest(logits: &[f32], count: usize) -> Option<f32> {
+    let at = count.checked_sub(1).filter(|at| *at < logits.len())?;
+    let mut all = logits.to_vec();
+    let (_, found, _) = all.select_nth_unstable_by(at, |a, b| b.total_cmp(a));
+    Some(*found)
+}
+
+fn distribution(labels: &[Vec<u32>], logits: &[f32]) -> First {
     if labels.iter().any(|l| l.len() != 1) {
         return log_probabilities(logits).map(Known::Next);
     }
@@ -178,10 +213,21 @@ mod tests {
     }
 
     #[test]
+    fn labels_outside_the_likeliest_tokens_count_as_nothing() {
+        let labels = [vec![0], vec![1], vec![2]];
+        let Ok(Known::All(p)) = first(&labels, &[2.0, 1.0, 0.0, 3.0], Some(2)) else {
+            panic!("single tokens are read at once");
+        };
+        let all: f64 = [2.0f64, 1.0, 0.0, 3.0].iter().map(|l| l.exp()).sum();
+        assert!((p[0] - 2f64.exp() / all).abs() < 1e-12);
+        assert_eq!(p[1..], [0.0, 0.0]);
+    }
+
+    #[test]
     fn logits_that_are_not_numbers_are_an_error() {
-        assert!(first(&[vec![0]], &[f32::NAN, 1.0]).is_err());
-        assert!(first(&[vec![7]], &[0.0, 1.0]).is_err());
-        let Ok(Known::All(p)) = first(&[vec![0], vec![1]], &[0.0, 0.0]) else {
+        assert!(first(&[vec![0]], &[f32::NAN, 1.0], None).is_err());
+        assert!(first(&[vec![7]], &[0.0, 1.0], None).is_err());
+        let Ok(Known::All(p)) = first(&[vec![0], vec![1]], &[0.0, 0.0], None) else {
             panic!("single tokens are read at once");
         };
         assert!((p[0] - 0.5).abs() < 1e-12 && (p[1] - 0.5).abs() < 1e-12);

@@ -61,7 +61,7 @@ impl Reading {
                 let labels = asked(task);
                 *found = Some(match of {
                     Some(ids) => labels::among(labels, ids, logits),
-                    None => labels::first(labels, logits),
+                    None => labels::first(labels, logits, top(task)),
                 });
             }
             Reading::LogProbs(known) => {
@@ -88,6 +88,14 @@ impl Reading {
                 };
             }
         }
+    }
+}
+
+/// Among how many of the likeliest tokens a task's labels must be.
+fn top(task: &Task) -> Option<usize> {
+    match task.ask {
+        Ask::Labels { top, .. } => top,
+        _ => None,
     }
 }
 

@@ -31,6 +31,8 @@ pub enum Ask {
         /// Among the whole vocabulary. Without it, where every label is one token, among the labels:
         /// the head is then computed for them alone.
         mass: bool,
+        /// Labels that are not among so many of the likeliest tokens have probability 0.
+        top: Option<usize>,
     },
     /// The log-probabilities of the prompt's own tokens from this one (at least 1) on, each given
     /// what is before it.

@@ -31,7 +31,12 @@ pub struct Setup {
     pub label_prefix: Option<String>,
     /// Compute of the head the labels alone, where they are single tokens; their mass is then unknown.
     pub labels_only: bool,
+    /// As the authors' script has it: labels outside the 20 likeliest tokens count as 0.
+    pub as_released: bool,
 }
+
+/// Tokens that the released script asks the engine for (Ye & Ng 2024, `nusnlp/Self-J`).
+const RELEASED_TOP: usize = 20;
 
 type LabelTokens = Arc<Vec<Vec<u32>>>;
 
@@ -110,6 +115,7 @@ impl Judge {
         let wrap = setup.wrap.or(templates.wrap).unwrap_or(natural);
         // The hash then covers it.
         templates.wrap = Some(wrap.clone());
+        templates.top = setup.as_released.then_some(RELEASED_TOP);
         if let Some(prefix) = setup.label_prefix {
             templates.label_prefix = prefix;
         }
@@ -149,6 +155,11 @@ impl Judge {
             fusion: format!("range {}", self.weight),
             embedder: self.cast.embedder.hash.clone(),
         }
+    }
+
+    /// Among how many of the likeliest tokens labels must be to count.
+    pub(super) fn top(&self) -> Option<usize> {
+        self.templates.top
     }
 
     /// Prompts for the signals that apply to a subject: without a reference neither
@@ -326,6 +337,7 @@ impl Judge {
             let ask = Ask::Labels {
                 labels,
                 mass: !self.labels_only,
+                top: self.top(),
             };
             self.add(plan, prompt, ask, part.clone());
         }

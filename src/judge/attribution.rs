@@ -92,6 +92,7 @@ impl Judge {
                     ask: Ask::Labels {
                         labels,
                         mass: false,
+                        top: self.top(),
                     },
                 });
             }

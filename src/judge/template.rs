@@ -143,6 +143,8 @@ pub struct TemplateSet {
     pub scale: Scale,
     /// Names and texts of what the response is judged by, one prompt each; none: all in one.
     pub criteria: Vec<(String, String)>,
+    /// Labels outside so many of the likeliest tokens count as 0; `None`: all count.
+    pub top: Option<usize>,
     /// `None`: chat where the model has a chat template, nothing otherwise.
     pub wrap: Option<Wrap>,
     /// Put before each label.
@@ -228,6 +230,7 @@ impl TemplateSet {
                 None => Scale::digits(),
             },
             criteria: file.criteria.into_iter().collect(),
+            top: None,
             wrap: file
                 .wrap
                 .map(|w| Wrap::parse(&w))
@@ -265,6 +268,7 @@ impl TemplateSet {
                     free: (!with_reference).then_some(template),
                     scale: Scale::digits(),
                     criteria: Vec::new(),
+                    top: None,
                     wrap: None,
                     label_prefix: String::new(),
                     embed_tokens: None,
@@ -347,6 +351,9 @@ impl TemplateSet {
             &self.label_prefix,
         );
         hasher.update(format!("{parts:?}"));
+        if let Some(top) = self.top {
+            hasher.update(format!("top {top}"));
+        }
         if !self.criteria.is_empty() {
             hasher.update(format!("{:?}", self.criteria));
         }

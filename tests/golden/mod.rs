@@ -267,7 +267,11 @@ fn labels_of_several_tokens_multiply_and_do_not_swallow_each_other() {
         let task = Task {
             role: Role::Judge,
             ids,
-            ask: Ask::Labels { labels, mass: true },
+            ask: Ask::Labels {
+                labels,
+                mass: true,
+                top: None,
+            },
         };
         match compute(&engine, vec![task]).remove(0) {
             Outcome::Labels { probabilities, .. } => probabilities,

@@ -63,6 +63,7 @@ fn prompts_that_share_a_beginning_have_the_log_probabilities_they_have_alone() {
     let label = || Ask::Labels {
         labels: vec![vec![ids[600]]],
         mass: true,
+        top: None,
     };
     let outcomes = compute(
         &engine,
@@ -154,6 +155,7 @@ fn rewards_equal_transformers() {
             Ask::Labels {
                 labels: vec![vec![4]],
                 mass: true,
+                top: None,
             },
             Ask::LogProbs { from: 1 },
             generate,

@@ -40,6 +40,7 @@ fn ask(engine: &Engine, prompts: &[Vec<u32>], mass: bool) -> Vec<Vec<f64>> {
         ask: Ask::Labels {
             labels: (20..30).map(|id| vec![id]).collect(),
             mass,
+            top: None,
         },
     };
     engine.submit(Job {
