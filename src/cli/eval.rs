@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use super::bound::{Bound, parse_where};
 use crate::data::scored::{self, Names, Scored, Wanted, no_field, quality};
+use crate::stats::correlation::mean;
 use crate::stats::evaluation::{
     self, Agreement, Ahead, Calibration, Correlations, Rows, Selective, Settings,
 };
@@ -89,6 +90,9 @@ struct By {
     field: String,
     groups: Vec<Group>,
     average: Correlations,
+    /// Mean over the groups of how often answers are ordered as labelled: benchmarks' score over subsets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pairs_average: Option<f64>,
 }
 
 /// All that is told of one signal of one file.
@@ -515,9 +519,15 @@ fn groups(
         cluster: &cluster,
     };
     let of: Vec<usize> = named.iter().map(group_of).collect();
+    let groups: Vec<Group> = groups.collect();
+    let accuracies = groups
+        .iter()
+        .filter_map(|g| Some(g.pairs?.accuracy.estimate));
+    let accuracies: Vec<f64> = accuracies.collect();
     By {
         field: field.to_owned(),
-        groups: groups.collect(),
+        pairs_average: (accuracies.len() > 1).then(|| mean(&accuracies)),
+        groups,
         average: evaluation::averaged(&all, &of, settings),
     }
 }

@@ -15,17 +15,29 @@ pub enum Screen {
     Explore,
     /// Type or generate a response and watch its scores.
     Judge,
+    /// Decide where to decline.
+    Threshold,
 }
 
 impl Screen {
     /// Those that exist, in the order of their tabs.
-    pub const ALL: [Screen; 2] = [Screen::Explore, Screen::Judge];
+    pub const ALL: [Screen; 3] = [Screen::Explore, Screen::Judge, Screen::Threshold];
+
+    /// Of its function key.
+    pub fn number(self) -> u8 {
+        match self {
+            Screen::Explore => 1,
+            Screen::Judge => 2,
+            Screen::Threshold => 4,
+        }
+    }
 
     /// The panes of the screen, in the order Tab goes through them.
-    pub fn panes(self) -> [Pane; 3] {
+    pub fn panes(self) -> &'static [Pane] {
         match self {
-            Screen::Explore => [Pane::List, Pane::Text, Pane::Card],
-            Screen::Judge => [Pane::Editor, Pane::Text, Pane::Card],
+            Screen::Explore => &[Pane::List, Pane::Text, Pane::Card],
+            Screen::Judge => &[Pane::Editor, Pane::Text, Pane::Card],
+            Screen::Threshold => &[Pane::Cut, Pane::Figures],
         }
     }
 
@@ -34,6 +46,7 @@ impl Screen {
         match self {
             Screen::Explore => "Explore",
             Screen::Judge => "Judge",
+            Screen::Threshold => "Threshold",
         }
     }
 }
@@ -50,6 +63,10 @@ pub enum Pane {
     Editor,
     /// The score.
     Card,
+    /// All scores, with the cut through them.
+    Cut,
+    /// What the cut does.
+    Figures,
 }
 
 /// How many panes fit beside each other.
@@ -69,6 +86,8 @@ pub struct Areas {
     pub text: Option<Rect>,
     pub editor: Option<Rect>,
     pub card: Option<Rect>,
+    pub cut: Option<Rect>,
+    pub figures: Option<Rect>,
     /// The score in two lines, where the card is not on screen.
     pub brief: Option<Rect>,
     pub status: Rect,
@@ -94,6 +113,8 @@ pub fn areas(width: u16, height: u16, screen: Screen, focus: Pane) -> Option<Are
         text: None,
         editor: None,
         card: None,
+        cut: None,
+        figures: None,
         brief: None,
         status: row(height - 2),
         footer: row(height - 1),
@@ -127,6 +148,11 @@ pub fn areas(width: u16, height: u16, screen: Screen, focus: Pane) -> Option<Are
             areas.editor = Some(editor);
             areas.card = Some(card);
         }
+        (Screen::Threshold, Shape::Two | Shape::Three) => {
+            let (cut, figures) = cut_right(body, share(width, 35, 34, 52));
+            areas.cut = Some(cut);
+            areas.figures = Some(figures);
+        }
         (_, Shape::One) => {
             let (pane, brief) = match focus {
                 Pane::Text | Pane::Editor if body.height >= 8 => {
@@ -141,6 +167,8 @@ pub fn areas(width: u16, height: u16, screen: Screen, focus: Pane) -> Option<Are
                 Pane::Text => areas.text = Some(pane),
                 Pane::Editor => areas.editor = Some(pane),
                 Pane::Card => areas.card = Some(pane),
+                Pane::Cut => areas.cut = Some(pane),
+                Pane::Figures => areas.figures = Some(pane),
             }
         }
     }
@@ -161,9 +189,10 @@ pub const BRAND: &str = " juror ";
 /// The tabs, from the left.
 pub fn tabs() -> Vec<Tab> {
     let mut at = BRAND.len() as u16 + 1;
-    let numbered = Screen::ALL.into_iter().zip(1..);
-    numbered
-        .map(|(screen, number)| {
+    Screen::ALL
+        .into_iter()
+        .map(|screen| {
+            let number = screen.number();
             let label = format!(" F{number} {} ", screen.title());
             let columns = at..at + label.len() as u16;
             at = columns.end + 1;
@@ -248,13 +277,15 @@ mod tests {
         ] {
             for screen in Screen::ALL {
                 for pane in screen.panes() {
-                    let areas = areas(width, height, screen, pane).unwrap();
+                    let areas = areas(width, height, screen, *pane).unwrap();
                     let parts: Vec<Rect> = [
                         Some(areas.tabs),
                         areas.list,
                         areas.text,
                         areas.editor,
                         areas.card,
+                        areas.cut,
+                        areas.figures,
                         areas.brief,
                         Some(areas.status),
                         Some(areas.footer),

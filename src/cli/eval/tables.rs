@@ -107,7 +107,16 @@ pub fn text(report: &Report, several_files: bool) -> String {
                 interval(Some(p.accuracy)),
             ]
         };
-        own.chain(groups).map(line).collect::<Vec<_>>()
+        let average = e.by.as_ref().and_then(|by| {
+            let mean = figure(Some(by.pairs_average?));
+            let counted = by.groups.iter().filter(|g| g.pairs.is_some()).count();
+            let what = format!("average over {counted} of {}", by.field);
+            Some(vec![name(e), what, String::new(), mean])
+        });
+        own.chain(groups)
+            .map(line)
+            .chain(average)
+            .collect::<Vec<_>>()
     });
     section(
         &["order of answers", "pairs", "records", "accuracy"],

@@ -35,6 +35,16 @@ actions! {
     Explore = "explore",
     /// The judge screen.
     Judge = "judge",
+    /// The threshold screen.
+    Threshold = "threshold",
+    /// Good labels begin higher.
+    GoodUp = "good-up",
+    /// Good labels begin lower.
+    GoodDown = "good-down",
+    /// Find the cut for a risk.
+    Solve = "solve",
+    /// Find it for the next risk.
+    NextTarget = "next-target",
     /// Down in the focused pane.
     Down = "down",
     /// Up in the focused pane.

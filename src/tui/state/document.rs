@@ -52,7 +52,7 @@ impl Document {
             builder.part("input", String::new(), input);
         }
         let mut response_at = builder.lines.len();
-        if key.screen == Screen::Explore {
+        if key.screen != Screen::Judge {
             response_at = builder.response(record, key.response);
         }
         match &record.reference {

@@ -1,5 +1,6 @@
 //! All that the explorer knows.
 
+mod cut;
 mod document;
 mod draft;
 mod filter;
@@ -12,6 +13,7 @@ mod why;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+pub use cut::{CONFIDENCE, Cut, Good};
 pub use document::{Document, DocumentKey, DocumentLine};
 pub use draft::{Draft, DraftId, Origin};
 pub use filter::{Filter, matched_chars};
@@ -151,6 +153,14 @@ pub struct State {
     pub alone: bool,
     /// A threshold to take as soon as the judge that it was made for is there.
     pub preset: Option<Preset>,
+    /// Which labels are good.
+    pub good: Good,
+    /// The risk that a threshold is solved for.
+    pub target: f64,
+    /// What the cut is seen against; made while its screen is shown.
+    pub cut: Cut,
+    /// Records before this one are scored, or cannot be.
+    pub sweep: usize,
     pub scores: Scores,
     pub coverage: Coverage,
     pub judge: JudgeStatus,
@@ -212,6 +222,10 @@ impl State {
             threshold: 0.5,
             alone: false,
             preset: None,
+            good: Good::default(),
+            target: 0.1,
+            cut: Cut::default(),
+            sweep: 0,
             scores: Scores::default(),
             coverage: Coverage::default(),
             judge: JudgeStatus::Absent,
@@ -287,7 +301,7 @@ impl State {
     pub fn current(&self) -> Option<(SubjectKey, Option<(usize, usize)>)> {
         let record = self.record_index()?;
         match self.screen {
-            Screen::Explore => {
+            Screen::Explore | Screen::Threshold => {
                 let key = self.row_key(record, self.response)?;
                 Some((key, Some((record, self.response))))
             }
@@ -317,7 +331,7 @@ impl State {
             };
         }
         let older = match self.screen {
-            Screen::Explore => None,
+            Screen::Explore | Screen::Threshold => None,
             Screen::Judge => self.draft().and_then(|draft| draft.scored),
         };
         let card = older.and_then(|key| self.scores.card(key));
@@ -431,6 +445,18 @@ impl State {
                 && draft.key == key
             {
                 draft.scored = Some(key);
+            }
+        }
+        if self.screen == Screen::Threshold {
+            let (mode, alone) = (self.mode, self.alone);
+            if self.cut.is_old(self.scores.rows(), mode, alone, &self.good) {
+                self.cut = Cut::new(
+                    &self.records,
+                    &self.keys,
+                    &self.scores,
+                    (mode, alone),
+                    &self.good,
+                );
             }
         }
         self.coverage = self

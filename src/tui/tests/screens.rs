@@ -182,3 +182,17 @@ fn every_size_can_be_drawn() {
         }
     }
 }
+
+#[test]
+fn where_to_decline() {
+    for (width, height) in SIZES {
+        let mut bench = Bench::ready(width, height);
+        bench.keys("<f4>");
+        bench.judge_all();
+        snapshot("threshold", &bench);
+        if width < 80 {
+            bench.keys("<tab>");
+            snapshot("threshold_figures", &bench);
+        }
+    }
+}

@@ -7,7 +7,7 @@ use crate::stats::preset::Preset;
 use crate::tui::effect::Effect;
 use crate::tui::layout::{Pane, Screen};
 use crate::tui::message::{Message, Mouse, MouseKind};
-use crate::tui::state::{JudgeStatus, Origin, Overlay, ShownMode};
+use crate::tui::state::{Decision, JudgeStatus, Origin, Overlay, ShownMode};
 
 fn bench() -> Bench {
     Bench::ready(120, 40)
@@ -704,4 +704,89 @@ fn digits_do_nothing_outside_text() {
     bench.keys("0123456789");
     assert_eq!(bench.screen(), before);
     assert_eq!(bench.take(), []);
+}
+
+#[test]
+fn the_threshold_screen_scores_everything_and_counts_by_the_label() {
+    let mut bench = bench();
+    bench.keys("<f4>");
+    assert_eq!(bench.state.screen, Screen::Threshold);
+    bench.judge_all();
+    let all: usize = bench.state.keys.iter().map(Vec::len).sum();
+    assert_eq!(
+        bench.state.scores.rows(),
+        all,
+        "not the rows near the cursor alone"
+    );
+    let counts = |bench: &Bench| {
+        let now = bench.state.cut.all.at(bench.state.threshold);
+        (
+            now.answered_good,
+            now.answered_bad,
+            now.declined_good,
+            now.declined_bad,
+        )
+    };
+    let labelled = bench.state.cut.all.len();
+    let (a, b, c, d) = counts(&bench);
+    assert_eq!((a + b + c + d, labelled > 0), (labelled, true));
+    // By the rows themselves.
+    let state = &bench.state;
+    let mut by_hand = (0, 0);
+    for (record, keys) in state.records.iter().zip(&state.keys) {
+        for (response, key) in record.responses.iter().zip(keys) {
+            let Some(rating) = response.labels.get("rating") else {
+                continue;
+            };
+            let decision =
+                Decision::of(state.scores.card(*key).unwrap(), state.mode, false).unwrap();
+            if decision.value >= state.threshold {
+                match *rating >= state.good.from {
+                    true => by_hand.0 += 1,
+                    false => by_hand.1 += 1,
+                }
+            }
+        }
+    }
+    assert_eq!((a, b), by_hand);
+    let before = bench.state.good.from;
+    bench.keys(".");
+    assert_eq!(bench.state.good.from, before + 1.0);
+    assert!(counts(&bench).0 <= a, "fewer are good");
+    bench.keys(",");
+    for _ in 0..20 {
+        bench.keys("}");
+    }
+    assert_eq!(bench.state.threshold, 1.0);
+    assert_eq!(counts(&bench).0 + counts(&bench).1, by_answered(&bench));
+    // Too few labels to promise anything: it is said, and the cut stays.
+    bench.keys("s");
+    assert_eq!(bench.state.threshold, 1.0);
+    assert!(bench.state.notice.is_some());
+    bench.keys("<esc>");
+    assert_eq!(bench.state.screen, Screen::Explore);
+}
+
+fn by_answered(bench: &Bench) -> usize {
+    bench.state.cut.all.at(1.0).answered_good + bench.state.cut.all.at(1.0).answered_bad
+}
+
+#[test]
+fn a_click_in_the_histogram_moves_the_cut() {
+    let mut bench = bench();
+    bench.keys("<f4>");
+    bench.judge_all();
+    let area = bench.state.areas().unwrap().cut.unwrap();
+    let press = |column: u16, kind| {
+        Message::Mouse(Mouse {
+            kind,
+            column,
+            row: area.y + 4,
+        })
+    };
+    bench.send(press(area.x + 2, MouseKind::Press));
+    assert!(bench.state.threshold < 0.03, "{}", bench.state.threshold);
+    bench.send(press(area.x + area.width / 2, MouseKind::Drag));
+    assert!((bench.state.threshold - 0.5).abs() < 0.03);
+    assert_eq!(bench.state.focus, Pane::Cut);
 }

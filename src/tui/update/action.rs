@@ -1,6 +1,6 @@
 //! What actions do outside overlays.
 
-use super::{editing, judge, moves, overlay};
+use super::{cut, editing, judge, moves, overlay};
 use crate::tui::effect::Effect;
 use crate::tui::keymap::Action;
 use crate::tui::layout::{Pane, Screen};
@@ -15,6 +15,11 @@ pub fn run(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Accept => state.filter.open = false,
         Action::Explore => show(state, Screen::Explore),
         Action::Judge => show(state, Screen::Judge),
+        Action::Threshold => show(state, Screen::Threshold),
+        Action::GoodUp => cut::move_good(state, 1.0),
+        Action::GoodDown => cut::move_good(state, -1.0),
+        Action::Solve => cut::solve(state),
+        Action::NextTarget => cut::next_target(state),
         Action::Help => overlay::help(state),
         Action::Errors => overlay::errors(state),
         Action::Themes => overlay::themes(state),
@@ -31,7 +36,7 @@ pub fn run(state: &mut State, action: Action) -> Vec<Effect> {
         Action::NextResponse => response(state, 1),
         Action::PreviousResponse => response(state, -1),
         Action::NextPane => pane(state, 1),
-        Action::PreviousPane => pane(state, 2),
+        Action::PreviousPane => pane(state, state.screen.panes().len() - 1),
         Action::Filter => filter(state),
         Action::ToggleMode => state.mode = state.mode.other(),
         Action::ThresholdUp => threshold(state, 1),
@@ -63,7 +68,7 @@ pub fn show(state: &mut State, screen: Screen) {
     }
 }
 
-/// Goes through the panes; two steps forward are one back.
+/// Goes through the panes; one step less than all of them is one back.
 fn pane(state: &mut State, steps: usize) {
     let panes = state.screen.panes();
     let at = panes.iter().position(|pane| *pane == state.focus);
@@ -74,6 +79,7 @@ fn pane(state: &mut State, steps: usize) {
 fn response(state: &mut State, step: isize) {
     let count = state.record().map_or(0, |record| record.responses.len());
     match state.screen {
+        Screen::Threshold => return,
         Screen::Explore => {
             if let Some(next) = state.response.checked_add_signed(step) {
                 state.response = next.min(count.saturating_sub(1));
@@ -163,7 +169,7 @@ fn cancel(state: &mut State) -> Vec<Effect> {
 
 fn copy(state: &mut State) -> Vec<Effect> {
     let text = match state.screen {
-        Screen::Explore => state
+        Screen::Explore | Screen::Threshold => state
             .record()
             .and_then(|record| record.responses.get(state.response))
             .map(|response| response.text.clone()),

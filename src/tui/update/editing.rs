@@ -17,7 +17,7 @@ pub fn edit(state: &mut State) {
     let Some(record) = state.record_index() else {
         return;
     };
-    if state.screen == Screen::Explore {
+    if state.screen != Screen::Judge {
         let has_response = state.record().is_some_and(|r| !r.responses.is_empty());
         let origin = if has_response {
             Origin::Response(state.response)
@@ -74,7 +74,7 @@ pub fn paste(state: &mut State, text: &str) -> Vec<Effect> {
         return Vec::new();
     };
     if !state.typing {
-        if state.screen == Screen::Explore {
+        if state.screen != Screen::Judge {
             state.origins.insert(record, Origin::Own);
         }
         show(state, Screen::Judge);

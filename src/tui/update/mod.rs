@@ -1,6 +1,7 @@
 //! The one place where the state changes: a message in, effects out, nothing else touched.
 
 mod action;
+mod cut;
 mod editing;
 mod judge;
 mod moves;
@@ -14,7 +15,7 @@ use super::effect::Effect;
 use super::key::{Code, Key};
 use super::keymap::{Action, Layer, Lookup};
 use super::message::Message;
-use super::state::{DataFailure, DataStatus, JudgeStatus, Loaded, State};
+use super::state::{DataFailure, DataStatus, Good, JudgeStatus, Loaded, State};
 
 /// Takes a message.
 pub fn update(state: &mut State, message: Message) -> Vec<Effect> {
@@ -110,6 +111,8 @@ fn data(state: &mut State, result: Result<Loaded, DataFailure>) {
             state.errors = loaded.errors;
             state.data = DataStatus::Ready;
             state.filter.apply(&state.records);
+            state.good = Good::of(&state.records);
+            state.sweep = 0;
         }
         Err(failure) => state.data = DataStatus::Failed(failure),
     }

@@ -8,8 +8,8 @@ pub fn by(state: &mut State, lines: isize) {
     match state.focus {
         Pane::List => record(state, lines),
         Pane::Text => scroll(&mut state.text_scroll, lines),
-        Pane::Card => scroll(&mut state.card_scroll, lines),
-        Pane::Editor => {}
+        Pane::Card | Pane::Figures => scroll(&mut state.card_scroll, lines),
+        Pane::Editor | Pane::Cut => {}
     }
 }
 
@@ -18,8 +18,8 @@ pub fn by_half(state: &mut State, direction: isize) {
     let height = match state.focus {
         Pane::List => state.list_height(),
         Pane::Text => state.text_height(),
-        Pane::Card | Pane::Editor => {
-            let card = state.areas().and_then(|areas| areas.card);
+        Pane::Card | Pane::Editor | Pane::Cut | Pane::Figures => {
+            let card = state.areas().and_then(|areas| areas.card.or(areas.figures));
             card.map_or(0, |area| usize::from(inner(area).height))
         }
     };
@@ -31,8 +31,8 @@ pub fn to_end(state: &mut State, last: bool) {
     match state.focus {
         Pane::List => go(state, if last { usize::MAX } else { 0 }),
         Pane::Text => state.text_scroll = if last { usize::MAX } else { 0 },
-        Pane::Card => state.card_scroll = 0,
-        Pane::Editor => {}
+        Pane::Card | Pane::Figures => state.card_scroll = 0,
+        Pane::Editor | Pane::Cut => {}
     }
 }
 

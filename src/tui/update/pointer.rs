@@ -5,7 +5,7 @@ use ratatui::layout::{Position, Rect};
 use super::action::show;
 use super::moves;
 use crate::tui::effect::Effect;
-use crate::tui::layout::{Areas, Pane, inner, tabs};
+use crate::tui::layout::{Areas, Pane, inner, padded, tabs};
 use crate::tui::message::{Mouse, MouseKind};
 use crate::tui::state::{ListRow, State};
 
@@ -25,7 +25,11 @@ pub fn mouse(state: &mut State, mouse: Mouse) -> Vec<Effect> {
         MouseKind::ScrollDown => wheel(state, &areas, at, WHEEL),
         MouseKind::ScrollUp => wheel(state, &areas, at, -WHEEL),
         MouseKind::Press => press(state, &areas, at),
-        MouseKind::Drag => {}
+        MouseKind::Drag => {
+            if let Some((Pane::Cut, area)) = pane_at(&areas, at) {
+                cut_at(state, area, at);
+            }
+        }
     }
     Vec::new()
 }
@@ -36,6 +40,8 @@ fn pane_at(areas: &Areas, at: Position) -> Option<(Pane, Rect)> {
         (Pane::Text, areas.text),
         (Pane::Editor, areas.editor),
         (Pane::Card, areas.card),
+        (Pane::Cut, areas.cut),
+        (Pane::Figures, areas.figures),
     ]
     .into_iter()
     .filter_map(|(pane, area)| Some((pane, area?)))
@@ -57,6 +63,15 @@ fn wheel(state: &mut State, areas: &Areas, at: Position, lines: isize) {
     }
 }
 
+/// Moves the cut to a column of its pane.
+fn cut_at(state: &mut State, area: Rect, at: Position) {
+    let inside = padded(area);
+    if inside.contains(at) {
+        let share = (f64::from(at.x - inside.x) + 0.5) / f64::from(inside.width.max(1));
+        state.threshold = (share * 100.0).round() / 100.0;
+    }
+}
+
 fn press(state: &mut State, areas: &Areas, at: Position) {
     if areas.tabs.contains(at) {
         if let Some(tab) = tabs().into_iter().find(|tab| tab.columns.contains(&at.x)) {
@@ -71,6 +86,9 @@ fn press(state: &mut State, areas: &Areas, at: Position) {
         state.typing = false;
     }
     state.focus = pane;
+    if pane == Pane::Cut {
+        cut_at(state, area, at);
+    }
     if pane == Pane::List {
         let inside = inner(area);
         if inside.contains(at) {

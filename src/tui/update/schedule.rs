@@ -80,7 +80,7 @@ fn under_cursor(state: &mut State, effects: &mut Vec<Effect>) {
 fn current_subject(state: &State) -> Option<Subject> {
     let record = state.record()?;
     match state.screen {
-        Screen::Explore => {
+        Screen::Explore | Screen::Threshold => {
             let response = record.responses.get(state.response)?;
             Some(Subject::of(record, &response.text))
         }
@@ -101,7 +101,10 @@ fn current_subject(state: &State) -> Option<Subject> {
 }
 
 fn ahead(state: &mut State, effects: &mut Vec<Effect>) {
-    let wanted = wanted_ahead(state);
+    let wanted = match state.screen {
+        Screen::Threshold => all_missing(state),
+        _ => wanted_ahead(state),
+    };
     let mut outstanding = 0;
     let mut still_wanted = 0;
     for (_, pending) in state.scores.wanted() {
@@ -142,6 +145,35 @@ fn ahead(state: &mut State, effects: &mut Vec<Effect>) {
         }));
         outstanding += 1;
     }
+}
+
+/// The first rows of the data that have no score.
+fn all_missing(state: &mut State) -> Vec<(SubjectKey, (usize, usize))> {
+    let mut wanted: Vec<(SubjectKey, (usize, usize))> = Vec::new();
+    let mut complete = true;
+    for record in state.sweep..state.records.len() {
+        let count = state.keys.get(record).map_or(0, Vec::len);
+        for response in 0..count {
+            let Some(key) = state.row_key(record, response) else {
+                continue;
+            };
+            if state.scores.card(key).is_some() {
+                // Texts that another row had scored.
+                state.scores.note_row((record, response));
+            } else if state.scores.failure(key).is_none() && !wanted.iter().any(|(k, _)| *k == key)
+            {
+                wanted.push((key, (record, response)));
+                complete = false;
+            }
+        }
+        if complete {
+            state.sweep = record + 1;
+        }
+        if wanted.len() >= AHEAD {
+            break;
+        }
+    }
+    wanted
 }
 
 /// The rows near the cursor that have no score: the other responses of its record, then the

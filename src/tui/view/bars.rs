@@ -309,6 +309,7 @@ fn pair_name(first: Action) -> Option<&'static str> {
         Action::PreviousResponse => "response",
         Action::PreviousRecord => "record",
         Action::ThresholdDown => "τ",
+        Action::GoodDown => "good from",
         _ => return None,
     })
 }
@@ -338,6 +339,17 @@ fn hints(state: &State) -> &'static [&'static [Action]] {
             &[A::PreviousRecord, A::NextRecord],
             &[A::ToggleMode],
             &[A::Copy],
+            &[A::Quit],
+        ],
+        (_, _, Screen::Threshold) => &[
+            &[A::ThresholdDown, A::ThresholdUp],
+            &[A::Solve],
+            &[A::NextTarget],
+            &[A::GoodDown, A::GoodUp],
+            &[A::Help],
+            &[A::Back],
+            &[A::ToggleMode],
+            &[A::NextPane],
             &[A::Quit],
         ],
         _ if state.focus == Pane::List => &[

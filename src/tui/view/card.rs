@@ -200,7 +200,7 @@ fn missing(
         JudgeStatus::Ready(_) if shown.blank => {
             let text = match (state.record(), state.screen) {
                 (None, _) => "",
-                (_, Screen::Explore) => "This record has no response.",
+                (_, Screen::Explore | Screen::Threshold) => "This record has no response.",
                 (_, Screen::Judge) => "Scores appear as soon as there is a response.",
             };
             say(text, "ui.text.dim");
@@ -221,7 +221,7 @@ fn missing(
 /// The response of the data that is shown or edited.
 fn response(state: &State) -> Option<&Response> {
     let place = match state.screen {
-        Screen::Explore => state.response,
+        Screen::Explore | Screen::Threshold => state.response,
         Screen::Judge => match state.draft_id()?.origin {
             Origin::Own => return None,
             Origin::Response(place) => place,
@@ -233,7 +233,7 @@ fn response(state: &State) -> Option<&Response> {
 /// Whether what is shown is still the response that people rated.
 fn is_rated_text(state: &State) -> bool {
     match state.screen {
-        Screen::Explore => true,
+        Screen::Explore | Screen::Threshold => true,
         Screen::Judge => state.draft().is_some_and(|draft| !draft.is_changed()),
     }
 }

@@ -7,6 +7,7 @@ mod list;
 mod overlay;
 mod paint;
 mod texts;
+mod threshold;
 
 use ratatui::Frame;
 use ratatui::layout::{Alignment, Rect};
@@ -40,6 +41,12 @@ pub fn view(state: &State, frame: &mut Frame<'_>) {
     }
     if let Some(area) = areas.card {
         card::draw(state, &paint, area, frame.buffer_mut());
+    }
+    if let Some(area) = areas.cut {
+        threshold::cut(state, &paint, area, frame.buffer_mut());
+    }
+    if let Some(area) = areas.figures {
+        threshold::figures(state, &paint, area, frame.buffer_mut());
     }
     if let Some(area) = areas.brief {
         card::brief(state, &paint, area, frame.buffer_mut());

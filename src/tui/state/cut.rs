@@ -1,0 +1,275 @@
+//! Where to cut: every labelled decision, sorted once, so that a move of the cut is a look-up.
+
+use std::collections::BTreeMap;
+
+use super::Scores;
+use super::reading::{Decision, ShownMode, Signal};
+use super::subject::SubjectKey;
+use crate::data::Record;
+use crate::stats::bootstrap::is_fitted_on;
+use crate::stats::threshold::{Confusion, Found, pac};
+use crate::stats::{auroc, coverage};
+
+/// Confidence of a solved threshold.
+pub const CONFIDENCE: f64 = 0.95;
+
+/// Which responses are good.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Good {
+    /// The label; `None` where no response has one.
+    pub label: Option<String>,
+    /// Labels from this one on are good.
+    pub from: f64,
+    /// How far one key moves it.
+    pub step: f64,
+}
+
+impl Good {
+    /// By the label that most responses have: good from two thirds of its range on.
+    pub fn of(records: &[Record]) -> Self {
+        let mut seen: BTreeMap<&str, (usize, f64, f64)> = BTreeMap::new();
+        for (name, value) in labels(records) {
+            let (count, low, high) = seen.entry(name).or_insert((0, value, value));
+            (*count, *low, *high) = (*count + 1, low.min(value), high.max(value));
+        }
+        let most = seen.into_iter().max_by_key(|(_, (count, ..))| *count);
+        let Some((name, (_, low, high))) = most else {
+            return Good::default();
+        };
+        let step = if high - low >= 3.0 { 1.0 } else { 0.05 };
+        let from = low + (high - low) * 2.0 / 3.0;
+        Good {
+            label: Some(name.to_owned()),
+            from: (from / step).round() * step,
+            step,
+        }
+    }
+}
+
+fn labels(records: &[Record]) -> impl Iterator<Item = (&str, f64)> {
+    let responses = records.iter().flat_map(|record| &record.responses);
+    let named = responses.flat_map(|response| &response.labels);
+    named.map(|(name, value)| (name.as_str(), *value))
+}
+
+/// Labelled decisions of some rows.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Part {
+    /// Rising.
+    values: Vec<f64>,
+    /// How many of `values[at..]` are bad, for each place and the end.
+    bad_from: Vec<usize>,
+}
+
+impl Part {
+    fn new(mut rows: Vec<(f64, bool)>) -> Self {
+        rows.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let mut bad_from = vec![0; rows.len() + 1];
+        for (at, (_, bad)) in rows.iter().enumerate().rev() {
+            bad_from[at] = bad_from[at + 1] + usize::from(*bad);
+        }
+        Part {
+            values: rows.into_iter().map(|(value, _)| value).collect(),
+            bad_from,
+        }
+    }
+
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        self.values.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    /// What a threshold does to them.
+    pub fn at(&self, threshold: f64) -> Confusion {
+        let from = self.values.partition_point(|value| *value < threshold);
+        let bad = |at: usize| self.bad_from.get(at).copied().unwrap_or(0);
+        let answered = self.len() - from;
+        Confusion {
+            answered_good: answered - bad(from),
+            answered_bad: bad(from),
+            declined_good: from - (bad(0) - bad(from)),
+            declined_bad: bad(0) - bad(from),
+        }
+    }
+
+    /// Good and bad rows in each of `bins` equal parts of `[0, 1]`.
+    pub fn histogram(&self, bins: usize) -> Vec<(usize, usize)> {
+        let edge = |bin: usize| match bin {
+            0 => 0,
+            bin if bin == bins => self.len(),
+            bin => {
+                let border = bin as f64 / bins as f64;
+                self.values.partition_point(|value| *value < border)
+            }
+        };
+        let bad = |at: usize| self.bad_from.get(at).copied().unwrap_or(0);
+        (0..bins)
+            .map(|bin| {
+                let (from, to) = (edge(bin), edge(bin + 1));
+                let own = bad(from) - bad(to);
+                (to - from - own, own)
+            })
+            .collect()
+    }
+
+    /// Risk among the answered, by rising coverage, at about `points` thresholds: `(coverage, risk)`.
+    pub fn curve(&self, points: usize) -> Vec<(f64, f64)> {
+        let all = self.len();
+        let step = (all / points.max(1)).max(1);
+        let risk = |answered: usize| {
+            let threshold = self.values[all - answered];
+            let found = self.at(threshold);
+            Some((found.coverage()?, found.risk()?))
+        };
+        let places = (1..=all).filter(|n| n % step == 0 || *n == all);
+        places.filter_map(risk).collect()
+    }
+}
+
+/// One category.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Slice {
+    pub name: String,
+    pub part: Part,
+}
+
+/// Everything that the cut is seen against.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Cut {
+    pub all: Part,
+    /// By category, where records have some.
+    pub slices: Vec<Slice>,
+    /// What the values are; `None` before there is one.
+    pub signal: Option<Signal>,
+    /// Scored rows without the label.
+    pub unlabelled: usize,
+    /// That a bad row lies below a good one.
+    pub auroc: Option<f64>,
+    pub excess_aurc: Option<f64>,
+    /// One row of each record of the half that calibrates.
+    fitted: Vec<(f64, bool)>,
+    /// Scored rows when this was made, and how they were read.
+    made_of: Option<(usize, ShownMode, bool, Good)>,
+}
+
+impl Cut {
+    /// Whether it is worth making anew: something else is asked, or a good share more is scored.
+    pub fn is_old(&self, rows: usize, mode: ShownMode, alone: bool, good: &Good) -> bool {
+        match &self.made_of {
+            Some((had, m, a, g)) if (*m, *a) == (mode, alone) && g == good => {
+                rows < *had || rows - had > had / 64 || rows > *had && rows < 4096
+            }
+            _ => true,
+        }
+    }
+
+    /// Gathers the decisions of all scored rows.
+    pub fn new(
+        records: &[Record],
+        keys: &[Vec<SubjectKey>],
+        scores: &Scores,
+        (mode, alone): (ShownMode, bool),
+        good: &Good,
+    ) -> Self {
+        let mut cut = Cut {
+            made_of: Some((scores.rows(), mode, alone, good.clone())),
+            ..Cut::default()
+        };
+        let mut rows: Vec<(f64, bool)> = Vec::new();
+        let mut by: BTreeMap<&str, Vec<(f64, bool)>> = BTreeMap::new();
+        for (at, record) in records.iter().enumerate() {
+            let mut own = None;
+            for (response, key) in record
+                .responses
+                .iter()
+                .zip(keys.get(at).into_iter().flatten())
+            {
+                let card = scores.card(*key);
+                let Some(decision) = card.and_then(|card| Decision::of(card, mode, alone)) else {
+                    continue;
+                };
+                cut.signal.get_or_insert(decision.signal);
+                let label = good
+                    .label
+                    .as_ref()
+                    .and_then(|name| response.labels.get(name));
+                let Some(label) = label else {
+                    cut.unlabelled += 1;
+                    continue;
+                };
+                let row = (decision.value, *label < good.from);
+                rows.push(row);
+                // Rows of one record are not independent: the first stands for it.
+                own.get_or_insert(row);
+                if let Some(category) = &record.category {
+                    by.entry(category).or_default().push(row);
+                }
+            }
+            cut.fitted.extend(own.filter(|_| is_fitted_on(at, 0)));
+        }
+        let (values, is_bad): (Vec<f64>, Vec<bool>) = rows.iter().copied().unzip();
+        let is_good: Vec<bool> = is_bad.iter().map(|bad| !bad).collect();
+        let loss: Vec<f64> = is_bad.iter().map(|bad| f64::from(u8::from(*bad))).collect();
+        cut.auroc = auroc(&values, &is_good);
+        cut.excess_aurc = coverage::curve(&values, &loss).map(|found| found.excess_aurc);
+        cut.all = Part::new(rows);
+        let slice = |(name, rows): (&str, Vec<(f64, bool)>)| Slice {
+            name: name.to_owned(),
+            part: Part::new(rows),
+        };
+        cut.slices = by.into_iter().map(slice).collect();
+        cut
+    }
+
+    /// The lowest threshold whose risk among the answered is at most `target` with [`CONFIDENCE`], by half of the
+    /// records, one row each; and how many these are.
+    pub fn solved(&self, target: f64) -> (Found, usize) {
+        let (values, bad): (Vec<f64>, Vec<bool>) = self.fitted.iter().copied().unzip();
+        (pac(&values, &bad, target, CONFIDENCE), values.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_look_up_counts_as_the_rows_do(
+            rows in proptest::collection::vec((0u8..=20, proptest::bool::ANY), 0..60),
+            at in 0u8..=21,
+        ) {
+            let rows: Vec<(f64, bool)> = rows.iter().map(|(v, b)| (f64::from(*v) / 20.0, *b)).collect();
+            let (values, bad): (Vec<f64>, Vec<bool>) = rows.iter().copied().unzip();
+            let threshold = f64::from(at) / 20.0;
+            let part = Part::new(rows);
+            prop_assert_eq!(part.at(threshold), Confusion::of(&values, &bad, threshold));
+            let bins = part.histogram(7);
+            let total: usize = bins.iter().map(|(good, bad)| good + bad).sum();
+            prop_assert_eq!(total, values.len());
+            let wrong: usize = bins.iter().map(|(_, bad)| bad).sum();
+            prop_assert_eq!(wrong, bad.iter().filter(|b| **b).count());
+            // The last point answers everything.
+            if let Some((coverage, risk)) = part.curve(10).last() {
+                prop_assert!((coverage - 1.0).abs() < 1e-12);
+                prop_assert!((risk - wrong as f64 / values.len() as f64).abs() < 1e-12);
+            }
+        }
+    }
+
+    #[test]
+    fn good_is_two_thirds_up_the_label() {
+        let records = crate::tui::tests::fixture::records();
+        let good = Good::of(&records);
+        assert_eq!(good.label.as_deref(), Some("rating"));
+        assert_eq!((good.from.fract(), good.step), (0.0, 1.0));
+        assert_eq!(Good::of(&[]), Good::default());
+    }
+}
