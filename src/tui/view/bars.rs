@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::Span;
 use ratatui::widgets::Widget;
+use unicode_width::UnicodeWidthStr;
 
 use super::paint::Paint;
 use crate::tui::keymap::{Action, Layer, sequence_label};
@@ -26,43 +27,36 @@ pub fn tabs(state: &State, paint: &Paint<'_>, area: Rect, buffer: &mut Buffer) {
             paint.style(if active { "ui.tab.active" } else { "ui.tab" }),
         );
     }
-    let mut right = Row::new();
-    right.push(summary(state, paint), paint.style("ui.tab"));
-    right.push(" ", Style::default());
     let width = usize::from(area.width);
-    let room = width.saturating_sub(left.width() + 2);
-    if right.width() > room {
-        let text = truncate(
-            &summary(state, paint),
-            room.saturating_sub(1),
-            paint.glyphs.ellipsis,
-        );
-        right = Row::new();
-        right
-            .push(text, paint.style("ui.tab"))
-            .push(" ", Style::default());
-    }
+    let room = width.saturating_sub(left.width() + 3);
+    let summaries = summaries(state, paint);
+    let fitting = summaries.iter().find(|text| text.width() <= room);
+    let text = match (fitting, summaries.last()) {
+        (Some(text), _) => text.clone(),
+        (None, shortest) => {
+            let shortest = shortest.map_or("", String::as_str);
+            truncate(shortest, room, paint.glyphs.ellipsis)
+        }
+    };
+    let mut right = Row::new();
+    right
+        .push(text, paint.style("ui.tab"))
+        .push(" ", Style::default());
     left.with_right(right, width).render(area, buffer);
 }
 
-fn summary(state: &State, paint: &Paint<'_>) -> String {
+/// What the data is, from the longest to the shortest way to say it.
+fn summaries(state: &State, paint: &Paint<'_>) -> Vec<String> {
     let title = paint.safe(&state.title).replace('\n', " ");
     if state.data != DataStatus::Ready {
-        return title;
+        return vec![title];
     }
     let dot = paint.glyphs.dot;
-    let records = state.records.len();
-    let responses: usize = state.keys.iter().map(Vec::len).sum();
-    let title = if title.is_empty() {
-        title
-    } else {
-        format!("{title} {dot} ")
-    };
-    format!(
-        "{title}{} {dot} {}",
-        count(records, "record"),
-        count(responses, "response")
-    )
+    let records = count(state.records.len(), "record");
+    let responses = count(state.keys.iter().map(Vec::len).sum(), "response");
+    let both = format!("{records} {dot} {responses}");
+    let titled = (!title.is_empty()).then(|| format!("{title} {dot} {both}"));
+    titled.into_iter().chain([both, records]).collect()
 }
 
 fn count(number: usize, what: &str) -> String {
