@@ -1,7 +1,7 @@
 //! Where to stop answering, with a guarantee. Rows must be exchangeable: one an instruction.
 
 use serde::{Deserialize, Serialize};
-use statrs::distribution::{ChiSquared, ContinuousCDF};
+use statrs::distribution::{Binomial, ChiSquared, ContinuousCDF, DiscreteCDF};
 
 /// What is promised of the threshold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
@@ -140,18 +140,8 @@ pub fn tail(answered: usize, bad: usize, target: f64) -> f64 {
     if target >= 1.0 {
         return 0.0;
     }
-    // Terms in logarithms, summed from the largest that counts.
-    let odds = target.ln() - (-target).ln_1p();
-    let mut log_term = answered as f64 * (-target).ln_1p();
-    let mut terms = Vec::with_capacity(bad + 1);
-    terms.push(log_term);
-    for k in 1..=bad {
-        log_term += ((answered - k + 1) as f64).ln() - (k as f64).ln() + odds;
-        terms.push(log_term);
-    }
-    let most = terms.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let sum: f64 = terms.iter().map(|term| (term - most).exp()).sum();
-    (most.exp() * sum).min(1.0)
+    let draws = Binomial::new(target, answered as u64);
+    draws.map_or(1.0, |draws| draws.cdf(bad as u64))
 }
 
 /// The lowest threshold at which `(n R + 1) / (n + 1) ≤ target`, `R` the share of all rows that are answered and
@@ -338,12 +328,15 @@ mod tests {
     fn the_tail_is_the_binomial() {
         // scipy.stats.binom.cdf
         for (n, k, p, want) in [
-            (10, 2, 0.3, 0.382_782_786_4),
-            (29, 0, 0.1, 0.047_101_286_972_462_47),
-            (500, 40, 0.1, 0.075_089_289_659),
+            (20, 1, 0.1, 0.391_746_998_125_167_9),
+            (20, 0, 0.1, 0.121_576_654_590_569_25),
+            (100, 3, 0.1, 0.007_836_487_121_184_42),
+            (1000, 70, 0.1, 0.000_574_495_840_837_968_9),
+            (5000, 400, 0.1, 6.637_258_549_851_375e-7),
+            (37, 5, 0.05, 0.990_458_442_725_384),
         ] {
             let found = tail(n, k, p);
-            assert!((found - want).abs() < 1e-6, "{n} {k} {p}: {found}");
+            assert!((found / want - 1.0).abs() < 1e-9, "{n} {k} {p}: {found}");
         }
         assert_eq!(tail(5, 5, 0.1), 1.0);
         assert_eq!(tail(0, 0, 0.1), 1.0);
