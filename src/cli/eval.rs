@@ -1,14 +1,13 @@
 //! `juror eval SCORED… --label NAME`
 
+mod candidate;
 mod tables;
 
-use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::path::PathBuf;
 
-use anyhow::{Error, Result, anyhow, bail};
+use anyhow::{Result, bail};
 use clap::Args;
 use serde::Serialize;
 
@@ -21,11 +20,8 @@ use crate::stats::evaluation::{
 use crate::stats::pair_order::{Answer, Level, PairAccuracy, pair_accuracy};
 use crate::stats::prediction_powered::{Labelled, PoweredMean, powered_mean};
 use crate::stats::preference::{Led, led_by, self_preference};
-use crate::stats::surface::cross_fitted;
 use crate::stats::{Interval, group_ids};
-
-/// Signals that say the same as `self_eval` in one of the modes.
-const MODES: [&str; 2] = ["self_eval_ref", "self_eval_free"];
+use candidate::{Candidate, candidates};
 
 /// How scores go with labels: correlations, selective answering, calibration, agreement.
 #[derive(Args)]
@@ -129,15 +125,6 @@ struct Report<'a> {
     evaluated: Vec<Evaluated>,
 }
 
-/// One signal's column with where it comes from.
-struct Candidate<'a> {
-    file: &'a Path,
-    rows: &'a Scored,
-    signal: &'a str,
-    score: Cow<'a, [f64]>,
-    cluster: Rc<[usize]>,
-}
-
 /// Evaluates; whether every gate was met.
 pub fn run(arguments: &Arguments) -> Result<bool> {
     let by = arguments.by.clone().unwrap_or_else(|| "generator".into());
@@ -168,6 +155,13 @@ pub fn run(arguments: &Arguments) -> Result<bool> {
         if rows.mixed {
             eprintln!(
                 "juror: {}: rows of several judges or templates are evaluated as one",
+                path.display()
+            );
+        }
+        if rows.modes.len() > 1 {
+            eprintln!(
+                "juror: {}: rows with and without a reference are evaluated as one; `--where mode=reference` takes \
+                 some of them",
                 path.display()
             );
         }
@@ -214,106 +208,8 @@ pub fn run(arguments: &Arguments) -> Result<bool> {
     Ok(met)
 }
 
-fn candidates<'a>(
-    files: &'a [(&'a Path, Scored)],
-    asked: &[String],
-    cluster: Option<&str>,
-    surface: bool,
-) -> Result<Vec<Candidate<'a>>> {
-    let mut found = Vec::new();
-    for (file, rows) in files {
-        let cluster = rows.clusters(cluster);
-        let cluster: Rc<[usize]> = cluster
-            .map_err(|cause| anyhow!("{}: {cause}", file.display()))?
-            .into();
-        let whole = rows.signals.get("self_eval");
-        let again = |name: &String, column: &Vec<f64>| {
-            let same = |one: &f64, other: &f64| one.to_bits() == other.to_bits();
-            MODES.contains(&name.as_str())
-                && whole.is_some_and(|w| w.iter().zip(column).all(|(a, b)| same(a, b)))
-        };
-        for name in asked {
-            rows.signal(name)
-                .map_err(|cause| anyhow!("{}: {cause}", file.display()))?;
-        }
-        let order = |name: &str| match name {
-            "self_eval" => 0,
-            "cosine" => 1,
-            "fused" => 2,
-            _ => 3,
-        };
-        let mut own: Vec<_> = rows
-            .signals
-            .iter()
-            .filter(|(name, column)| match asked.is_empty() {
-                true => column.iter().any(|x| !x.is_nan()) && !again(name, column),
-                false => asked.contains(name),
-            })
-            .collect();
-        own.sort_by_key(
-            |(name, _)| match asked.iter().position(|one| one == *name) {
-                Some(place) => place,
-                None => order(name),
-            },
-        );
-        found.extend(own.into_iter().map(|(signal, score)| Candidate {
-            file,
-            rows,
-            signal,
-            score: score.into(),
-            cluster: Rc::clone(&cluster),
-        }));
-    }
-    if let Some((file, rows)) = files.first().filter(|_| surface) {
-        let cluster = rows.clusters(cluster).map_err(Error::msg)?;
-        let ridge = surface_ridge(rows, &cluster);
-        found.push(Candidate {
-            file,
-            rows,
-            signal: SURFACE,
-            score: ridge
-                .map_err(|cause| anyhow!("{}: --surface: {cause}", file.display()))?
-                .into(),
-            cluster: cluster.into(),
-        });
-    }
-    match found.is_empty() {
-        true => Err(anyhow!("no row has a signal")),
-        false => Ok(found),
-    }
-}
-
 /// The field that tells answers of one kind from others: see [`Level`].
 const STYLE: &str = "style";
-
-/// Name of the surface ridge among the signals.
-const SURFACE: &str = "surface ridge";
-
-/// For each labelled row what ridges say that were fitted on the surfaces of other clusters; NaN for others.
-/// Labels within 0 and 1 are taken for preferences, of which the root is fitted: nearly all of them are close to 0.
-fn surface_ridge(rows: &Scored, cluster: &[usize]) -> Result<Vec<f64>, String> {
-    let kept: Vec<usize> = (0..rows.len())
-        .filter(|row| !rows.label[*row].is_nan() && !rows.surface[*row].is_empty())
-        .collect();
-    if kept.is_empty() {
-        return Err("no labelled row has the field `surface`: score the data again".into());
-    }
-    let wide: Vec<Vec<f64>> = kept
-        .iter()
-        .map(|row| rows.surface[*row].iter().map(|x| f64::from(*x)).collect())
-        .collect();
-    let raw: Vec<&[f64]> = wide.iter().map(Vec::as_slice).collect();
-    let mut target: Vec<f64> = kept.iter().map(|row| rows.label[*row]).collect();
-    if target.iter().all(|label| (0.0..=1.0).contains(label)) {
-        target.iter_mut().for_each(|label| *label = label.sqrt());
-    }
-    let groups: Vec<usize> = kept.iter().map(|row| cluster[*row]).collect();
-    let fitted = cross_fitted(&raw, &target, &groups)
-        .ok_or("too few labelled instructions to fit the surface ridge")?;
-    let mut found = vec![f64::NAN; rows.len()];
-    kept.iter().zip(fitted).for_each(|(row, x)| found[*row] = x);
-    Ok(found)
-}
 
 fn settings(arguments: &Arguments, candidate: &Candidate) -> Settings {
     let on_scale = candidate.signal.starts_with("self_eval") || candidate.signal == "generated";
