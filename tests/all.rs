@@ -6,6 +6,7 @@ mod data;
 mod eval;
 mod golden;
 mod hub;
+mod judging;
 mod model_commands;
 mod pipelines;
 mod score;

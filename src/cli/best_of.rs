@@ -1,13 +1,12 @@
 //! `juror best-of DATA --n 32`
 
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use clap::Args;
 use serde::Serialize;
 
-use super::output::write_to;
+use super::output::{tell, write_to};
 use super::sampling::SamplingArguments;
 use super::scoring::{Outcome, ScoringArguments};
 use super::table::{interval, table};
@@ -139,12 +138,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     if arguments.output.as_deref() == Some(Path::new("-")) {
         return Ok(());
     }
-    let out = &mut io::stdout().lock();
-    match arguments.json {
-        true => writeln!(out, "{}", serde_json::to_string(&report)?)?,
-        false => write!(out, "{}", text(&report))?,
-    }
-    Ok(())
+    tell(&report, arguments.json, text)
 }
 
 fn groups(outcome: &Outcome, n: usize) -> Result<Vec<Group>> {
@@ -168,9 +162,7 @@ fn groups(outcome: &Outcome, n: usize) -> Result<Vec<Group>> {
         group.rows.push(row);
         group.score.push(*score);
         group.label.push(rows.label[row]);
-        group
-            .length
-            .push(text.map_or(f64::NAN, |t| t.chars().count() as f64));
+        group.length.push(rows.length[row]);
         group
             .repetition
             .push(text.map_or(f64::NAN, |t| repetition(t)));

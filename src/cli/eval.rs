@@ -4,7 +4,6 @@ mod candidate;
 mod tables;
 
 use std::collections::{HashMap, HashSet};
-use std::io::{self, Write};
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
@@ -12,6 +11,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::bound::{Bound, parse_where};
+use super::output::tell;
 use crate::data::scored::{self, Names, Scored, Wanted, no_field, quality};
 use crate::stats::correlation::mean;
 use crate::stats::evaluation::{
@@ -200,11 +200,9 @@ pub fn run(arguments: &Arguments) -> Result<bool> {
         label: &arguments.label,
         evaluated,
     };
-    let out = &mut io::stdout().lock();
-    match arguments.json {
-        true => writeln!(out, "{}", serde_json::to_string(&report)?)?,
-        false => write!(out, "{}", tables::text(&report, files.len() > 1))?,
-    }
+    tell(&report, arguments.json, |report| {
+        tables::text(report, files.len() > 1)
+    })?;
     Ok(met)
 }
 

@@ -62,11 +62,7 @@ impl Fusion {
     /// Tells this fusion from others.
     fn name(&self) -> Result<String> {
         let known = serde_json::to_vec(&(&self.self_eval, &self.cosine))?;
-        let hash: String = Sha256::digest(known)
-            .iter()
-            .take(4)
-            .map(|b| format!("{b:02x}"))
-            .collect();
+        let hash = hex::encode(&Sha256::digest(known)[..4]);
         let normalize = serde_json::to_value(self.normalize)?;
         let normalize = normalize.as_str().unwrap_or_default().to_owned();
         Ok(match self.normalize {

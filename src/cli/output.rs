@@ -4,8 +4,22 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use serde::Serialize;
 
 use crate::data::atomic::AtomicFile;
+
+/// Tells a report on standard output: one JSON object, or as text.
+///
+/// # Errors
+/// What writing says.
+pub fn tell<R: Serialize>(report: &R, json: bool, text: impl FnOnce(&R) -> String) -> Result<()> {
+    let mut out = io::stdout().lock();
+    match json {
+        true => writeln!(out, "{}", serde_json::to_string(report)?)?,
+        false => write!(out, "{}", text(report))?,
+    }
+    Ok(())
+}
 
 /// Refuses to write over what is read.
 ///

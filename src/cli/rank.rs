@@ -1,13 +1,13 @@
 //! `juror rank DATA…`
 
 use std::collections::HashMap;
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde::Serialize;
 
+use super::output::tell;
 use super::scoring::{Outcome, ScoringArguments};
 use super::table::{interval, table};
 use crate::data::scored::{Wanted, quality_name};
@@ -143,12 +143,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         leaderboard: against,
         not_on_leaderboard: missing,
     };
-    let out = &mut io::stdout().lock();
-    match arguments.json {
-        true => writeln!(out, "{}", serde_json::to_string(&report)?)?,
-        false => write!(out, "{}", text(&report))?,
-    }
-    Ok(())
+    tell(&report, arguments.json, text)
 }
 
 fn columns(outcome: &Outcome) -> Result<Columns> {

@@ -1,6 +1,5 @@
 //! `juror threshold SCORED --label NAME --good ">=6" --signal S`
 
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error, Result, bail};
@@ -8,13 +7,14 @@ use clap::Args;
 use serde::Serialize;
 
 use super::bound::{Bound, parse_where};
-use super::output::{spare, write_to};
+use super::output::{spare, tell, write_to};
 use super::table::{figure, table};
 use crate::data::scored::{self, LOWER_IS_BETTER, Names, Scored, Wanted, no_field};
 use crate::stats::bootstrap::{SplitMix64, is_fitted_on};
+use crate::stats::drift::Spread;
 use crate::stats::preset::Preset;
 use crate::stats::threshold::{
-    Confusion, Found, Guarantee, Spread, covering, expectation, observed, pac, wilson,
+    Confusion, Found, Guarantee, covering, expectation, observed, pac, wilson,
 };
 
 /// From which score on to answer, for a risk or a coverage.
@@ -218,12 +218,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     if arguments.output.as_deref() == Some(Path::new("-")) {
         return Ok(());
     }
-    let out = &mut io::stdout().lock();
-    match arguments.json {
-        true => writeln!(out, "{}", serde_json::to_string(&report)?)?,
-        false => write!(out, "{}", text(&report))?,
-    }
-    Ok(())
+    tell(&report, arguments.json, text)
 }
 
 /// The signal asked for, or the one that is taken without asking.

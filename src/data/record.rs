@@ -59,7 +59,7 @@ impl Record {
     pub fn instruction_hash(&self) -> String {
         let context = self.context.as_deref().unwrap_or_default();
         let digest = Sha256::digest(format!("{context}\0{}", self.task()));
-        digest.iter().take(8).map(|b| format!("{b:02x}")).collect()
+        hex::encode(&digest[..8])
     }
 }
 

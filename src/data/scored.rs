@@ -305,11 +305,8 @@ fn scale(row: &Map<String, Value>) -> Option<(f64, f64)> {
     })
 }
 
-/// Whether a file's first row that can be read is a scored one. A pipe is not looked at: what is read is gone.
+/// Whether a file's first row that can be read is a scored one.
 pub fn is_scored(path: &Path) -> bool {
-    if path == Path::new("-") {
-        return false;
-    }
     let Ok(source) = source::open(path) else {
         return false;
     };

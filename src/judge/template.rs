@@ -360,11 +360,7 @@ impl TemplateSet {
         if let Some(generate) = &self.generate {
             hasher.update(format!("{generate:?}"));
         }
-        hasher
-            .finalize()
-            .iter()
-            .map(|b| format!("{b:02x}"))
-            .collect()
+        hex::encode(hasher.finalize())
     }
 }
 

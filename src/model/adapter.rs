@@ -279,7 +279,7 @@ impl Adapter {
         Ok(Adapter {
             weights,
             pairs,
-            hash: hex(hasher),
+            hash: hex::encode(hasher.finalize()),
         })
     }
 
@@ -353,16 +353,10 @@ impl<T: Tensors> Tensors for Adapted<T> {
 
     fn hash_with(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<String> {
         let both = [self.base.hash_with(progress)?, self.adapter.hash.clone()];
-        Ok(hex(Sha256::new().chain_update(both.join("+"))))
+        Ok(hex::encode(
+            Sha256::new().chain_update(both.join("+")).finalize(),
+        ))
     }
-}
-
-fn hex(hasher: Sha256) -> String {
-    hasher
-        .finalize()
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect()
 }
 
 #[cfg(test)]

@@ -113,6 +113,5 @@ impl FileBytes {
 
 /// A digest in hexadecimal.
 pub fn hexadecimal(hasher: Sha256) -> String {
-    let digest = hasher.finalize();
-    digest.iter().map(|b| format!("{b:02x}")).collect()
+    hex::encode(hasher.finalize())
 }

@@ -181,9 +181,5 @@ pub fn hash(path: &Path) -> Result<String> {
             }
         }
     }
-    Ok(hasher
-        .finalize()
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect())
+    Ok(hex::encode(hasher.finalize()))
 }

@@ -5,6 +5,8 @@ use std::io::{self, BufRead, Write};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::stats::correlation::mean;
+
 type Row = Map<String, Value>;
 
 /// Merges the lines that each judge gave for the same responses in the same order; how many carry an error.
@@ -97,10 +99,6 @@ fn one(rows: &[Row]) -> Result<Row, String> {
     Ok(row)
 }
 
-fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
-}
-
 /// The distribution of a judge drawn among these: the mean of their probabilities. `None` where one has none.
 fn mixture(rows: &[Row]) -> Result<Option<Value>, String> {
     let known: Option<Vec<&Row>> = rows
@@ -160,10 +158,7 @@ fn joined(rows: &[Row], part: &str) -> Value {
             .filter_map(|one| one.get(name)?.as_str())
             .collect()
     };
-    let hash: String = Sha256::digest(text("hash").join("+"))
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect();
+    let hash = hex::encode(Sha256::digest(text("hash").join("+")));
     json!({"name": text("name").join("+"), "hash": hash})
 }
 

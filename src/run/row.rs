@@ -91,12 +91,13 @@ pub fn meta(record: &Record, response: &Response) -> Map<String, Value> {
     meta
 }
 
-/// The surface of a response, in single precision: it is told to learn from, not to compare by.
-pub fn surface(record: &Record, response: &Response) -> Vec<f32> {
+/// The surface of a response, in single precision: it is told to learn from, not to compare by; and its list items.
+pub fn surface(record: &Record, response: &Response) -> (Vec<f32>, usize) {
     let features = surface::features(&Triple {
         instruction: &record.task(),
         reference: record.reference.as_deref(),
         response: &response.text,
     });
-    features.into_iter().map(|x| x as f32).collect()
+    let items = surface::list_items(&features);
+    (features.into_iter().map(|x| x as f32).collect(), items)
 }

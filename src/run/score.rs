@@ -9,13 +9,11 @@ use serde::Serialize;
 use serde_json::Map;
 
 use super::row::{self, Distribution, Named, Row};
-
 use crate::data::{LabelDistribution, Record, Response, ScoreCard, Subject, Verdict};
 use crate::engine::{Answer, Engine, Job, Lane, Outcome};
 use crate::judge::attribution::{Attribution, Omissions};
 use crate::judge::{Judge, Plan, Scored, Signals};
 use crate::stats::preset::Preset;
-use crate::stats::surface::list_items;
 
 /// What the judge sees.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -474,6 +472,7 @@ impl<'a> Scorer<'a> {
             self.summary.answered += usize::from(verdict == Verdict::Answer);
         }
         let (record, response) = (item.record, item.response);
+        let (surface, list_items) = row::surface(record, response);
         let row = Row {
             id: &record.id,
             response_id: &response.id,
@@ -495,8 +494,8 @@ impl<'a> Scorer<'a> {
             prompt_tokens: card.map_or(0, |c| c.prompt_tokens),
             labels: &response.labels,
             length: response.text.chars().count(),
-            list_items: list_items(&response.text),
-            surface: row::surface(record, response),
+            list_items,
+            surface,
             meta: row::meta(record, response),
             error: error.clone(),
         };

@@ -8,6 +8,7 @@ pub mod bootstrap;
 pub mod calibration;
 pub mod correlation;
 pub mod coverage;
+pub mod drift;
 pub mod evaluation;
 pub mod judge_figures;
 pub mod kendall;

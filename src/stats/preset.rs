@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::threshold::{Guarantee, Spread};
+use super::drift::Spread;
+use super::threshold::Guarantee;
 
 /// As `juror threshold -o` writes it and `juror score --threshold` reads it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -10,6 +10,9 @@ use crate::stats::bootstrap::is_fitted_on;
 use crate::stats::threshold::{Confusion, Found, pac};
 use crate::stats::{auroc, coverage};
 
+/// With fewer scored rows than this, every new one is counted at once.
+const FEW: usize = 4096;
+
 /// Confidence of a solved threshold.
 pub const CONFIDENCE: f64 = 0.95;
 
@@ -158,11 +161,15 @@ pub struct Cut {
 }
 
 impl Cut {
-    /// Whether it is worth making anew: something else is asked, or a good share more is scored.
-    pub fn is_old(&self, rows: usize, mode: ShownMode, alone: bool, good: &Good) -> bool {
+    /// Whether it is worth making anew: something else is asked, a good share more is scored, or all that was waited
+    /// for is.
+    pub fn is_old(&self, scores: &Scores, mode: ShownMode, alone: bool, good: &Good) -> bool {
+        let rows = scores.rows();
         match &self.made_of {
             Some((had, m, a, g)) if (*m, *a) == (mode, alone) && g == good => {
-                rows < *had || rows - had > had / 64 || rows > *had && rows < 4096
+                let more = rows.saturating_sub(*had);
+                let few = rows < FEW || scores.queue() == 0;
+                rows < *had || more > had / 64 || more > 0 && few
             }
             _ => true,
         }
@@ -239,6 +246,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::run::live::Lane;
+    use crate::tui::state::Pending;
 
     proptest! {
         #[test]
@@ -262,6 +271,31 @@ mod tests {
                 prop_assert!((risk - wrong as f64 / values.len() as f64).abs() < 1e-12);
             }
         }
+    }
+
+    #[test]
+    fn the_last_scores_are_counted_when_nothing_more_comes() {
+        let (mode, good) = (ShownMode::Reference, Good::default());
+        let cut = Cut {
+            made_of: Some((10_000, mode, false, good.clone())),
+            ..Cut::default()
+        };
+        let mut scores = Scores::default();
+        (0..10_010).for_each(|row| scores.note_row((row, 0)));
+        let waited = Pending {
+            key: crate::tui::state::subject::key(&Record::default(), ""),
+            lane: Lane::Batch,
+            row: None,
+            dropped: false,
+        };
+        scores.ask(1, waited);
+        assert!(
+            !cut.is_old(&scores, mode, false, &good),
+            "not for ten among thousands"
+        );
+        scores.forget_pending();
+        assert!(cut.is_old(&scores, mode, false, &good));
+        assert!(cut.is_old(&scores, mode, true, &good));
     }
 
     #[test]

@@ -449,7 +449,7 @@ impl State {
         }
         if self.screen == Screen::Threshold {
             let (mode, alone) = (self.mode, self.alone);
-            if self.cut.is_old(self.scores.rows(), mode, alone, &self.good) {
+            if self.cut.is_old(&self.scores, mode, alone, &self.good) {
                 self.cut = Cut::new(
                     &self.records,
                     &self.keys,

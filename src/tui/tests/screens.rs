@@ -136,7 +136,16 @@ fn boxes_over_the_screen() {
 fn in_ascii_only_the_data_is_not_ascii() {
     let mut data = records();
     data.truncate(2);
-    for keys in ["", "]i more<esc>", "?", "T", "/egg", "<tab>", "<tab><tab>"] {
+    for keys in [
+        "",
+        "]i more<esc>",
+        "?",
+        "T",
+        "/egg",
+        "<tab>",
+        "<tab><tab>",
+        "<f4>",
+    ] {
         for (width, height) in SIZES {
             let mut bench = Bench::with(width, height, "terminal", true);
             bench.load(data.clone()).tell(Event::Ready(info()));

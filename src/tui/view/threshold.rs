@@ -13,6 +13,9 @@ use crate::tui::layout::{Pane, padded};
 use crate::tui::state::{CONFIDENCE, State};
 use crate::tui::widget::{Bar, PaneFrame, Row, scrollbar};
 
+/// Stands for a number that is not defined.
+const UNDEFINED: &str = "-";
+
 /// Thresholds that the curve is drawn through.
 const POINTS: usize = 200;
 
@@ -202,6 +205,27 @@ fn risk_by_coverage(state: &State, paint: &Paint<'_>, area: Rect, buffer: &mut B
                 .labels([share(0.0), share(most)]),
         )
         .render(area, buffer);
+    if paint.glyphs.ascii {
+        plain(area, buffer);
+    }
+}
+
+/// The chart's own signs in ASCII.
+fn plain(area: Rect, buffer: &mut Buffer) {
+    for at in area.positions() {
+        let Some(cell) = buffer.cell_mut(at) else {
+            continue;
+        };
+        let sign = match cell.symbol() {
+            symbol if symbol.is_ascii() => continue,
+            "│" => "|",
+            "─" => "-",
+            "└" => "+",
+            "•" => ".",
+            _ => "#",
+        };
+        cell.set_symbol(sign);
+    }
 }
 
 /// Draws what the cut does, in numbers.
@@ -298,17 +322,17 @@ fn numbers(state: &State, paint: &Paint<'_>, width: usize) -> Vec<Line<'static>>
 }
 
 fn percent(share: Option<f64>) -> String {
-    share.map_or_else(|| "–".to_owned(), |x| format!("{:.1} %", 100.0 * x))
+    share.map_or_else(|| UNDEFINED.to_owned(), |x| format!("{:.1} %", 100.0 * x))
 }
 
 fn figure(value: Option<f64>) -> String {
-    value.map_or_else(|| "–".to_owned(), |x| format!("{x:.3}"))
+    value.map_or_else(|| UNDEFINED.to_owned(), |x| format!("{x:.3}"))
 }
 
 fn interval(now: &Confusion) -> String {
     let answered = now.answered_good + now.answered_bad;
     match wilson(now.answered_bad, answered) {
         Some((low, high)) => format!("{:.1} to {:.1} %", 100.0 * low, 100.0 * high),
-        None => "–".to_owned(),
+        None => UNDEFINED.to_owned(),
     }
 }
