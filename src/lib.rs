@@ -1,7 +1,7 @@
 //! Juror: a terminal explorer for LLM judges, and the engine beneath it.
 //!
-//! Imports run one way: `kernel ← model ← engine ← judge ← method, train ← run ← cli, tui`, with `data` and
-//! `stats` beside them.
+//! Imports run one way: `kernel ← model ← engine ← judge ← method, train ← run ← cli, tui`, with `data`,
+//! `stats` and `store` beside them.
 
 pub mod cli;
 pub mod data;
@@ -12,5 +12,6 @@ pub mod method;
 pub mod model;
 pub mod run;
 pub mod stats;
+pub mod store;
 pub mod train;
 pub mod tui;

@@ -207,7 +207,10 @@ fn explorer_that_panics() {
     }
     run(ExploreOptions {
         title: "nothing".into(),
-        load: Box::new(|| Ok(Loaded::default())),
+        load: Box::new(|tell| {
+            tell(Loaded::default());
+            Ok(())
+        }),
         judge: Some(Box::new(|| panic!("asked to panic"))),
         theme: None,
         themes: None,

@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::judge::JudgeArguments;
 use super::{DataArguments, bound};
-use crate::data::{self, ReadOptions};
+use crate::data::{self, Library, Progress, ReadOptions};
 use crate::model::spec;
 use crate::run::live::LiveOptions;
 use crate::run::service;
@@ -58,7 +58,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     };
     crate::tui::run::run(ExploreOptions {
         title: title(&data),
-        load: Box::new(move || load(&data, &read)),
+        load: Box::new(move |tell| load(&data, &read, tell)),
         judge: (!arguments.no_judge).then(|| connector(live)),
         theme: arguments.theme.clone(),
         themes: arguments.themes.clone(),
@@ -85,17 +85,24 @@ fn title(data: &[PathBuf]) -> String {
     data.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
-fn load(data: &[PathBuf], options: &ReadOptions) -> Result<Loaded, DataFailure> {
-    let read = || data::read(&data::discover(data)?, options);
-    match read() {
-        Ok(set) => Ok(Loaded::new(
-            set.records,
-            set.errors.into_iter().map(shown).collect(),
-        )),
-        Err(error) => Err(DataFailure {
-            cause: error.to_string(),
-        }),
-    }
+fn load(
+    data: &[PathBuf],
+    options: &ReadOptions,
+    tell: &mut dyn FnMut(Loaded),
+) -> Result<(), DataFailure> {
+    let library = Library::default();
+    let mut part = |progress: Progress| {
+        tell(Loaded {
+            library: library.clone(),
+            facts: progress.facts,
+            errors: progress.errors.into_iter().map(shown).collect(),
+            complete: progress.complete,
+        });
+    };
+    let read = data::discover(data).and_then(|files| library.fill(&files, options, &mut part));
+    read.map_err(|error| DataFailure {
+        cause: error.to_string(),
+    })
 }
 
 fn shown(error: data::RowError) -> RowError {

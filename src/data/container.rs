@@ -21,6 +21,8 @@ pub struct RawRow {
     pub line: u64,
     /// Place in the array, from 1, where the file is an array.
     pub element: Option<u64>,
+    /// Bytes before its line, decompressed, where the file has an object a line.
+    pub start: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +46,8 @@ pub struct RawRows {
     layout: Layout,
     line: u64,
     element: u64,
+    /// Bytes before the next line; counted in JSON lines alone.
+    at: u64,
     /// Lines read ahead while the layout was looked at.
     ahead: Vec<u8>,
     buffer: Vec<u8>,
@@ -58,8 +62,17 @@ impl RawRows {
             layout: Layout::Unknown,
             line: 1,
             element: 0,
+            at: 0,
             ahead: Vec::new(),
             buffer: Vec::new(),
+        }
+    }
+
+    /// Rows from the middle of JSON lines on.
+    pub fn lines(file: &Path, source: Source) -> Self {
+        RawRows {
+            layout: Layout::Lines,
+            ..RawRows::new(file, source)
         }
     }
 
@@ -117,6 +130,7 @@ impl RawRows {
             self.line += newlines(&available[..blanks]);
             let next = available.get(blanks).copied();
             self.source.consume(blanks);
+            self.at += blanks as u64;
             if next.is_some() {
                 return Ok(next);
             }
@@ -167,7 +181,7 @@ impl RawRows {
     fn next_line(&mut self) -> Option<Result<RawRow, RowError>> {
         loop {
             self.buffer.clear();
-            let line = self.line;
+            let (line, start) = (self.line, self.at);
             match read_line(&mut self.source, &mut self.buffer) {
                 Err(cause) => return Some(Err(self.broken(&cause))),
                 Ok(false) => {
@@ -180,8 +194,12 @@ impl RawRows {
                 return Some(Err(self.last(line, too_long())));
             }
             self.line += 1;
+            self.at += self.buffer.len() as u64;
             if !self.buffer.trim_ascii().is_empty() {
-                return Some(self.parse(line));
+                return Some(self.parse(line).map(|row| RawRow {
+                    start: Some(start),
+                    ..row
+                }));
             }
         }
     }
@@ -301,6 +319,7 @@ impl RawRows {
                 object,
                 line,
                 element: (self.layout == Layout::Array).then_some(self.element),
+                start: None,
             }),
             Ok(other) => Err(self.error(
                 line,

@@ -1,6 +1,9 @@
 //! Reading record files: rows by shape, gathered into records.
 
 use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{self, BufReader, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use super::container::{RawRow, RawRows};
@@ -51,8 +54,12 @@ pub fn read(paths: &[PathBuf], options: &ReadOptions) -> Result<DataSet, DataErr
         merger.next_file();
         while let Some(next) = stream.next_shaped() {
             match next {
-                Ok((record, Shape::Outputs)) => merger.add(record, &mut data.records),
-                Ok((record, _)) => data.records.push(record),
+                Ok(Found {
+                    record,
+                    shape: Shape::Outputs,
+                    ..
+                }) => merger.add(record, &mut data.records),
+                Ok(Found { record, .. }) => data.records.push(record),
                 Err(error) if options.strict => return Err(error.into()),
                 Err(error) => data.errors.push(error),
             }
@@ -88,6 +95,39 @@ pub fn records(path: &Path, options: &ReadOptions) -> Result<Records, DataError>
     })
 }
 
+/// The records of JSON lines from a row on, which begins at byte `start` of the file and is of a known shape.
+pub fn resume(
+    path: &Path,
+    options: &ReadOptions,
+    (start, row, shape): (u64, u64, Shape),
+) -> io::Result<Records> {
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(start))?;
+    let source = Box::new(BufReader::with_capacity(1 << 14, file));
+    Ok(Records {
+        file: path.to_path_buf(),
+        stem: stem(path),
+        rows: RawRows::lines(path, source),
+        options: options.clone(),
+        shape: Some(shape),
+        pending: None,
+        seen: row,
+        bad: 0,
+    })
+}
+
+/// A record, and where it was found.
+#[derive(Clone, Debug)]
+pub struct Found {
+    pub record: Record,
+    /// What its rows look like.
+    pub shape: Shape,
+    /// Bytes before its first row, decompressed, in JSON lines.
+    pub start: Option<u64>,
+    /// Rows before it in its file, bad ones among them.
+    pub row: u64,
+}
+
 /// The records of one file; see [`records`].
 pub struct Records {
     file: PathBuf,
@@ -97,7 +137,7 @@ pub struct Records {
     /// The shape of the first good row.
     shape: Option<Shape>,
     /// The record that the next row may belong to.
-    pending: Option<(Record, Shape)>,
+    pending: Option<Found>,
     seen: u64,
     bad: u64,
 }
@@ -108,31 +148,27 @@ impl Records {
         self.rows.is_empty()
     }
 
-    /// The next record and the shape it was read from.
-    pub fn next_shaped(&mut self) -> Option<Result<(Record, Shape), RowError>> {
+    /// The next record and where it was found.
+    pub fn next_shaped(&mut self) -> Option<Result<Found, RowError>> {
         loop {
             let Some(row) = self.rows.next() else {
-                return self
-                    .pending
-                    .take()
-                    .map(|(record, shape)| Ok((finish(record), shape)));
+                return self.pending.take().map(|open| Ok(finished(open)));
             };
             self.seen += 1;
-            let row = match row.and_then(|row| self.build(row)) {
-                Ok(row) => row,
+            let found = match row.and_then(|row| self.build(row)) {
+                Ok(found) => found,
                 Err(error) => return Some(Err(self.bad_row(error))),
             };
-            let (record, shape) = row;
-            if let Some((open, open_shape)) = &mut self.pending
-                && *open_shape == shape
-                && shape.gathers()
-                && rows::same_task(open, &record)
+            if let Some(open) = &mut self.pending
+                && open.shape == found.shape
+                && found.shape.gathers()
+                && rows::same_task(&open.record, &found.record)
             {
-                open.responses.extend(record.responses);
+                open.record.responses.extend(found.record.responses);
                 continue;
             }
-            if let Some((done, done_shape)) = self.pending.replace((record, shape)) {
-                return Some(Ok((finish(done), done_shape)));
+            if let Some(done) = self.pending.replace(found) {
+                return Some(Ok(finished(done)));
             }
         }
     }
@@ -148,11 +184,12 @@ impl Records {
         error
     }
 
-    fn build(&mut self, raw: RawRow) -> Result<(Record, Shape), RowError> {
+    fn build(&mut self, raw: RawRow) -> Result<Found, RowError> {
         let RawRow {
             mut object,
             line,
             element,
+            start,
         } = raw;
         self.options.fields.apply(&mut object);
         let wrong = |message: String| RowError {
@@ -177,7 +214,12 @@ impl Records {
         if self.shape.is_none_or(|usual| usual == Shape::Instruction) {
             self.shape = Some(shape);
         }
-        Ok((record, shape))
+        Ok(Found {
+            record,
+            shape,
+            start,
+            row: self.seen - 1,
+        })
     }
 }
 
@@ -185,7 +227,7 @@ impl Iterator for Records {
     type Item = Result<Record, RowError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        Some(self.next_shaped()?.map(|(record, _)| record))
+        Some(self.next_shaped()?.map(|found| found.record))
     }
 }
 
@@ -200,6 +242,13 @@ fn read_as(shape: Shape, row: Fields, labels: &[String]) -> Result<Record, Field
         Shape::Outputs => rows::read(row, "output", labels),
         Shape::Alpaca => alpaca::read(row, labels),
         Shape::Instruction => alpaca::read_instruction(row),
+    }
+}
+
+fn finished(found: Found) -> Found {
+    Found {
+        record: finish(found.record),
+        ..found
     }
 }
 
@@ -257,24 +306,30 @@ impl Merger {
     }
 }
 
-/// Keeps ids apart.
+/// Keeps ids apart, by their hashes: of many records the ids alone would fill the memory.
 #[derive(Default)]
-struct Ids {
-    taken: HashSet<String>,
+pub(super) struct Ids {
+    taken: HashSet<u64>,
     next: HashMap<String, usize>,
+}
+
+fn id_hash(id: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    id.hash(&mut hasher);
+    hasher.finish()
 }
 
 impl Ids {
     /// Appends `#2`, `#3`, … where the id is taken; whether it was.
-    fn make_unique(&mut self, id: &mut String) -> bool {
-        if self.taken.insert(id.clone()) {
+    pub(super) fn make_unique(&mut self, id: &mut String) -> bool {
+        if self.taken.insert(id_hash(id)) {
             return false;
         }
         let next = self.next.entry(id.clone()).or_insert(2);
         loop {
             let other = format!("{id}#{next}");
             *next += 1;
-            if self.taken.insert(other.clone()) {
+            if self.taken.insert(id_hash(&other)) {
                 *id = other;
                 return true;
             }

@@ -36,6 +36,22 @@ pub fn open(path: &Path) -> Result<Source, DataError> {
     decode(path, Box::new(file))
 }
 
+/// Bytes before the text of a file that can be entered in the middle: a plain file, with or without a byte order mark.
+/// `None` where it is compressed, a pipe, or cannot be looked at.
+pub fn plain_bytes_before(path: &Path) -> Option<u64> {
+    let mut file = File::open(path).ok()?;
+    if !file.metadata().ok()?.is_file() {
+        return None;
+    }
+    let head = head_of(&mut file).ok()?;
+    match head.as_slice() {
+        [0x1f, 0x8b, ..] => None,
+        head if is_zstd(head) => None,
+        head if head.starts_with(b"\xef\xbb\xbf") => Some(3),
+        _ => Some(0),
+    }
+}
+
 /// Decompresses by the first bytes and steps over a byte order mark. `path` is for messages.
 pub fn decode(path: &Path, raw: Box<dyn Read + Send>) -> Result<Source, DataError> {
     let mut raw = BufReader::with_capacity(BUFFER, raw);

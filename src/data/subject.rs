@@ -1,6 +1,39 @@
 //! What is put before a judge.
 
+use sha2::{Digest, Sha256};
+
 use super::Record;
+
+/// Stands for the texts of a subject: same texts, same key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SubjectKey(pub u128);
+
+impl SubjectKey {
+    /// Of a response to a record.
+    pub fn of(record: &Record, response: &str) -> Self {
+        let mut hasher = Sha256::new();
+        let mut part = |text: Option<&str>| match text {
+            Some(text) => {
+                hasher.update([1]);
+                hasher.update((text.len() as u64).to_le_bytes());
+                hasher.update(text);
+            }
+            None => hasher.update([0]),
+        };
+        part(Some(&record.instruction));
+        part(record.input.as_deref());
+        part(record.context.as_deref());
+        part(record.reference.as_deref());
+        part(record.rubric.as_deref());
+        part(Some(response));
+        let digest = hasher.finalize();
+        let mut bytes = [0; 16];
+        for (byte, hashed) in bytes.iter_mut().zip(digest) {
+            *byte = hashed;
+        }
+        SubjectKey(u128::from_le_bytes(bytes))
+    }
+}
 
 /// One response with everything a judge may be shown of its record.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -30,5 +63,37 @@ impl Subject {
             response: response.to_owned(),
             criterion: None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_tell_texts_apart() {
+        let record = Record {
+            instruction: "ab".into(),
+            ..Record::default()
+        };
+        let moved = Record {
+            instruction: "a".into(),
+            input: Some("b".into()),
+            ..Record::default()
+        };
+        let with_reference = Record {
+            reference: Some(String::new()),
+            ..record.clone()
+        };
+        let keys = [
+            SubjectKey::of(&record, "c"),
+            SubjectKey::of(&record, "d"),
+            SubjectKey::of(&moved, "c"),
+            SubjectKey::of(&with_reference, "c"),
+        ];
+        for (i, one) in keys.iter().enumerate() {
+            assert!(keys[..i].iter().all(|other| other != one));
+        }
+        assert_eq!(SubjectKey::of(&record.clone(), "c"), keys[0]);
     }
 }

@@ -24,8 +24,8 @@ const FRAME: Duration = Duration::from_millis(16);
 /// The time between two frames of things that move.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Reads the data; called on a thread of its own.
-pub type DataLoader = Box<dyn FnOnce() -> Result<Loaded, DataFailure> + Send>;
+/// Reads the data, telling of every part; called on a thread of its own.
+pub type DataLoader = Box<dyn FnOnce(&mut dyn FnMut(Loaded)) -> Result<(), DataFailure> + Send>;
 
 /// The judge as the explorer sees it.
 pub struct JudgeLink {
@@ -258,15 +258,20 @@ fn read_terminal(sender: UnboundedSender<Incoming>) {
 
 fn read_data(load: DataLoader, sender: UnboundedSender<Incoming>) {
     thread::spawn(move || {
+        let send = |result| {
+            let message = Message::Data(Box::new(result));
+            let _ = sender.send(Incoming::Message(Box::new(message)));
+        };
         // A reader that panics must not leave the screen waiting.
-        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(load));
-        let result = result.unwrap_or_else(|_| {
+        let read = std::panic::AssertUnwindSafe(|| load(&mut |part| send(Ok(part))));
+        let result = std::panic::catch_unwind(read).unwrap_or_else(|_| {
             Err(DataFailure {
                 cause: "The reader stopped unexpectedly.".into(),
             })
         });
-        let message = Message::Data(Box::new(result));
-        let _ = sender.send(Incoming::Message(Box::new(message)));
+        if let Err(failure) = result {
+            send(Err(failure));
+        }
     });
 }
 

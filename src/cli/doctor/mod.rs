@@ -2,7 +2,6 @@
 
 mod kernels;
 mod machine;
-mod places;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -97,7 +96,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 
 fn examine() -> Report {
     let settings = Settings::from_env();
-    let data_folder = places::data_folder();
+    let data_folder = crate::store::home::folder();
     let share = Found::of(match spec::share() {
         Ok(path) => Ok(path.canonicalize().unwrap_or(path).display().to_string()),
         Err(why) => Err(why.to_string()),

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Scores;
 use super::reading::{Decision, ShownMode, Signal};
-use super::subject::SubjectKey;
-use crate::data::Record;
+use crate::data::{Facts, Library};
 use crate::stats::bootstrap::is_fitted_on;
 use crate::stats::threshold::{Confusion, Found, pac};
 use crate::stats::{auroc, coverage};
@@ -25,34 +24,26 @@ pub struct Good {
     pub from: f64,
     /// How far one key moves it.
     pub step: f64,
+    /// Whether a person moved it.
+    pub chosen: bool,
 }
 
 impl Good {
     /// By the label that most responses have: good from two thirds of its range on.
-    pub fn of(records: &[Record]) -> Self {
-        let mut seen: BTreeMap<&str, (usize, f64, f64)> = BTreeMap::new();
-        for (name, value) in labels(records) {
-            let (count, low, high) = seen.entry(name).or_insert((0, value, value));
-            (*count, *low, *high) = (*count + 1, low.min(value), high.max(value));
-        }
-        let most = seen.into_iter().max_by_key(|(_, (count, ..))| *count);
+    pub fn of(facts: &Facts) -> Self {
+        let most = facts.labels.iter().max_by_key(|(_, (count, ..))| *count);
         let Some((name, (_, low, high))) = most else {
             return Good::default();
         };
         let step = if high - low >= 3.0 { 1.0 } else { 0.05 };
         let from = low + (high - low) * 2.0 / 3.0;
         Good {
-            label: Some(name.to_owned()),
+            label: Some(name.clone()),
             from: (from / step).round() * step,
             step,
+            chosen: false,
         }
     }
-}
-
-fn labels(records: &[Record]) -> impl Iterator<Item = (&str, f64)> {
-    let responses = records.iter().flat_map(|record| &record.responses);
-    let named = responses.flat_map(|response| &response.labels);
-    named.map(|(name, value)| (name.as_str(), *value))
 }
 
 /// Labelled decisions of some rows.
@@ -164,7 +155,7 @@ impl Cut {
     /// Whether it is worth making anew: something else is asked, a good share more is scored, or all that was waited
     /// for is.
     pub fn is_old(&self, scores: &Scores, mode: ShownMode, alone: bool, good: &Good) -> bool {
-        let rows = scores.rows();
+        let rows = scores.rows().len();
         match &self.made_of {
             Some((had, m, a, g)) if (*m, *a) == (mode, alone) && g == good => {
                 let more = rows.saturating_sub(*had);
@@ -177,47 +168,43 @@ impl Cut {
 
     /// Gathers the decisions of all scored rows.
     pub fn new(
-        records: &[Record],
-        keys: &[Vec<SubjectKey>],
+        library: &Library,
         scores: &Scores,
         (mode, alone): (ShownMode, bool),
         good: &Good,
     ) -> Self {
         let mut cut = Cut {
-            made_of: Some((scores.rows(), mode, alone, good.clone())),
+            made_of: Some((scores.rows().len(), mode, alone, good.clone())),
             ..Cut::default()
         };
         let mut rows: Vec<(f64, bool)> = Vec::new();
-        let mut by: BTreeMap<&str, Vec<(f64, bool)>> = BTreeMap::new();
-        for (at, record) in records.iter().enumerate() {
-            let mut own = None;
-            for (response, key) in record
-                .responses
-                .iter()
-                .zip(keys.get(at).into_iter().flatten())
-            {
-                let card = scores.card(*key);
-                let Some(decision) = card.and_then(|card| Decision::of(card, mode, alone)) else {
-                    continue;
-                };
-                cut.signal.get_or_insert(decision.signal);
-                let label = good
-                    .label
-                    .as_ref()
-                    .and_then(|name| response.labels.get(name));
-                let Some(label) = label else {
-                    cut.unlabelled += 1;
-                    continue;
-                };
-                let row = (decision.value, *label < good.from);
-                rows.push(row);
-                // Rows of one record are not independent: the first stands for it.
-                own.get_or_insert(row);
-                if let Some(category) = &record.category {
-                    by.entry(category).or_default().push(row);
+        let mut by: BTreeMap<String, Vec<(f64, bool)>> = BTreeMap::new();
+        let mut last = None;
+        for ((at, place), key) in scores.rows() {
+            let card = scores.card(*key);
+            let Some(decision) = card.and_then(|card| Decision::of(card, mode, alone)) else {
+                continue;
+            };
+            cut.signal.get_or_insert(decision.signal);
+            let item = library.get(*at);
+            let response = item.as_ref().and_then(|item| item.responses.get(*place));
+            let label = response.zip(good.label.as_ref());
+            let Some(label) = label.and_then(|(response, name)| response.labels.get(name)) else {
+                cut.unlabelled += 1;
+                continue;
+            };
+            let row = (decision.value, *label < good.from);
+            rows.push(row);
+            // Rows of one record are not independent: the first stands for it.
+            if last.replace(*at) != Some(*at) && is_fitted_on(*at, 0) {
+                cut.fitted.push(row);
+            }
+            if let Some(category) = item.as_ref().and_then(|item| item.category.as_ref()) {
+                match by.get_mut(category) {
+                    Some(rows) => rows.push(row),
+                    None => drop(by.insert(category.clone(), vec![row])),
                 }
             }
-            cut.fitted.extend(own.filter(|_| is_fitted_on(at, 0)));
         }
         let (values, is_bad): (Vec<f64>, Vec<bool>) = rows.iter().copied().unzip();
         let is_good: Vec<bool> = is_bad.iter().map(|bad| !bad).collect();
@@ -225,8 +212,8 @@ impl Cut {
         cut.auroc = auroc(&values, &is_good);
         cut.excess_aurc = coverage::curve(&values, &loss).map(|found| found.excess_aurc);
         cut.all = Part::new(rows);
-        let slice = |(name, rows): (&str, Vec<(f64, bool)>)| Slice {
-            name: name.to_owned(),
+        let slice = |(name, rows): (String, Vec<(f64, bool)>)| Slice {
+            name,
             part: Part::new(rows),
         };
         cut.slices = by.into_iter().map(slice).collect();
@@ -246,6 +233,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::data::{Record, SubjectKey};
     use crate::run::live::Lane;
     use crate::tui::state::Pending;
 
@@ -281,9 +269,10 @@ mod tests {
             ..Cut::default()
         };
         let mut scores = Scores::default();
-        (0..10_010).for_each(|row| scores.note_row((row, 0)));
+        let key = SubjectKey::of(&Record::default(), "");
+        (0..10_010).for_each(|row| scores.note_row((row, 0), key));
         let waited = Pending {
-            key: crate::tui::state::subject::key(&Record::default(), ""),
+            key,
             lane: Lane::Batch,
             row: None,
             dropped: false,
@@ -300,10 +289,10 @@ mod tests {
 
     #[test]
     fn good_is_two_thirds_up_the_label() {
-        let records = crate::tui::tests::fixture::records();
-        let good = Good::of(&records);
+        let (_, facts) = Library::of(crate::tui::tests::fixture::records());
+        let good = Good::of(&facts);
         assert_eq!(good.label.as_deref(), Some("rating"));
         assert_eq!((good.from.fract(), good.step), (0.0, 1.0));
-        assert_eq!(Good::of(&[]), Good::default());
+        assert_eq!(Good::of(&Facts::default()), Good::default());
     }
 }

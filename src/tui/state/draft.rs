@@ -2,8 +2,7 @@
 
 use tui_textarea::{CursorMove, CursorRenderMode, Input, TextArea, WrapMode};
 
-use super::subject::{SubjectKey, key};
-use crate::data::Record;
+use crate::data::{Record, SubjectKey};
 use crate::tui::text::clean;
 use crate::tui::theme::Theme;
 
@@ -51,7 +50,7 @@ impl Draft {
         area.move_cursor(CursorMove::Bottom);
         area.move_cursor(CursorMove::End);
         let mut draft = Draft {
-            key: key(record, original),
+            key: SubjectKey::of(record, original),
             area,
             original: original.to_string(),
             scored: None,
@@ -125,9 +124,9 @@ impl Draft {
         let text = self.text();
         // An unchanged text is the row's own, whatever signs were left out of the editor.
         self.key = if text == clean(&self.original) {
-            key(record, &self.original)
+            SubjectKey::of(record, &self.original)
         } else {
-            key(record, &text)
+            SubjectKey::of(record, &text)
         };
     }
 }

@@ -3,7 +3,7 @@
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 
-use crate::data::Record;
+use crate::data::Library;
 
 /// Which records are listed.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -18,8 +18,8 @@ pub struct Filter {
 
 impl Filter {
     /// Finds the matches again after the query or the records changed.
-    pub fn apply(&mut self, records: &[Record]) {
-        self.matches = (!self.query.trim().is_empty()).then(|| find(&self.query, records));
+    pub fn apply(&mut self, library: &Library) {
+        self.matches = (!self.query.trim().is_empty()).then(|| find(&self.query, library));
     }
 }
 
@@ -27,13 +27,12 @@ fn pattern(query: &str) -> Pattern {
     Pattern::parse(query, CaseMatching::Smart, Normalization::Smart)
 }
 
-fn find(query: &str, records: &[Record]) -> Vec<usize> {
+fn find(query: &str, library: &Library) -> Vec<usize> {
     let pattern = pattern(query);
     let mut matcher = Matcher::new(Config::DEFAULT);
     let mut buffer = Vec::new();
-    let mut found: Vec<(u32, usize)> = records
+    let mut found: Vec<(u32, usize)> = library
         .iter()
-        .enumerate()
         .filter_map(|(place, record)| {
             let text = Utf32Str::new(&record.instruction, &mut buffer);
             let score = pattern.score(text, &mut matcher)?;
@@ -88,9 +87,10 @@ pub fn matched_chars(query: &str, text: &str) -> Vec<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::Record;
 
-    fn records() -> Vec<Record> {
-        [
+    fn records() -> Library {
+        let records = [
             "Explain the large diesel engine again",
             "How long should I boil an egg?",
             "Eggs or tofu for breakfast?",
@@ -99,8 +99,8 @@ mod tests {
         .map(|instruction| Record {
             instruction: instruction.into(),
             ..Record::default()
-        })
-        .collect()
+        });
+        Library::of(records.collect()).0
     }
 
     #[test]

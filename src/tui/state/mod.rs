@@ -8,6 +8,7 @@ mod reading;
 mod rows;
 mod scores;
 mod subject;
+mod tally;
 mod why;
 
 use std::collections::{BTreeMap, HashMap};
@@ -19,8 +20,9 @@ pub use draft::{Draft, DraftId, Origin};
 pub use filter::{Filter, matched_chars};
 pub use reading::{Decision, ShownMode, Signal, distribution, scaled};
 pub use rows::ListRow;
-pub use scores::{Coverage, Pending, Scores};
-pub use subject::{DataFailure, Loaded, RowError, SubjectKey, key};
+pub use scores::{Pending, Row, Scores};
+pub use subject::{DataFailure, Loaded, RowError};
+pub use tally::{Coverage, Tally};
 pub use why::why;
 
 use super::glyphs::Glyphs;
@@ -28,14 +30,15 @@ use super::key::Key;
 use super::keymap::{Keymap, Layer};
 use super::layout::{Areas, Pane, Screen, areas, inner, padded};
 use super::theme::{Theme, ThemeSet};
-use crate::data::{Record, ScoreCard};
+pub use crate::data::SubjectKey;
+use crate::data::{Facts, Item, Library, ScoreCard};
 use crate::run::live::{JudgeInfo, Ticket};
 use crate::stats::preset::Preset;
 
 /// How far the data is.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum DataStatus {
-    /// Being read.
+    /// Being read; records may be there already.
     #[default]
     Loading,
     /// There, possibly without any record.
@@ -125,9 +128,9 @@ pub struct State {
     /// What the tabs call the data.
     pub title: String,
     pub data: DataStatus,
-    pub records: Arc<Vec<Record>>,
-    /// The keys of all responses, record by record.
-    pub keys: Vec<Vec<SubjectKey>>,
+    pub library: Library,
+    /// What is known of the records so far.
+    pub facts: Facts,
     /// Rows that could not be read.
     pub errors: Vec<RowError>,
 
@@ -162,6 +165,7 @@ pub struct State {
     /// Records before this one are scored, or cannot be.
     pub sweep: usize,
     pub scores: Scores,
+    pub tally: Tally,
     pub coverage: Coverage,
     pub judge: JudgeStatus,
     pub generation: Option<Generation>,
@@ -206,8 +210,8 @@ impl State {
             size,
             title: String::new(),
             data: DataStatus::Loading,
-            records: Arc::default(),
-            keys: Vec::new(),
+            library: Library::default(),
+            facts: Facts::default(),
             errors: Vec::new(),
             screen: Screen::Explore,
             focus: Pane::List,
@@ -227,6 +231,7 @@ impl State {
             cut: Cut::default(),
             sweep: 0,
             scores: Scores::default(),
+            tally: Tally::default(),
             coverage: Coverage::default(),
             judge: JudgeStatus::Absent,
             generation: None,
@@ -253,7 +258,7 @@ impl State {
     pub fn listed(&self) -> usize {
         match &self.filter.matches {
             Some(matches) => matches.len(),
-            None => self.records.len(),
+            None => self.facts.records,
         }
     }
 
@@ -261,7 +266,7 @@ impl State {
     pub fn record_at(&self, position: usize) -> Option<usize> {
         match &self.filter.matches {
             Some(matches) => matches.get(position).copied(),
-            None => (position < self.records.len()).then_some(position),
+            None => (position < self.facts.records).then_some(position),
         }
     }
 
@@ -271,13 +276,23 @@ impl State {
     }
 
     /// The record under the cursor.
-    pub fn record(&self) -> Option<&Record> {
-        self.records.get(self.record_index()?)
+    pub fn record(&self) -> Option<Arc<Item>> {
+        self.item(self.record_index()?)
+    }
+
+    /// A record of the data.
+    pub fn item(&self, record: usize) -> Option<Arc<Item>> {
+        self.library.get(record)
+    }
+
+    /// How many responses a record has.
+    pub fn responses_of(&self, record: usize) -> usize {
+        self.item(record).map_or(0, |item| item.keys.len())
     }
 
     /// The key of a row of the data.
     pub fn row_key(&self, record: usize, response: usize) -> Option<SubjectKey> {
-        self.keys.get(record)?.get(response).copied()
+        self.item(record)?.keys.get(response).copied()
     }
 
     /// The score of a row of the data.
@@ -307,8 +322,8 @@ impl State {
             }
             Screen::Judge => {
                 let draft = self.draft().filter(|draft| !draft.is_blank())?;
-                let keys = self.keys.get(record)?;
-                let row = keys.iter().position(|key| *key == draft.key);
+                let item = self.item(record)?;
+                let row = item.keys.iter().position(|key| *key == draft.key);
                 Some((draft.key, row.map(|response| (record, response))))
             }
         }
@@ -408,8 +423,7 @@ impl State {
         let Some(id) = self.draft_id() else {
             return;
         };
-        let records = Arc::clone(&self.records);
-        let Some(record) = records.get(id.record) else {
+        let Some(record) = self.item(id.record) else {
             return;
         };
         let text = match id.origin {
@@ -419,7 +433,7 @@ impl State {
         let theme = &self.theme;
         self.drafts
             .entry(id)
-            .or_insert_with(|| Draft::new(record, text, theme));
+            .or_insert_with(|| Draft::new(&record, text, theme));
     }
 
     /// Brings everything that follows from the rest up to date.
@@ -439,7 +453,7 @@ impl State {
             && self.scores.card(key).is_some()
         {
             if let Some(row) = row {
-                self.scores.note_row(row);
+                self.scores.note_row(row, key);
             }
             if let Some(draft) = self.draft_id().and_then(|id| self.drafts.get_mut(&id))
                 && draft.key == key
@@ -450,18 +464,11 @@ impl State {
         if self.screen == Screen::Threshold {
             let (mode, alone) = (self.mode, self.alone);
             if self.cut.is_old(&self.scores, mode, alone, &self.good) {
-                self.cut = Cut::new(
-                    &self.records,
-                    &self.keys,
-                    &self.scores,
-                    (mode, alone),
-                    &self.good,
-                );
+                self.cut = Cut::new(&self.library, &self.scores, (mode, alone), &self.good);
             }
         }
-        self.coverage = self
-            .scores
-            .coverage(&self.keys, (self.mode, self.alone), self.threshold);
+        self.tally.update(&self.scores, self.mode, self.alone);
+        self.coverage = self.tally.at(self.threshold);
     }
 
     fn wrap_texts(&mut self) {
@@ -472,6 +479,10 @@ impl State {
         let (Some(width), Some(record)) = (width, self.record_index()) else {
             return;
         };
+        let Some(item) = self.item(record) else {
+            self.document = Document::default();
+            return;
+        };
         let key = DocumentKey {
             screen: self.screen,
             record,
@@ -480,7 +491,7 @@ impl State {
         };
         let old = self.document.key;
         if old != Some(key) {
-            self.document = Document::new(key, &self.records[record], self.glyphs.ascii);
+            self.document = Document::new(key, &item, self.glyphs.ascii);
             let same_record =
                 old.is_some_and(|old| old.record == record && old.screen == self.screen);
             if same_record {

@@ -1,14 +1,15 @@
 //! Scores by the texts they belong to, and what is being asked for.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use super::reading::{Decision, ShownMode};
-use super::subject::SubjectKey;
-use crate::data::{ScoreCard, Verdict};
+use crate::data::{ScoreCard, SubjectKey};
 use crate::run::live::{Lane, Ticket};
 
 /// How many of the latest scores the rate is taken over.
 const RATE_OVER: usize = 32;
+
+/// A response of the data: the places of its record and of itself.
+pub type Row = (usize, usize);
 
 /// A score that was asked for.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,7 +19,7 @@ pub struct Pending {
     /// How urgent.
     pub lane: Lane,
     /// Which row of the data, if it is one.
-    pub row: Option<(usize, usize)>,
+    pub row: Option<Row>,
     /// No longer wanted; its answer is still taken if one comes.
     pub dropped: bool,
 }
@@ -29,17 +30,10 @@ pub struct Scores {
     cards: HashMap<SubjectKey, ScoreCard>,
     failures: HashMap<SubjectKey, String>,
     pending: BTreeMap<Ticket, Pending>,
-    rows: BTreeSet<(usize, usize)>,
+    rows: BTreeMap<Row, SubjectKey>,
+    /// The same in the order they came.
+    noted: Vec<(Row, SubjectKey)>,
     recent: VecDeque<(usize, f64)>,
-}
-
-/// How many rows a threshold lets through.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Coverage {
-    /// Rows answered.
-    pub answered: usize,
-    /// Rows scored.
-    pub scored: usize,
 }
 
 impl Scores {
@@ -120,7 +114,7 @@ impl Scores {
         self.failures.remove(&pending.key);
         self.cards.insert(pending.key, card);
         if let Some(row) = pending.row {
-            self.rows.insert(row);
+            self.note_row(row, pending.key);
         }
     }
 
@@ -150,37 +144,26 @@ impl Scores {
         self.failures.remove(&key);
     }
 
-    /// Counts a row whose texts were scored under another name.
-    pub fn note_row(&mut self, row: (usize, usize)) {
-        self.rows.insert(row);
-    }
-
-    /// How many rows of the data are scored.
-    pub fn rows(&self) -> usize {
-        self.rows.len()
-    }
-
-    /// How many of the scored rows reach the threshold.
-    pub fn coverage(
-        &self,
-        keys: &[Vec<SubjectKey>],
-        (mode, alone): (ShownMode, bool),
-        threshold: f64,
-    ) -> Coverage {
-        let mut coverage = Coverage::default();
-        for (record, response) in &self.rows {
-            let key = keys.get(*record).and_then(|keys| keys.get(*response));
-            let decision = key
-                .and_then(|key| self.card(*key))
-                .and_then(|card| Decision::of(card, mode, alone));
-            if let Some(decision) = decision {
-                coverage.scored += 1;
-                if decision.verdict(threshold) == Verdict::Answer {
-                    coverage.answered += 1;
-                }
-            }
+    /// Counts a row whose texts have a score.
+    pub fn note_row(&mut self, row: Row, key: SubjectKey) {
+        if self.rows.insert(row, key).is_none() {
+            self.noted.push((row, key));
         }
-        coverage
+    }
+
+    /// The scored rows of the data in the order they came.
+    pub fn noted(&self) -> &[(Row, SubjectKey)] {
+        &self.noted
+    }
+
+    /// The scored rows of the data in its order.
+    pub fn rows(&self) -> &BTreeMap<Row, SubjectKey> {
+        &self.rows
+    }
+
+    /// Why rows have no score.
+    pub fn failures(&self) -> &HashMap<SubjectKey, String> {
+        &self.failures
     }
 
     /// Prompt tokens a second over the latest scores.

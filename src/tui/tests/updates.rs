@@ -161,7 +161,7 @@ fn a_late_score_goes_to_the_texts_it_belongs_to() {
         card: judged(&first.1),
         seconds: 1.0,
     });
-    assert_eq!(bench.state.scores.rows(), 1);
+    assert_eq!(bench.state.scores.rows().len(), 1);
 }
 
 #[test]
@@ -667,7 +667,7 @@ fn the_list_keeps_the_cursor_and_its_responses_on_screen() {
         bench.keys(key);
         let rows = bench.state.list_rows(bench.state.list_height());
         let chosen = bench.state.record_index().unwrap();
-        let responses = bench.state.records[chosen].responses.len();
+        let responses = bench.state.responses_of(chosen);
         let drawn = rows.iter().filter(|row| {
             matches!(row, crate::tui::state::ListRow::Response { record, .. } if *record == chosen)
         });
@@ -712,9 +712,9 @@ fn the_threshold_screen_scores_everything_and_counts_by_the_label() {
     bench.keys("<f4>");
     assert_eq!(bench.state.screen, Screen::Threshold);
     bench.judge_all();
-    let all: usize = bench.state.keys.iter().map(Vec::len).sum();
+    let all = bench.state.facts.responses;
     assert_eq!(
-        bench.state.scores.rows(),
+        bench.state.scores.rows().len(),
         all,
         "not the rows near the cursor alone"
     );
@@ -733,8 +733,8 @@ fn the_threshold_screen_scores_everything_and_counts_by_the_label() {
     // By the rows themselves.
     let state = &bench.state;
     let mut by_hand = (0, 0);
-    for (record, keys) in state.records.iter().zip(&state.keys) {
-        for (response, key) in record.responses.iter().zip(keys) {
+    for (_, record) in state.library.iter() {
+        for (response, key) in record.responses.iter().zip(&record.keys) {
             let Some(rating) = response.labels.get("rating") else {
                 continue;
             };

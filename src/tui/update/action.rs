@@ -171,8 +171,7 @@ fn copy(state: &mut State) -> Vec<Effect> {
     let text = match state.screen {
         Screen::Explore | Screen::Threshold => state
             .record()
-            .and_then(|record| record.responses.get(state.response))
-            .map(|response| response.text.clone()),
+            .and_then(|record| Some(record.responses.get(state.response)?.text.clone())),
         Screen::Judge => state.draft().map(|draft| draft.text()),
     };
     let Some(text) = text.filter(|text| !text.is_empty()) else {

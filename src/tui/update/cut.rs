@@ -12,6 +12,7 @@ pub fn move_good(state: &mut State, steps: f64) {
         let moved = state.good.from + steps * state.good.step;
         // Steps of a hundredth stay hundredths.
         state.good.from = (moved * 100.0).round() / 100.0;
+        state.good.chosen = true;
     } else {
         state.say(
             Tone::Warning,

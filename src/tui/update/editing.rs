@@ -1,7 +1,5 @@
 //! Typing and pasting responses.
 
-use std::sync::Arc;
-
 use tui_textarea::{Input, Key as EditorKey};
 
 use super::action::show;
@@ -47,9 +45,9 @@ pub fn key(state: &mut State, key: Key) -> Vec<Effect> {
     let (Some(input), Some(id)) = (input(key), state.draft_id()) else {
         return Vec::new();
     };
-    let records = Arc::clone(&state.records);
-    if let (Some(draft), Some(record)) = (state.drafts.get_mut(&id), records.get(id.record)) {
-        draft.input(record, input);
+    let record = state.item(id.record);
+    if let (Some(draft), Some(record)) = (state.drafts.get_mut(&id), record) {
+        draft.input(&record, input);
     }
     Vec::new()
 }
@@ -80,10 +78,10 @@ pub fn paste(state: &mut State, text: &str) -> Vec<Effect> {
         show(state, Screen::Judge);
         type_here(state);
     }
-    let records = Arc::clone(&state.records);
+    let record = state.item(record);
     let draft = state.draft_id().and_then(|id| state.drafts.get_mut(&id));
-    if let (Some(draft), Some(record)) = (draft, records.get(record)) {
-        draft.insert(record, text);
+    if let (Some(draft), Some(record)) = (draft, record) {
+        draft.insert(&record, text);
     }
     Vec::new()
 }

@@ -1,7 +1,5 @@
 //! What the judge says, and having a response written.
 
-use std::sync::Arc;
-
 use super::action::show;
 use super::judge_is_ready;
 use crate::run::live::{Command, Event, JudgeInfo, Sampling, Ticket};
@@ -96,8 +94,7 @@ pub fn generate(state: &mut State) -> Vec<Effect> {
         record: index,
         origin: Origin::Own,
     };
-    let records = Arc::clone(&state.records);
-    let Some(record) = records.get(index) else {
+    let Some(record) = state.item(index) else {
         return Vec::new();
     };
     let mut before = String::new();
@@ -105,7 +102,7 @@ pub fn generate(state: &mut State) -> Vec<Effect> {
         && !draft.area.is_empty()
     {
         before = draft.text();
-        draft.replace(record, "");
+        draft.replace(&record, "");
     }
     state.generation = Some(Generation {
         ticket,
@@ -152,9 +149,9 @@ fn token(state: &mut State, ticket: Ticket, text: &str) {
     }
     generation.chars += text.chars().count();
     let id = generation.draft;
-    let record = state.records.get(id.record);
+    let record = state.item(id.record);
     if let (Some(draft), Some(record)) = (state.drafts.get_mut(&id), record) {
-        draft.append(record, text);
+        draft.append(&record, text);
     }
 }
 
@@ -166,11 +163,11 @@ fn generated(state: &mut State, ticket: Ticket, text: &str) {
         return;
     }
     let id = generation.draft;
-    let record = state.records.get(id.record);
+    let record = state.item(id.record);
     if let (Some(draft), Some(record)) = (state.drafts.get_mut(&id), record)
         && draft.text() != crate::tui::text::clean(text)
     {
-        draft.replace(record, text);
+        draft.replace(&record, text);
     }
     end_generation(state, ticket);
     state.say(Tone::Plain, "Written.");
@@ -179,12 +176,11 @@ fn generated(state: &mut State, ticket: Ticket, text: &str) {
 /// What was written becomes one change to what was there before, so that undo leads back to it and
 /// not through every token.
 fn keep(state: &mut State, generation: &Generation) {
-    let records = Arc::clone(&state.records);
-    let Some(record) = records.get(generation.draft.record) else {
+    let Some(record) = state.item(generation.draft.record) else {
         return;
     };
     if let Some(draft) = state.drafts.get_mut(&generation.draft) {
-        draft.settle(record, &generation.before, &state.theme);
+        draft.settle(&record, &generation.before, &state.theme);
     }
 }
 

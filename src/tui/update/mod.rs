@@ -9,8 +9,6 @@ mod overlay;
 mod pointer;
 mod schedule;
 
-use std::sync::Arc;
-
 use super::effect::Effect;
 use super::key::{Code, Key};
 use super::keymap::{Action, Layer, Lookup};
@@ -106,13 +104,18 @@ fn prompt(state: &mut State, key: Key) {
 fn data(state: &mut State, result: Result<Loaded, DataFailure>) {
     match result {
         Ok(loaded) => {
-            state.records = Arc::new(loaded.records);
-            state.keys = loaded.keys;
-            state.errors = loaded.errors;
-            state.data = DataStatus::Ready;
-            state.filter.apply(&state.records);
-            state.good = Good::of(&state.records);
-            state.sweep = 0;
+            let labels = state.facts.labels.len();
+            state.library = loaded.library;
+            state.facts = loaded.facts;
+            state.errors.extend(loaded.errors);
+            if loaded.complete {
+                state.data = DataStatus::Ready;
+            }
+            if state.good.label.is_none() || (loaded.complete && !state.good.chosen) || labels == 0
+            {
+                state.good = Good::of(&state.facts);
+            }
+            state.filter.apply(&state.library);
         }
         Err(failure) => state.data = DataStatus::Failed(failure),
     }

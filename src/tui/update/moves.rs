@@ -64,7 +64,7 @@ pub fn go(state: &mut State, position: usize) {
 /// Lists the matches of the filter. A query goes to its best match; no query stays where it is.
 pub fn refilter(state: &mut State) {
     let record = state.record_index();
-    state.filter.apply(&state.records);
+    state.filter.apply(&state.library);
     match (&state.filter.matches, record) {
         (None, Some(record)) => state.cursor = record,
         (None, None) => {}

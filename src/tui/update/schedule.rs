@@ -82,7 +82,7 @@ fn current_subject(state: &State) -> Option<Subject> {
     match state.screen {
         Screen::Explore | Screen::Threshold => {
             let response = record.responses.get(state.response)?;
-            Some(Subject::of(record, &response.text))
+            Some(Subject::of(&record, &response.text))
         }
         Screen::Judge => {
             let draft = state.draft()?;
@@ -90,11 +90,11 @@ fn current_subject(state: &State) -> Option<Subject> {
             let same = record
                 .responses
                 .iter()
-                .zip(state.keys.get(state.record_index()?)?)
+                .zip(&record.keys)
                 .find(|(_, key)| **key == draft.key);
             match same {
-                Some((response, _)) => Some(Subject::of(record, &response.text)),
-                None => Some(Subject::of(record, &draft.text())),
+                Some((response, _)) => Some(Subject::of(&record, &response.text)),
+                None => Some(Subject::of(&record, &draft.text())),
             }
         }
     }
@@ -128,13 +128,13 @@ fn ahead(state: &mut State, effects: &mut Vec<Effect>) {
             continue;
         }
         let (record, response) = row;
-        let Some(record) = state.records.get(record) else {
+        let Some(record) = state.item(record) else {
             continue;
         };
         let Some(response) = record.responses.get(response) else {
             continue;
         };
-        let subject = Subject::of(record, &response.text);
+        let subject = Subject::of(&record, &response.text);
         let ticket = state.ticket();
         let lane = Lane::Batch;
         state.scores.ask(ticket, pending(key, lane, Some(row)));
@@ -151,15 +151,14 @@ fn ahead(state: &mut State, effects: &mut Vec<Effect>) {
 fn all_missing(state: &mut State) -> Vec<(SubjectKey, (usize, usize))> {
     let mut wanted: Vec<(SubjectKey, (usize, usize))> = Vec::new();
     let mut complete = true;
-    for record in state.sweep..state.records.len() {
-        let count = state.keys.get(record).map_or(0, Vec::len);
-        for response in 0..count {
-            let Some(key) = state.row_key(record, response) else {
-                continue;
-            };
+    for record in state.sweep..state.facts.records {
+        let Some(item) = state.item(record) else {
+            continue;
+        };
+        for (response, key) in item.keys.iter().copied().enumerate() {
             if state.scores.card(key).is_some() {
                 // Texts that another row had scored.
-                state.scores.note_row((record, response));
+                state.scores.note_row((record, response), key);
             } else if state.scores.failure(key).is_none() && !wanted.iter().any(|(k, _)| *k == key)
             {
                 wanted.push((key, (record, response)));
@@ -189,7 +188,7 @@ fn wanted_ahead(state: &State) -> Vec<(SubjectKey, (usize, usize))> {
         let Some(record) = state.record_at(position) else {
             break;
         };
-        let count = state.keys.get(record).map_or(0, Vec::len);
+        let count = state.responses_of(record);
         let first = if position == state.cursor {
             state.response
         } else {

@@ -48,12 +48,12 @@ pub fn tabs(state: &State, paint: &Paint<'_>, area: Rect, buffer: &mut Buffer) {
 /// What the data is, from the longest to the shortest way to say it.
 fn summaries(state: &State, paint: &Paint<'_>) -> Vec<String> {
     let title = paint.safe(&state.title).replace('\n', " ");
-    if state.data != DataStatus::Ready {
+    if state.facts.records == 0 && state.data != DataStatus::Ready {
         return vec![title];
     }
     let dot = paint.glyphs.dot;
-    let records = count(state.records.len(), "record");
-    let responses = count(state.keys.iter().map(Vec::len).sum(), "response");
+    let records = count(state.facts.records, "record");
+    let responses = count(state.facts.responses, "response");
     let both = format!("{records} {dot} {responses}");
     let titled = (!title.is_empty()).then(|| format!("{title} {dot} {both}"));
     titled.into_iter().chain([both, records]).collect()
@@ -316,11 +316,13 @@ fn hints(state: &State) -> &'static [&'static [Action]] {
         (Some(_), ..) => &[&[A::Down, A::Up], &[A::Back]],
         (_, Layer::Prompt, _) => &[&[A::Accept], &[A::Back], &[A::Down, A::Up]],
         (_, Layer::Editor, _) => &[&[A::Back], &[A::Generate], &[A::Cancel]],
-        _ if state.data != DataStatus::Ready => &[&[A::Quit], &[A::Help], &[A::Themes]],
-        _ if state.records.is_empty() && state.errors.is_empty() => {
+        _ if state.data != DataStatus::Ready && state.facts.records == 0 => {
             &[&[A::Quit], &[A::Help], &[A::Themes]]
         }
-        _ if state.records.is_empty() => &[&[A::Quit], &[A::Errors], &[A::Help], &[A::Themes]],
+        _ if state.facts.records == 0 && state.errors.is_empty() => {
+            &[&[A::Quit], &[A::Help], &[A::Themes]]
+        }
+        _ if state.facts.records == 0 => &[&[A::Quit], &[A::Errors], &[A::Help], &[A::Themes]],
         _ if state.generation.is_some() => &[&[A::Back], &[A::Cancel]],
         (_, _, Screen::Judge) => &[
             &[A::Edit],

@@ -219,7 +219,7 @@ fn missing(
 }
 
 /// The response of the data that is shown or edited.
-fn response(state: &State) -> Option<&Response> {
+fn response(state: &State) -> Option<Response> {
     let place = match state.screen {
         Screen::Explore | Screen::Threshold => state.response,
         Screen::Judge => match state.draft_id()?.origin {
@@ -227,7 +227,7 @@ fn response(state: &State) -> Option<&Response> {
             Origin::Response(place) => place,
         },
     };
-    state.record()?.responses.get(place)
+    state.record()?.responses.get(place).cloned()
 }
 
 /// Whether what is shown is still the response that people rated.
@@ -243,8 +243,7 @@ fn rating(state: &State) -> Option<f64> {
     let response = response(state).filter(|_| is_rated_text(state))?;
     ["rating", "score", "label"]
         .iter()
-        .find_map(|name| response.labels.get(*name))
-        .copied()
+        .find_map(|name| response.labels.get(*name).copied())
 }
 
 /// What people said: labels and the reason they gave.

@@ -86,7 +86,8 @@ fn title(state: &State, paint: &Paint<'_>) -> String {
     let origin = state.draft_id().map(|id| id.origin);
     match origin {
         Some(Origin::Response(place)) => {
-            let response = state.record().and_then(|r| r.responses.get(place));
+            let record = state.record();
+            let response = record.as_ref().and_then(|r| r.responses.get(place));
             let id = response.map_or("", |response| response.id.as_str());
             match response.and_then(|response| response.generator.as_deref()) {
                 Some(generator) => paint.safe(&format!("Response {id} by {generator}")),
@@ -128,7 +129,8 @@ fn strip(state: &State, paint: &Paint<'_>, width: usize) -> Line<'static> {
     let (Some(record), Some(here)) = (state.record_index(), state.draft_id()) else {
         return Line::default();
     };
-    let responses = state.records.get(record).map(|r| r.responses.as_slice());
+    let item = state.item(record);
+    let responses = item.as_ref().map(|r| r.responses.as_slice());
     let places = (0..responses.map_or(0, <[_]>::len)).map(Origin::Response);
     for origin in std::iter::once(Origin::Own).chain(places) {
         let name = match origin {

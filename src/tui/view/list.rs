@@ -24,7 +24,7 @@ const MOST_SIGNS: usize = 8;
 /// Draws the list pane.
 pub fn draw(state: &State, paint: &Paint<'_>, area: Rect, frame: &mut Frame<'_>) {
     let focus = focused(state, Pane::List);
-    let count = state.records.len();
+    let count = state.facts.records;
     let note = if state.filter.matches.is_some() {
         format!("{} of {count}", state.listed())
     } else if count > 0 {
@@ -84,12 +84,12 @@ fn prompt(state: &State, paint: &Paint<'_>, room: usize) -> Option<Line<'static>
 
 /// What the numbers of a response are, in the lower border.
 fn legend(state: &State, paint: &Paint<'_>, room: usize) -> Option<Line<'static>> {
-    let label = state
-        .record()
-        .into_iter()
-        .flat_map(|record| &record.responses)
-        .find_map(label_of)
-        .map(|(name, _)| paint.safe(name));
+    let record = state.record();
+    let responses = record.iter().flat_map(|record| &record.responses);
+    let label = responses
+        .filter_map(label_of)
+        .map(|(name, _)| paint.safe(name))
+        .next();
     let decision = state.row_card(state.record_index()?, state.response);
     let decision = decision.and_then(|card| paint.decide(card));
     let mut names: Vec<String> = Vec::new();
@@ -168,15 +168,16 @@ fn record_line(
     selected: bool,
     columns: usize,
 ) -> Line<'static> {
-    let Some(record) = state.records.get(index) else {
-        return Line::default();
+    let Some(record) = state.item(index) else {
+        let gone = "no longer in its file";
+        return Line::styled(gone, paint.style("state.error"));
     };
     let mut row = Row::from(vec![pointer(paint, selected)]);
     let (sign, style) = record_sign(state, paint, index);
     row.push(sign, style).push(" ", Style::default());
     let signs = response_signs(state, paint, index);
     let room = columns.saturating_sub(row.width() + signs.width() + 1);
-    row.extend(instruction(state, paint, record, room));
+    row.extend(instruction(state, paint, &record, room));
     row.with_right(signs, columns)
 }
 
@@ -225,7 +226,7 @@ fn record_sign(state: &State, paint: &Paint<'_>, index: usize) -> (&'static str,
 }
 
 fn tally(state: &State, paint: &Paint<'_>, index: usize) -> (usize, usize) {
-    let count = state.keys.get(index).map_or(0, Vec::len);
+    let count = state.responses_of(index);
     let decisions = (0..count)
         .filter_map(|response| state.row_card(index, response))
         .filter_map(|card| paint.decide(card));
@@ -238,7 +239,7 @@ fn tally(state: &State, paint: &Paint<'_>, index: usize) -> (usize, usize) {
 /// One standing sign a response, as high as its score.
 fn response_signs(state: &State, paint: &Paint<'_>, index: usize) -> Row {
     let mut row = Row::new();
-    let count = state.keys.get(index).map_or(0, Vec::len);
+    let count = state.responses_of(index);
     if count > MOST_SIGNS {
         let (answered, scored) = tally(state, paint, index);
         let text = if scored == 0 {
@@ -275,10 +276,8 @@ fn response_line(
     (selected, last): (bool, bool),
     columns: usize,
 ) -> Line<'static> {
-    let response = state
-        .records
-        .get(record)
-        .and_then(|r| r.responses.get(index));
+    let item = state.item(record);
+    let response = item.as_ref().and_then(|r| r.responses.get(index));
     let Some(response) = response else {
         return Line::default();
     };
@@ -345,7 +344,8 @@ fn numbers(
             }
         }
     }
-    let records = state.records.get(record).map(|r| r.responses.as_slice());
+    let item = state.item(record);
+    let records = item.as_ref().map(|r| r.responses.as_slice());
     let widest = records.unwrap_or_default().iter().filter_map(label_of);
     let widest = widest.map(|(_, label)| label.len()).max().unwrap_or(0);
     if widest > 0 {

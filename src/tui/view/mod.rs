@@ -76,7 +76,7 @@ fn too_small(paint: &Paint<'_>, area: Rect, frame: &mut Frame<'_>) {
 /// What stands in a pane where there is no record to show, if that is so.
 fn nothing(state: &State, paint: &Paint<'_>) -> Option<Vec<(String, &'static str)>> {
     let message = match &state.data {
-        DataStatus::Loading => {
+        DataStatus::Loading if state.facts.records == 0 => {
             let spin = paint.glyphs.spin(state.tick);
             vec![(format!("{spin} Reading data"), "state.loading")]
         }
@@ -87,7 +87,7 @@ fn nothing(state: &State, paint: &Paint<'_>) -> Option<Vec<(String, &'static str
             ),
             (failure.cause.clone(), "ui.text"),
         ],
-        DataStatus::Ready if state.records.is_empty() => vec![
+        DataStatus::Ready if state.facts.records == 0 => vec![
             ("There is no record in this data".to_string(), "ui.text"),
             (
                 if state.errors.is_empty() {
@@ -98,14 +98,14 @@ fn nothing(state: &State, paint: &Paint<'_>) -> Option<Vec<(String, &'static str
                 "ui.text.dim",
             ),
         ],
-        DataStatus::Ready if state.listed() == 0 => vec![
+        _ if state.listed() == 0 => vec![
             (
                 format!("Nothing matches {:?}", state.filter.query),
                 "ui.text",
             ),
             ("Esc lists everything again.".to_string(), "ui.text.dim"),
         ],
-        DataStatus::Ready => return None,
+        _ => return None,
     };
     Some(message)
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 /// `JUROR_HOME`, or the platform's folder for data.
-pub fn data_folder() -> Option<PathBuf> {
+pub fn folder() -> Option<PathBuf> {
     let set = |name: &str| {
         let value = std::env::var_os(name).filter(|v| !v.is_empty());
         value.map(PathBuf::from)

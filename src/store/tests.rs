@@ -1,0 +1,235 @@
+use proptest::prelude::*;
+
+use super::scores::Maker;
+use super::*;
+use crate::data::{Record, ScoreCard, SubjectKey};
+
+fn store() -> (tempfile::TempDir, Store) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::at(&folder.path().join("juror.db")).unwrap();
+    (folder, store)
+}
+
+fn event(number: usize, who: &str, subject: u128, kind: Kind) -> Event {
+    Event {
+        uid: format!("{who}-{number}"),
+        at: number as i64,
+        annotator: who.into(),
+        subject: SubjectKey(subject),
+        record: "r".into(),
+        response: "a".into(),
+        kind,
+        name: (kind == Kind::Label).then(|| "rating".into()),
+        value: (kind == Kind::Label).then_some(number as f64),
+        text: None,
+        target: None,
+        seconds: Some(1.5),
+        blind: Some(true),
+    }
+}
+
+#[test]
+fn events_outlive_the_program_and_come_once() {
+    let (folder, mut store) = store();
+    let mut comment = event(2, "ada", 7, Kind::Comment);
+    comment.text = Some("line\n“two”".into());
+    let events = [event(1, "ada", u128::MAX, Kind::Label), comment];
+    assert_eq!(store.add_events(&events).unwrap(), 2);
+    drop(store);
+    let mut store = Store::at(&folder.path().join("juror.db")).unwrap();
+    assert_eq!(store.add_events(&events).unwrap(), 0, "known by their uid");
+    assert_eq!(store.events().unwrap(), events);
+    let mut lines = Vec::new();
+    exchange::write(&events, &mut lines).unwrap();
+    assert_eq!(exchange::read("x", lines.as_slice()).unwrap(), events);
+    let wrong = exchange::read("notes.jsonl", &b"\n{\"uid\":3}\n"[..]);
+    assert!(
+        wrong
+            .unwrap_err()
+            .to_string()
+            .starts_with("notes.jsonl:2: not an annotation")
+    );
+}
+
+#[test]
+fn undo_takes_back_and_redo_does_again() {
+    let mut journal = Journal::default();
+    let (one, other) = (SubjectKey(1), SubjectKey(2));
+    journal.add(event(3, "ada", 1, Kind::Label));
+    journal.add(event(5, "ada", 1, Kind::Label));
+    journal.add(event(9, "bob", 1, Kind::Label));
+    journal.add(event(6, "ada", 2, Kind::Skip));
+    let rating = |journal: &Journal, who: &str| Some(journal.said(who, one)?.labels["rating"]);
+    assert_eq!(rating(&journal, "ada"), Some(5.0));
+    assert!(journal.said("ada", other).unwrap().skipped);
+    let step = |journal: &mut Journal, kind: Kind, number: usize| {
+        let last = match kind {
+            Kind::Undo => journal.last_done("ada"),
+            _ => journal.last_undone("ada"),
+        };
+        let target = last.map(|e| e.uid.clone());
+        let event = Event {
+            target,
+            ..event(number, "ada", 0, kind)
+        };
+        journal.add(event);
+    };
+    step(&mut journal, Kind::Undo, 10);
+    assert_eq!(journal.said("ada", other), None);
+    step(&mut journal, Kind::Undo, 11);
+    assert_eq!(rating(&journal, "ada"), Some(3.0));
+    step(&mut journal, Kind::Undo, 12);
+    step(&mut journal, Kind::Undo, 13);
+    assert_eq!(rating(&journal, "ada"), None);
+    step(&mut journal, Kind::Redo, 14);
+    step(&mut journal, Kind::Redo, 15);
+    assert_eq!(rating(&journal, "ada"), Some(5.0));
+    // Whoever does something new has nothing to redo.
+    journal.add(event(7, "ada", 1, Kind::Label));
+    assert_eq!(journal.last_undone("ada"), None);
+    assert_eq!(rating(&journal, "bob"), Some(9.0), "others are untouched");
+    assert_eq!(journal.annotators(), ["ada", "bob"]);
+}
+
+proptest! {
+    /// Whatever is done, undone and redone: replaying what is stored comes to the same, and undoing everything to
+    /// nothing.
+    #[test]
+    fn a_replay_comes_to_the_same(steps in proptest::collection::vec((0u8..5, 0u8..3), 0..40)) {
+        let mut journal = Journal::default();
+        let mut events = Vec::new();
+        let mut next = |journal: &mut Journal, kind: Kind, subject: u8| {
+            let target = match kind {
+                Kind::Undo => journal.last_done("a"),
+                Kind::Redo => journal.last_undone("a"),
+                _ => None,
+            };
+            let target = target.map(|e| e.uid.clone());
+            let number = events.len() + 1;
+            let event = Event { target, ..event(number, "a", u128::from(subject), kind) };
+            events.push(event.clone());
+            journal.add(event);
+        };
+        for (kind, subject) in steps {
+            next(&mut journal, Kind::ALL_FOR_TESTS[usize::from(kind)], subject);
+        }
+        let again = Journal::of(events.clone());
+        for subject in 0..3 {
+            let key = SubjectKey(subject);
+            prop_assert_eq!(journal.said("a", key), again.said("a", key));
+        }
+        while journal.last_done("a").is_some() {
+            let mut undo = event(0, "a", 0, Kind::Undo);
+            undo.target = journal.last_done("a").map(|e| e.uid.clone());
+            journal.add(undo);
+        }
+        prop_assert_eq!(journal.all().count(), 0);
+    }
+}
+
+#[test]
+fn scores_belong_to_what_made_them() {
+    let (_folder, mut store) = store();
+    let (one, other) = (Maker::of(&["a", "b"]), Maker::of(&["ab", ""]));
+    assert_ne!(one, other);
+    let key = SubjectKey::of(&Record::default(), "text");
+    let card = ScoreCard {
+        self_eval_ref: Some(crate::data::LabelDistribution {
+            labels: vec!["0".into(), "1".into()],
+            values: vec![0.0, 1.0],
+            probs: vec![0.1, 0.9],
+            mass: Some(0.1 + 0.2),
+        }),
+        cosine: Some(1.0 / 3.0),
+        fused: Some(f64::MIN_POSITIVE),
+        prompt_tokens: 3,
+        ..ScoreCard::default()
+    };
+    store.keep_scores(one, &[(key, card.clone())]).unwrap();
+    assert_eq!(
+        store.score(one, key).unwrap(),
+        Some(card),
+        "to the last bit"
+    );
+    assert_eq!(store.score(other, key).unwrap(), None);
+    assert_eq!(store.score(one, SubjectKey(1)).unwrap(), None);
+}
+
+#[test]
+fn runs_and_places_are_remembered() {
+    let (_folder, mut store) = store();
+    let mut run = Run {
+        id: 0,
+        started: 5,
+        ended: None,
+        title: "sample_data".into(),
+        judge: "starter".into(),
+        template: "t".into(),
+        identity: "a+b".into(),
+        mode: "auto".into(),
+        output: None,
+        done: 0,
+        total: 9,
+        errors: 0,
+        state: RunState::Running,
+        version: "0".into(),
+    };
+    run.id = store.keep_run(&run).unwrap();
+    run.state = RunState::Done;
+    run.done = 9;
+    assert_eq!(store.keep_run(&run).unwrap(), run.id);
+    assert_eq!(store.runs(10).unwrap(), [run]);
+    assert_eq!(store.recall("place").unwrap(), None);
+    store.remember("place", "1").unwrap();
+    store.remember("place", "2").unwrap();
+    assert_eq!(store.recall("place").unwrap().as_deref(), Some("2"));
+}
+
+#[test]
+fn what_cannot_be_used_is_named_with_a_cure() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("juror.db");
+    std::fs::write(
+        &path,
+        "this is no database, and longer than a header of one hundred bytes would be ".repeat(4),
+    )
+    .unwrap();
+    let said = Store::at(&path).unwrap_err().to_string();
+    assert!(
+        said.contains("juror.db") && said.contains("damaged"),
+        "{said}"
+    );
+    std::fs::remove_file(&path).unwrap();
+    let store = Store::at(&path).unwrap();
+    store
+        .connection
+        .pragma_update(None, "user_version", 99)
+        .unwrap();
+    drop(store);
+    assert!(
+        Store::at(&path)
+            .unwrap_err()
+            .to_string()
+            .contains("later version")
+    );
+}
+
+#[test]
+fn two_at_once_do_not_lose_anything() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("juror.db");
+    std::thread::scope(|scope| {
+        for who in ["a", "b", "c"] {
+            let path = &path;
+            scope.spawn(move || {
+                let mut store = Store::at(path).unwrap();
+                for number in 0..20 {
+                    store
+                        .add_events(&[event(number, who, 1, Kind::Label)])
+                        .unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(Store::at(&path).unwrap().events().unwrap().len(), 60);
+}
