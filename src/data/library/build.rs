@@ -190,11 +190,7 @@ impl Filling<'_> {
         })?;
         files.push(Backing {
             // A copy of ours grows while records of it are asked for.
-            stamp: if copy.is_none() {
-                stamp(&path)
-            } else {
-                None
-            },
+            stamp: if copy.is_none() { stamp(&path) } else { None },
             path,
             options,
             _copy: copy,

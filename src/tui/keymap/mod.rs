@@ -2,6 +2,8 @@
 
 mod action;
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 pub use action::Action;
@@ -9,18 +11,58 @@ pub use action::Action;
 use super::key::{Code, Key};
 
 /// Where a key was pressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Layer {
     /// Everywhere, beneath the others.
     Everywhere,
-    /// Lists and text panes.
+    /// Lists and text panes of all screens, beneath a screen's own.
     Normal,
-    /// Typing a response.
+    Explore,
+    Judge,
+    Compare,
+    Threshold,
+    Annotate,
+    Runs,
+    /// Typing a response or a template.
     Editor,
-    /// Typing a filter.
+    /// Typing a line: a filter, a comment, a name.
     Prompt,
-    /// Help, themes, errors.
+    /// Help, themes, errors, lists to choose from.
     Overlay,
+}
+
+impl Layer {
+    /// All of them with their names in a keymap and in the help.
+    pub const ALL: [(Layer, &'static str, &'static str); 11] = [
+        (Layer::Everywhere, "everywhere", "everywhere"),
+        (Layer::Normal, "normal", "lists and texts"),
+        (Layer::Explore, "explore", "explore"),
+        (Layer::Judge, "judge", "judge"),
+        (Layer::Compare, "compare", "compare"),
+        (Layer::Threshold, "threshold", "threshold"),
+        (Layer::Annotate, "annotate", "annotate"),
+        (Layer::Runs, "runs", "runs"),
+        (Layer::Editor, "editor", "typing a text"),
+        (Layer::Prompt, "prompt", "typing a line"),
+        (Layer::Overlay, "overlay", "boxes like this one"),
+    ];
+
+    /// Where a key is looked for, one after the other.
+    fn chain(self) -> &'static [Layer] {
+        match self {
+            Layer::Everywhere => &[Layer::Everywhere],
+            Layer::Normal => &[Layer::Normal, Layer::Everywhere],
+            Layer::Explore => &[Layer::Explore, Layer::Normal, Layer::Everywhere],
+            Layer::Judge => &[Layer::Judge, Layer::Normal, Layer::Everywhere],
+            Layer::Compare => &[Layer::Compare, Layer::Normal, Layer::Everywhere],
+            Layer::Threshold => &[Layer::Threshold, Layer::Normal, Layer::Everywhere],
+            Layer::Annotate => &[Layer::Annotate, Layer::Normal, Layer::Everywhere],
+            Layer::Runs => &[Layer::Runs, Layer::Normal, Layer::Everywhere],
+            Layer::Editor => &[Layer::Editor, Layer::Everywhere],
+            Layer::Prompt => &[Layer::Prompt, Layer::Everywhere],
+            Layer::Overlay => &[Layer::Overlay, Layer::Everywhere],
+        }
+    }
 }
 
 /// One row of a keymap.
@@ -37,11 +79,7 @@ pub struct Binding {
 /// All bindings.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Keymap {
-    everywhere: Vec<Binding>,
-    normal: Vec<Binding>,
-    editor: Vec<Binding>,
-    prompt: Vec<Binding>,
-    overlay: Vec<Binding>,
+    layers: BTreeMap<Layer, Vec<Binding>>,
 }
 
 /// Why a keymap cannot be used.
@@ -59,6 +97,20 @@ pub enum KeymapError {
     /// Digits are labels.
     #[error("keymap: {0:?} begins with a digit; digits are labels only")]
     Digit(String),
+    /// No such part.
+    #[error("keymap: there is no part {0:?}; there are {known}", known = Layer::ALL.map(|(_, name, _)| name).join(", "))]
+    Layer(String),
+    /// One sequence for two actions, or one that hides a longer one.
+    #[error(
+        "keymap: in {layer}, {first} for {one} and {second} for {other} are in each other's way: give one of them other keys"
+    )]
+    Conflict {
+        layer: &'static str,
+        first: String,
+        one: &'static str,
+        second: String,
+        other: &'static str,
+    },
 }
 
 /// What a sequence of keys means so far.
@@ -98,76 +150,89 @@ struct Row {
     desc: String,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    #[serde(default)]
-    everywhere: Vec<Row>,
-    #[serde(default)]
-    normal: Vec<Row>,
-    #[serde(default)]
-    editor: Vec<Row>,
-    #[serde(default)]
-    prompt: Vec<Row>,
-    #[serde(default)]
-    overlay: Vec<Row>,
-}
-
 impl Keymap {
     /// The keymap that ships inside the program.
     pub fn standard() -> Self {
         Self::parse(include_str!("default.toml")).unwrap_or_default()
     }
 
-    /// Reads a keymap.
+    /// Reads a keymap: arrays of rows under the names of [`Layer::ALL`].
+    ///
+    /// # Errors
+    /// What is wrong with it, keys that are in each other's way among it.
     pub fn parse(text: &str) -> Result<Self, KeymapError> {
-        let file: File =
+        let file: BTreeMap<String, Vec<Row>> =
             toml::from_str(text).map_err(|error| KeymapError::Syntax(error.to_string()))?;
-        let rows = |rows: Vec<Row>| rows.into_iter().map(binding).collect::<Result<Vec<_>, _>>();
-        Ok(Keymap {
-            everywhere: rows(file.everywhere)?,
-            normal: rows(file.normal)?,
-            editor: rows(file.editor)?,
-            prompt: rows(file.prompt)?,
-            overlay: rows(file.overlay)?,
-        })
+        let mut layers = BTreeMap::new();
+        for (name, rows) in file {
+            let known = Layer::ALL.iter().find(|(_, known, _)| *known == name);
+            let (layer, ..) = known.ok_or(KeymapError::Layer(name))?;
+            let bindings: Vec<Binding> = rows.into_iter().map(binding).collect::<Result<_, _>>()?;
+            layers.insert(*layer, bindings);
+        }
+        let keymap = Keymap { layers };
+        match keymap.conflict() {
+            Some(conflict) => Err(conflict),
+            None => Ok(keymap),
+        }
     }
 
-    /// Puts another keymap over this one: its sequences win.
+    /// The first two bindings of a layer that are in each other's way.
+    pub fn conflict(&self) -> Option<KeymapError> {
+        for (layer, name, _) in Layer::ALL {
+            let mut seen: Vec<(&Vec<Key>, Action)> = Vec::new();
+            for binding in self.layer(layer) {
+                for keys in &binding.on {
+                    let clash = |(other, _): &&(&Vec<Key>, Action)| {
+                        other.starts_with(keys) || keys.starts_with(other)
+                    };
+                    if let Some((other, action)) = seen.iter().find(clash) {
+                        return Some(KeymapError::Conflict {
+                            layer: name,
+                            first: sequence_label(other, true),
+                            one: action.name(),
+                            second: sequence_label(keys, true),
+                            other: binding.run.name(),
+                        });
+                    }
+                    seen.push((keys, binding.run));
+                }
+            }
+        }
+        None
+    }
+
+    /// Puts another keymap over this one: its sequences win, in their layer and in those above it.
     pub fn over(mut self, other: Keymap) -> Self {
-        let merge = |base: &mut Vec<Binding>, own: Vec<Binding>| {
+        for (layer, own) in other.layers {
+            let base = self.layers.entry(layer).or_default();
             for binding in base.iter_mut() {
-                let taken = |keys: &Vec<Key>| own.iter().any(|o| o.on.contains(keys));
+                let taken = |keys: &Vec<Key>| {
+                    let mut own = own.iter().flat_map(|o| &o.on);
+                    own.any(|o| o.starts_with(keys) || keys.starts_with(o))
+                };
                 binding.on.retain(|keys| !taken(keys));
             }
             base.retain(|binding| !binding.on.is_empty());
-            let mut merged = own;
-            merged.append(base);
-            *base = merged;
-        };
-        merge(&mut self.everywhere, other.everywhere);
-        merge(&mut self.normal, other.normal);
-        merge(&mut self.editor, other.editor);
-        merge(&mut self.prompt, other.prompt);
-        merge(&mut self.overlay, other.overlay);
+            base.splice(0..0, own);
+        }
         self
     }
 
     /// The bindings of one layer.
     pub fn layer(&self, layer: Layer) -> &[Binding] {
-        match layer {
-            Layer::Everywhere => &self.everywhere,
-            Layer::Normal => &self.normal,
-            Layer::Editor => &self.editor,
-            Layer::Prompt => &self.prompt,
-            Layer::Overlay => &self.overlay,
-        }
+        self.layers.get(&layer).map_or(&[], Vec::as_slice)
+    }
+
+    /// The bindings that hold in a layer, its own first.
+    fn chain(&self, layer: Layer) -> impl Iterator<Item = &Binding> {
+        layer.chain().iter().flat_map(|layer| self.layer(*layer))
     }
 
     /// What the keys mean in a layer.
     pub fn look_up(&self, layer: Layer, keys: &[Key]) -> Lookup {
         let mut result = Lookup::None;
-        for binding in self.layer(layer).iter().chain(&self.everywhere) {
+        for binding in self.chain(layer) {
             for sequence in &binding.on {
                 if sequence == keys {
                     return Lookup::Found(binding.run);
@@ -182,23 +247,41 @@ impl Keymap {
 
     /// How an action is reached in a layer: its first sequence, and what it is called.
     pub fn hint(&self, layer: Layer, action: Action) -> Option<(&[Key], &str)> {
-        let mut bindings = self.layer(layer).iter().chain(&self.everywhere);
-        let binding = bindings.find(|binding| binding.run == action)?;
+        let binding = self.chain(layer).find(|binding| binding.run == action)?;
         Some((binding.on.first()?, &binding.desc))
     }
 
-    /// Everything there is to say about the keys, as lines of the help in one or two columns.
-    pub fn help(&self, two: bool) -> [Vec<HelpLine<'_>>; 2] {
-        let layers = [
-            (Layer::Normal, "lists and texts"),
-            (Layer::Everywhere, "everywhere"),
-            (Layer::Editor, "typing a response"),
-            (Layer::Prompt, "typing a filter"),
-            (Layer::Overlay, "boxes like this one"),
-        ];
+    /// Every action that can be reached from a layer, with its keys: what a palette offers.
+    pub fn reachable(&self, layer: Layer) -> Vec<&Binding> {
+        let mut found: Vec<&Binding> = Vec::new();
+        for binding in self.chain(layer) {
+            if found.iter().all(|other| other.run != binding.run) {
+                found.push(binding);
+            }
+        }
+        found
+    }
+
+    /// Everything there is to say about the keys, as lines of the help in one or two columns, those of `first` before
+    /// the others.
+    pub fn help(&self, first: Layer, two: bool) -> [Vec<HelpLine<'_>>; 2] {
+        let mut order: Vec<(Layer, &str)> = Layer::ALL
+            .iter()
+            .map(|(layer, _, title)| (*layer, *title))
+            .collect();
+        let rank = |layer: Layer| match layer {
+            layer if layer == first => 0,
+            Layer::Normal => 1,
+            Layer::Everywhere => 2,
+            _ => 3,
+        };
+        order.sort_by_key(|(layer, _)| rank(*layer));
+        order.retain(|(layer, _)| !self.layer(*layer).is_empty());
+        let total: usize = order.iter().map(|(l, _)| self.layer(*l).len() + 2).sum();
         let mut columns = [Vec::new(), Vec::new()];
-        for (place, (layer, title)) in layers.into_iter().enumerate() {
-            let column = &mut columns[usize::from(two && place > 0)];
+        for (layer, title) in order {
+            let second = two && columns[0].len() >= total / 2;
+            let column = &mut columns[usize::from(second)];
             if !column.is_empty() {
                 column.push(HelpLine::Blank);
             }
@@ -211,7 +294,7 @@ impl Keymap {
     /// What may follow the keys pressed so far.
     pub fn continuations(&self, layer: Layer, keys: &[Key]) -> Vec<(&[Key], &str)> {
         let mut out = Vec::new();
-        for binding in self.layer(layer).iter().chain(&self.everywhere) {
+        for binding in self.chain(layer) {
             for sequence in &binding.on {
                 if sequence.len() > keys.len() && sequence.starts_with(keys) {
                     out.push((&sequence[keys.len()..], binding.desc.as_str()));

@@ -1,13 +1,5 @@
 use super::*;
 
-const LAYERS: [Layer; 5] = [
-    Layer::Everywhere,
-    Layer::Normal,
-    Layer::Editor,
-    Layer::Prompt,
-    Layer::Overlay,
-];
-
 fn keys(names: &str) -> Vec<Key> {
     Key::parse_sequence(names).unwrap()
 }
@@ -22,7 +14,9 @@ fn the_standard_keymap_is_sound() {
 fn every_action_is_bound_and_described() {
     let keymap = Keymap::standard();
     for action in Action::ALL {
-        let bound = LAYERS.iter().find_map(|layer| keymap.hint(*layer, *action));
+        let bound = Layer::ALL
+            .iter()
+            .find_map(|(layer, ..)| keymap.hint(*layer, *action));
         let (_, desc) = bound.unwrap_or_else(|| panic!("{} is not bound", action.name()));
         assert!(!desc.is_empty(), "{} has no description", action.name());
         assert_eq!(Action::parse(action.name()), Some(*action));
@@ -30,20 +24,38 @@ fn every_action_is_bound_and_described() {
 }
 
 #[test]
-fn no_sequence_means_two_things_in_one_layer() {
-    let keymap = Keymap::standard();
-    for layer in LAYERS {
-        let mut seen: Vec<&Vec<Key>> = Vec::new();
-        for binding in keymap.layer(layer) {
-            for sequence in &binding.on {
-                let clash = seen
-                    .iter()
-                    .any(|s| s.starts_with(sequence) || sequence.starts_with(s));
-                assert!(!clash, "{layer:?}: {sequence:?}");
-                seen.push(sequence);
-            }
-        }
-    }
+fn keys_in_each_others_way_are_told() {
+    let said = |text: &str| Keymap::parse(text).unwrap_err().to_string();
+    let twice = said("normal = [{ on = ['j', 'x'], run = 'up' }, { on = 'x', run = 'down' }]");
+    assert!(
+        twice.contains("in normal, x for up and x for down"),
+        "{twice}"
+    );
+    let hidden = said("runs = [{ on = 'g', run = 'up' }, { on = 'g g', run = 'top' }]");
+    assert!(hidden.contains("g for up and gg for top"), "{hidden}");
+    let own = Keymap::parse("normal = [{ on = 'g', run = 'up', desc = 'up' }]").unwrap();
+    let keymap = Keymap::standard().over(own);
+    assert_eq!(
+        keymap.conflict(),
+        None,
+        "what is in the way of an own row gives way"
+    );
+    assert_eq!(
+        keymap.look_up(Layer::Normal, &keys("g")),
+        Lookup::Found(Action::Up)
+    );
+}
+
+#[test]
+fn a_screen_has_its_own_keys_over_the_usual_ones() {
+    let text = "threshold = [{ on = 'j', run = 'solve', desc = 'x' }]\nnormal = [{ on = ['j', 'k'], run = 'down', desc = 'y' }]";
+    let keymap = Keymap::parse(text).unwrap();
+    let found = |layer, on: &str| keymap.look_up(layer, &keys(on));
+    assert_eq!(found(Layer::Threshold, "j"), Lookup::Found(Action::Solve));
+    assert_eq!(found(Layer::Threshold, "k"), Lookup::Found(Action::Down));
+    assert_eq!(found(Layer::Runs, "j"), Lookup::Found(Action::Down));
+    assert_eq!(found(Layer::Overlay, "j"), Lookup::None);
+    assert_eq!(keymap.reachable(Layer::Threshold).len(), 2);
 }
 
 #[test]
@@ -89,7 +101,7 @@ fn digits_and_mistakes_are_refused() {
     ));
     assert!(matches!(
         Keymap::parse("nirmal = []"),
-        Err(KeymapError::Syntax(_))
+        Err(KeymapError::Layer(_))
     ));
 }
 

@@ -27,7 +27,7 @@ pub use why::why;
 
 use super::glyphs::Glyphs;
 use super::key::Key;
-use super::keymap::{Keymap, Layer};
+use super::keymap::{HelpLine, Keymap, Layer};
 use super::layout::{Areas, Pane, Screen, areas, inner, padded};
 use super::theme::{Theme, ThemeSet};
 pub use crate::data::SubjectKey;
@@ -368,8 +368,22 @@ impl State {
         } else if self.typing {
             Layer::Editor
         } else {
-            Layer::Normal
+            self.screen_layer()
         }
+    }
+
+    /// The keys of the screen.
+    pub fn screen_layer(&self) -> Layer {
+        match self.screen {
+            Screen::Explore => Layer::Explore,
+            Screen::Judge => Layer::Judge,
+            Screen::Threshold => Layer::Threshold,
+        }
+    }
+
+    /// The help, that of the screen first.
+    pub fn help(&self, two: bool) -> [Vec<HelpLine<'_>>; 2] {
+        self.keymap.help(self.screen_layer(), two)
     }
 
     /// Where the panes are; `None` where the terminal is too small.

@@ -634,7 +634,7 @@ fn errors_have_a_box_of_their_own() {
 fn help_lists_every_row_of_the_keymap() {
     let mut bench = Bench::ready(120, 200);
     let screen = bench.keys("?").screen();
-    for column in bench.state.keymap.help(true) {
+    for column in bench.state.help(true) {
         for line in column {
             if let crate::tui::keymap::HelpLine::Binding(binding) = line {
                 assert!(screen.contains(binding.desc.as_str()), "{}", binding.desc);

@@ -60,7 +60,7 @@ pub fn run(state: &mut State, action: Action) -> Vec<Effect> {
 }
 
 fn by(state: &mut State, lines: isize) {
-    let [left, right] = state.keymap.help(help_in_two(state.size.0));
+    let [left, right] = state.help(help_in_two(state.size.0));
     let help_lines = left.len().max(right.len());
     let shown = overlay_height(state.size.1);
     // The last line stays at the bottom of the box.

@@ -89,7 +89,7 @@ fn boxed(
 }
 
 fn help(state: &State, two: bool, paint: &Paint<'_>) -> Vec<Line<'static>> {
-    let [left, right] = state.keymap.help(two);
+    let [left, right] = state.help(two);
     let width = if two { 48 } else { 56 };
     let count = left.len().max(right.len());
     (0..count)
