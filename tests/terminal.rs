@@ -27,16 +27,33 @@ struct Pty {
     master: Box<dyn MasterPty + Send>,
     output: Receiver<Vec<u8>>,
     parser: vt100::Parser,
+    /// Where the program remembers things; gone with the test unless another takes it over.
+    home: Option<tempfile::TempDir>,
 }
 
 impl Pty {
     fn juror(arguments: &[&str], cols: u16, rows: u16) -> Self {
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_juror"));
-        command.args(arguments);
-        Self::open(command, cols, rows)
+        Self::at_home(tempfile::tempdir().unwrap(), arguments, cols, rows)
     }
 
-    fn open(mut command: CommandBuilder, cols: u16, rows: u16) -> Self {
+    /// With what an earlier one remembered.
+    fn at_home(home: tempfile::TempDir, arguments: &[&str], cols: u16, rows: u16) -> Self {
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_juror"));
+        command.args(arguments);
+        Self::open_at(home, command, cols, rows)
+    }
+
+    fn open(command: CommandBuilder, cols: u16, rows: u16) -> Self {
+        Self::open_at(tempfile::tempdir().unwrap(), command, cols, rows)
+    }
+
+    fn open_at(
+        home: tempfile::TempDir,
+        mut command: CommandBuilder,
+        cols: u16,
+        rows: u16,
+    ) -> Self {
+        command.env("JUROR_HOME", home.path());
         let pair = native_pty_system().openpty(size(cols, rows)).unwrap();
         command.cwd(env!("CARGO_MANIFEST_DIR"));
         command.env("TERM", "xterm-256color");
@@ -59,6 +76,7 @@ impl Pty {
             master: pair.master,
             output,
             parser: vt100::Parser::new(rows, cols, 0),
+            home: Some(home),
         }
     }
 
@@ -211,12 +229,18 @@ fn explorer_that_panics() {
             tell(Loaded::default());
             Ok(())
         }),
-        judge: Some(Box::new(|| panic!("asked to panic"))),
+        judge: Some(Box::new(|_| panic!("asked to panic"))),
         theme: None,
         themes: None,
         keymap: None,
         ascii: false,
         threshold: None,
+        judge_name: None,
+        judges: Vec::new(),
+        store: None,
+        annotator: None,
+        scale: None,
+        seed: 0,
     })
     .unwrap();
 }

@@ -11,6 +11,7 @@ use crate::data::{self, Library, Progress, ReadOptions};
 use crate::model::spec;
 use crate::run::live::LiveOptions;
 use crate::run::service;
+use crate::store::home;
 use crate::tui::run::{Cut, ExploreOptions, JudgeConnector, JudgeLink};
 use crate::tui::state::{DataFailure, Loaded, RowError};
 
@@ -39,6 +40,30 @@ pub struct Arguments {
     /// Draw with ASCII alone
     #[arg(long)]
     ascii: bool,
+    /// Who annotates; otherwise the one of last time, or your user name
+    #[arg(long, value_name = "NAME")]
+    annotator: Option<String>,
+    /// The label that digits set, and its least and largest value, as in rating=1-5
+    #[arg(long, value_name = "LABEL=LOW-HIGH", value_parser = scale)]
+    scale: Option<(String, u8, u8)>,
+    /// Orders the random queue of annotation
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Neither look scores up nor keep them
+    #[arg(long)]
+    no_cache: bool,
+}
+
+/// `rating=1-5`
+fn scale(text: &str) -> Result<(String, u8, u8), String> {
+    let parse = || {
+        let (name, ends) = text.split_once('=')?;
+        let (low, high) = ends.split_once('-')?;
+        let digit = |text: &str| text.trim().parse::<u8>().ok().filter(|d| *d <= 9);
+        let (low, high) = (digit(low)?, digit(high)?);
+        (low < high && !name.trim().is_empty()).then(|| (name.trim().to_owned(), low, high))
+    };
+    parse().ok_or_else(|| "a label and two digits expected, as in rating=1-5".into())
 }
 
 pub fn run(arguments: &Arguments) -> Result<()> {
@@ -55,6 +80,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let live = LiveOptions {
         engine: arguments.judge.engine(),
         setup: arguments.judge.setup()?,
+        cache: match arguments.no_cache {
+            true => None,
+            false => cache(),
+        },
     };
     crate::tui::run::run(ExploreOptions {
         title: title(&data),
@@ -65,6 +94,12 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         keymap: arguments.keymap.clone(),
         ascii: arguments.ascii,
         threshold,
+        judge_name: arguments.judge.named(),
+        judges: judges(),
+        store: None,
+        annotator: arguments.annotator.clone(),
+        scale: arguments.scale.clone(),
+        seed: arguments.seed,
     })
 }
 
@@ -113,16 +148,40 @@ fn shown(error: data::RowError) -> RowError {
     }
 }
 
-/// Starts the judge; a thread that cannot be had is a judge that has gone.
+/// The database with the scores, where its folder can be made; the explorer tells why not.
+fn cache() -> Option<PathBuf> {
+    let folder = home::folder()?;
+    std::fs::create_dir_all(&folder).ok()?;
+    Some(folder.join("juror.db"))
+}
+
+/// Judges that can be loaded by name here: the starter, and what was fetched.
+fn judges() -> Vec<(String, String)> {
+    let starter = ("starter".to_owned(), "ships with Juror".to_owned());
+    let fetched = super::model::fetched().into_iter();
+    std::iter::once(starter)
+        .chain(fetched.map(|name| (name, "fetched".to_owned())))
+        .collect()
+}
+
+/// Starts a judge; a thread that cannot be had is a judge that has gone.
 fn connector(options: LiveOptions) -> JudgeConnector {
-    Box::new(move || match service::spawn(options) {
-        Ok((handle, events)) => JudgeLink {
-            send: Box::new(move |command| handle.send(command)),
-            events,
-        },
-        Err(_) => JudgeLink {
-            send: Box::new(|_| ()),
-            events: tokio::sync::mpsc::unbounded_channel().1,
-        },
+    Box::new(move |name| {
+        let mut options = options.clone();
+        if let Some(name) = name {
+            options.engine.judge = name.to_owned();
+            // Templates that were named belong to the judge that was named.
+            options.setup.templates = None;
+        }
+        match service::spawn(options) {
+            Ok((handle, events)) => JudgeLink {
+                send: Box::new(move |command| handle.send(command)),
+                events,
+            },
+            Err(_) => JudgeLink {
+                send: Box::new(|_| ()),
+                events: tokio::sync::mpsc::unbounded_channel().1,
+            },
+        }
     })
 }

@@ -105,6 +105,11 @@ impl JudgeArguments {
             .collect()
     }
 
+    /// The judge as it was named.
+    pub fn named(&self) -> Option<String> {
+        Some(self.judge.clone())
+    }
+
     /// Of the cosine in the fused score.
     pub fn weight(&self) -> f64 {
         self.weight

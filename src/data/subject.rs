@@ -11,21 +11,38 @@ pub struct SubjectKey(pub u128);
 impl SubjectKey {
     /// Of a response to a record.
     pub fn of(record: &Record, response: &str) -> Self {
+        Self::hash([
+            Some(&record.task()),
+            record.context.as_deref(),
+            record.reference.as_deref(),
+            record.rubric.as_deref(),
+            Some(response),
+        ])
+    }
+
+    /// The same of what is put before a judge.
+    pub fn of_subject(subject: &Subject) -> Self {
+        Self::hash([
+            Some(&subject.instruction),
+            subject.context.as_deref(),
+            subject.reference.as_deref(),
+            subject.rubric.as_deref(),
+            Some(&subject.response),
+        ])
+    }
+
+    fn hash(parts: [Option<&str>; 5]) -> Self {
         let mut hasher = Sha256::new();
-        let mut part = |text: Option<&str>| match text {
-            Some(text) => {
-                hasher.update([1]);
-                hasher.update((text.len() as u64).to_le_bytes());
-                hasher.update(text);
+        for part in parts {
+            match part {
+                Some(text) => {
+                    hasher.update([1]);
+                    hasher.update((text.len() as u64).to_le_bytes());
+                    hasher.update(text);
+                }
+                None => hasher.update([0]),
             }
-            None => hasher.update([0]),
-        };
-        part(Some(&record.instruction));
-        part(record.input.as_deref());
-        part(record.context.as_deref());
-        part(record.reference.as_deref());
-        part(record.rubric.as_deref());
-        part(Some(response));
+        }
         let digest = hasher.finalize();
         let mut bytes = [0; 16];
         for (byte, hashed) in bytes.iter_mut().zip(digest) {
@@ -95,5 +112,7 @@ mod tests {
             assert!(keys[..i].iter().all(|other| other != one));
         }
         assert_eq!(SubjectKey::of(&record.clone(), "c"), keys[0]);
+        let subject = Subject::of(&with_reference, "c");
+        assert_eq!(SubjectKey::of_subject(&subject), keys[3]);
     }
 }

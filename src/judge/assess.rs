@@ -157,6 +157,14 @@ impl Judge {
         }
     }
 
+    /// How prompts are cut and labels read: what a score depends on besides models, templates and texts.
+    pub fn reading(&self) -> String {
+        format!(
+            "{:?} {:?} {} {}",
+            self.truncate, self.long, self.labels_only, self.weight
+        )
+    }
+
     /// Among how many of the likeliest tokens labels must be to count.
     pub(super) fn top(&self) -> Option<usize> {
         self.templates.top

@@ -35,6 +35,13 @@ pub struct Omissions {
     ranges: Vec<Range<usize>>,
 }
 
+impl Omissions {
+    /// How many outcomes belong to them.
+    pub fn count(&self, judge: &Judge) -> usize {
+        (self.ranges.len() + 1) * judge.templates().criteria.len().max(1)
+    }
+}
+
 /// Byte ranges of sentences (Unicode UAX #29), which together are the text; what has no letter, as the number of a list
 /// item, belongs to what follows.
 pub fn sentences(text: &str) -> Vec<Range<usize>> {

@@ -1,13 +1,13 @@
 //! Judges that write: a score is read out of generated text.
 
 use regex::Regex;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::scale::Scale;
 use crate::model::sampling::Sampling;
 
 /// How a template asks for text, and where the score stands in it: `[generate]` in a template file.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Generating {
     /// A regular expression; the first group of its last match is the score.

@@ -6,6 +6,7 @@ pub mod attribution;
 pub mod dialogue;
 pub mod fusion;
 pub mod generating;
+pub mod inspect;
 pub mod plan;
 pub mod prompt;
 pub mod scale;

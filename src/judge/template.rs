@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::generating::Generating;
@@ -156,19 +156,26 @@ pub struct TemplateSet {
 }
 
 /// A template file in TOML, and the `juror.toml` of a model's folder.
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
-    reference: Option<String>,
-    free: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     labels: Option<Vec<String>>,
-    #[serde(default)]
-    criteria: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     wrap: Option<String>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     label_prefix: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
     embed_tokens: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reference: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    free: Option<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    criteria: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     generate: Option<Generating>,
 }
 
@@ -214,7 +221,35 @@ impl TemplateSet {
         Ok(file.embed_tokens)
     }
 
-    fn from_toml(name: &str, text: &str) -> Result<Self> {
+    /// As a template file in TOML, to be edited and read again by [`TemplateSet::from_toml`].
+    pub fn to_toml(&self) -> String {
+        let source = |t: &Option<Template>| t.as_ref().map(|t| t.source.clone());
+        let wrap = self.wrap.as_ref().and_then(|wrap| match wrap {
+            Wrap::Chat => Some("chat".to_owned()),
+            Wrap::None => Some("none".to_owned()),
+            Wrap::Around(before, after) => Some(format!("{before}{{prompt}}{after}")),
+            Wrap::Turns => None,
+        });
+        let file = File {
+            name: Some(self.name.clone()),
+            labels: Some(self.scale.labels.clone()),
+            wrap,
+            label_prefix: self.label_prefix.clone(),
+            embed_tokens: self.embed_tokens,
+            reference: source(&self.reference),
+            free: source(&self.free),
+            criteria: self.criteria.iter().cloned().collect(),
+            generate: self.generate.clone(),
+        };
+        // Texts, numbers and tables: TOML has them all.
+        toml::to_string_pretty(&file).unwrap_or_default()
+    }
+
+    /// Reads a template file in TOML; `name` is for messages, and its name where it has none of its own.
+    ///
+    /// # Errors
+    /// Malformed, or not usable as a template; named.
+    pub fn from_toml(name: &str, text: &str) -> Result<Self> {
         let wrong = |cause: String| JudgeError::Template {
             name: name.to_owned(),
             cause,
@@ -412,6 +447,24 @@ mod tests {
         assert_eq!(filled[3].slot, Some("response"));
         let t = Template::parse("{{\"r\": \"{response}\"}}", true);
         assert_eq!(text(&t.fill(&subject("x"))), "{\"r\": \"x\"}");
+    }
+
+    #[test]
+    fn a_template_is_written_as_it_is_read() {
+        let text = r#"
+            labels = ["1", "5"]
+            wrap = "<s>{prompt}</s>"
+            label_prefix = " "
+            free = "{instruction}\n\t'quoted' \"twice\" {response} {criterion}"
+            [criteria]
+            clear = "Is it?"
+        "#;
+        for set in [TemplateSet::standard(), TemplateSet::from_toml("own", text)] {
+            let set = set.unwrap();
+            let again = TemplateSet::from_toml("x", &set.to_toml()).unwrap();
+            assert_eq!(again, set);
+            assert_eq!(again.hash(), set.hash());
+        }
     }
 
     #[test]

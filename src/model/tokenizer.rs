@@ -98,6 +98,11 @@ impl Tokenizer {
         })
     }
 
+    /// How many tokens there are, added ones among them.
+    pub fn size(&self) -> u32 {
+        u32::try_from(self.full.get_vocab_size(true)).unwrap_or(u32::MAX)
+    }
+
     /// Encodes joined pieces. With `special`, the tokenizer's post-processor adds what it adds
     /// (such as BOS). An added token inside data is encoded as the plain text it is.
     ///

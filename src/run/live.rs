@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use crate::data::ScoreCard;
 pub use crate::data::Subject;
 pub use crate::engine::Lane;
+use crate::judge::attribution::Attribution;
+use crate::judge::inspect::Inspection;
 pub use crate::model::sampling::Sampling;
 use crate::stats::preset::Source;
 
@@ -30,6 +32,20 @@ pub enum Command {
         instruction: String,
         sampling: Sampling,
     },
+    /// What each sentence of a response is worth, in the mode with reference or without.
+    Attribute {
+        ticket: Ticket,
+        subject: Subject,
+        with_reference: bool,
+    },
+    /// The prompt as the judge sees it, and what is likely behind it.
+    Inspect {
+        ticket: Ticket,
+        subject: Subject,
+        with_reference: bool,
+    },
+    /// Judge by another template file from now on (TOML); answered by `Ready` or `TemplateFailed`.
+    Template { text: String },
     /// Stop one command; answered by `Cancelled` if it had not ended.
     Cancel(Ticket),
     /// Stop all waiting scores of the batch lane.
@@ -55,6 +71,8 @@ pub struct JudgeInfo {
     pub identity: String,
     /// What else its scores depend on.
     pub source: Source,
+    /// Its templates: their name, and all of them as a file in TOML.
+    pub template: (String, String),
 }
 
 /// What comes back.
@@ -80,6 +98,18 @@ pub enum Event {
     Token { ticket: Ticket, text: String },
     /// The response is complete.
     Generated { ticket: Ticket, text: String },
+    /// What the sentences are worth.
+    Attributed {
+        ticket: Ticket,
+        attribution: Attribution,
+    },
+    /// What the judge sees.
+    Inspected {
+        ticket: Ticket,
+        inspection: Box<Inspection>,
+    },
+    /// A template that cannot be used; the one before stays.
+    TemplateFailed { cause: String },
     /// The command ended without a result, on request.
     Cancelled { ticket: Ticket },
     /// The command ended without a result.
@@ -91,4 +121,6 @@ pub enum Event {
 pub struct LiveOptions {
     pub engine: crate::engine::Options,
     pub setup: crate::judge::Setup,
+    /// Where scores are kept and looked up; `None` computes all of them.
+    pub cache: Option<PathBuf>,
 }

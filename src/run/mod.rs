@@ -1,6 +1,8 @@
 //! Work from plan to result, for the command line and the explorer alike.
 
+pub mod compare;
 pub mod ensemble;
+pub mod kept;
 pub mod live;
 pub mod row;
 pub mod sample;

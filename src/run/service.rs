@@ -6,10 +6,13 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use super::kept::KeptScores;
 use super::live::{Command, Event, JudgeInfo, LiveOptions, Ticket};
-use crate::data::Subject;
+use crate::data::{Subject, SubjectKey};
 use crate::engine::{Answer, Ask, Engine, Job, Lane, LoadEvent, Outcome, Role, Task};
-use crate::judge::{Judge, Plan, Setup, Signals, dialogue};
+use crate::judge::attribution::Omissions;
+use crate::judge::inspect::Inspection;
+use crate::judge::{Judge, Plan, Setup, Signals, TemplateSet, dialogue};
 
 /// Sends commands; the judge ends when the last handle is dropped.
 #[derive(Clone, Debug)]
@@ -49,6 +52,7 @@ pub fn spawn(options: LiveOptions) -> std::io::Result<(LiveHandle, UnboundedRece
     let (commands, commanded) = channel::<Input>();
     let (events, receiver) = unbounded_channel();
     let (load_events, loading) = channel();
+    let numbers = format!("{:?}", options.engine.dtype);
     let engine = Engine::start(options.engine, load_events)?;
     // Three sources feed one inbox; when the last handle goes, the whole judge ends.
     let forward = inputs.clone();
@@ -83,6 +87,7 @@ pub fn spawn(options: LiveOptions) -> std::io::Result<(LiveHandle, UnboundedRece
             }
         })?;
     let service = Service {
+        kept: options.cache.map(|path| KeptScores::new(path, numbers)),
         setup: options.setup,
         engine,
         replies,
@@ -99,12 +104,20 @@ pub fn spawn(options: LiveOptions) -> std::io::Result<(LiveHandle, UnboundedRece
 }
 
 enum Waiting {
-    Score(Box<Plan>, Lane),
-    Text { ids: Vec<u32>, shown: usize },
+    Score(Box<Plan>, Lane, SubjectKey),
+    Text {
+        ids: Vec<u32>,
+        shown: usize,
+    },
+    /// The plan of the whole response; its score comes last.
+    Worth(Box<(Omissions, Plan, bool)>),
+    Prompt(Box<Inspection>),
 }
 
 struct Service {
     setup: Setup,
+    /// Scores from earlier runs.
+    kept: Option<KeptScores>,
     engine: Engine,
     replies: Sender<Answer>,
     events: UnboundedSender<Event>,
@@ -135,6 +148,9 @@ impl Service {
                     (_, Input::Closed) => return,
                 }
             }
+            if let Some(kept) = &mut self.kept {
+                kept.write();
+            }
         }
     }
 
@@ -157,8 +173,7 @@ impl Service {
             }),
             LoadEvent::Ready(cast) => match Judge::new(cast, self.setup.clone()) {
                 Ok(judge) => {
-                    self.tell(Event::Ready(info(&judge)));
-                    self.judge = Some(judge);
+                    self.take(judge);
                     for command in std::mem::take(&mut self.early) {
                         self.command(command);
                     }
@@ -172,6 +187,41 @@ impl Service {
                     .unwrap_or((&text, "name another model with --judge"));
                 self.no_judge(cause, cure.trim());
             }
+        }
+    }
+
+    /// Judges by this from now on.
+    fn take(&mut self, judge: Judge) {
+        let info = info(&judge);
+        if let Some(kept) = &mut self.kept {
+            kept.made_by(&judge);
+        }
+        self.judge = Some(judge);
+        self.tell(Event::Ready(info));
+    }
+
+    /// Judges by another template from now on; scores asked for before are by the one before, and no longer wanted.
+    fn template(&mut self, text: &str) {
+        let Some(judge) = &self.judge else { return };
+        let mut setup = self.setup.clone();
+        let made = TemplateSet::from_toml("edited", text).and_then(|templates| {
+            setup.templates = Some(templates);
+            // The edited file says how to wrap.
+            setup.wrap = None;
+            Judge::new(judge.cast().clone(), setup)
+        });
+        match made {
+            Ok(judge) => {
+                for (ticket, waiting) in &self.waiting {
+                    if matches!(waiting, Waiting::Score(..)) {
+                        self.engine.cancel(*ticket);
+                    }
+                }
+                self.take(judge);
+            }
+            Err(error) => self.tell(Event::TemplateFailed {
+                cause: error.to_string(),
+            }),
         }
     }
 
@@ -214,17 +264,27 @@ impl Service {
                 for ticket in gone.iter().filter_map(ticket_of) {
                     self.tell(Event::Cancelled { ticket });
                 }
-                let batch = |w: &Waiting| matches!(w, Waiting::Score(_, Lane::Batch));
+                let batch = |w: &Waiting| matches!(w, Waiting::Score(_, Lane::Batch, _));
                 for (ticket, _) in self.waiting.iter().filter(|(_, w)| batch(w)) {
                     self.engine.cancel(*ticket);
                 }
             }
-            Command::Score { ticket, .. } | Command::Generate { ticket, .. } if self.failed => {
+            Command::Template { text } => match self.judge.is_some() {
+                true => self.template(&text),
+                false => self.early.push(Command::Template { text }),
+            },
+            Command::Score { ticket, .. }
+            | Command::Generate { ticket, .. }
+            | Command::Attribute { ticket, .. }
+            | Command::Inspect { ticket, .. }
+                if self.failed =>
+            {
                 self.tell(Event::Failed {
                     ticket,
                     error: "there is no judge".into(),
                 });
             }
+            command if self.is_kept(&command) => (),
             command => match self.tasks(&command) {
                 None => self.early.push(command),
                 Some((ticket, Ok((tasks, waiting, lane)))) => {
@@ -239,6 +299,28 @@ impl Service {
                 Some((ticket, Err(error))) => self.tell(Event::Failed { ticket, error }),
             },
         }
+    }
+
+    /// Answers with a score from an earlier run, if there is one.
+    fn is_kept(&mut self, command: &Command) -> bool {
+        let (
+            Command::Score {
+                ticket, subject, ..
+            },
+            Some(kept),
+        ) = (command, &mut self.kept)
+        else {
+            return false;
+        };
+        let Some(card) = kept.find(SubjectKey::of_subject(subject)) else {
+            return false;
+        };
+        self.tell(Event::Scored {
+            ticket: *ticket,
+            card,
+            seconds: 0.0,
+        });
+        true
     }
 
     /// The work a command means; nothing while there is no judge.
@@ -257,9 +339,42 @@ impl Service {
                 let plan = judge.plan(subject, Signals::default());
                 let work = plan.map_err(|e| e.to_string()).map(|mut plan| {
                     let tasks = std::mem::take(&mut plan.tasks);
-                    (tasks, Waiting::Score(Box::new(plan), *lane), *lane)
+                    let key = SubjectKey::of_subject(subject);
+                    (tasks, Waiting::Score(Box::new(plan), *lane, key), *lane)
                 });
                 Some((*ticket, work))
+            }
+            Command::Attribute {
+                ticket,
+                subject,
+                with_reference,
+            } => {
+                let want = Signals {
+                    self_eval_ref: *with_reference,
+                    self_eval_free: !*with_reference,
+                    cosine: false,
+                    ..Signals::default()
+                };
+                let found = judge.omissions(subject, *with_reference);
+                let work = found.and_then(|mut found| {
+                    let mut plan = judge.plan(subject, want)?;
+                    let mut tasks = std::mem::take(&mut found.tasks);
+                    tasks.append(&mut plan.tasks);
+                    let waiting = Waiting::Worth(Box::new((found, plan, *with_reference)));
+                    Ok((tasks, waiting, Lane::Batch))
+                });
+                Some((*ticket, work.map_err(|e| e.to_string())))
+            }
+            Command::Inspect {
+                ticket,
+                subject,
+                with_reference,
+            } => {
+                let found = judge.inspect(subject, *with_reference);
+                let work = found.map(|(found, task)| {
+                    (vec![task], Waiting::Prompt(Box::new(found)), Lane::Batch)
+                });
+                Some((*ticket, work.map_err(|e| e.to_string())))
             }
             Command::Generate {
                 ticket,
@@ -289,7 +404,7 @@ impl Service {
                 });
                 Some((*ticket, work))
             }
-            Command::Cancel(_) | Command::CancelBatch => None,
+            Command::Cancel(_) | Command::CancelBatch | Command::Template { .. } => None,
         }
     }
 
@@ -321,11 +436,44 @@ impl Service {
         };
         let failed = |error: String| Event::Failed { ticket, error };
         let event = match (waiting, outcomes) {
-            (Waiting::Score(plan, _), outcomes) => match judge.read(&plan, outcomes) {
-                Ok(scored) => Event::Scored {
+            (Waiting::Score(plan, _, key), outcomes) => match judge.read(&plan, outcomes) {
+                Ok(scored) => {
+                    // What failed in part is tried again.
+                    if let (Some(kept), None) = (&mut self.kept, &scored.trouble) {
+                        kept.keep(key, &scored.card);
+                    }
+                    Event::Scored {
+                        ticket,
+                        card: scored.card,
+                        seconds,
+                    }
+                }
+                Err(error) => failed(error.to_string()),
+            },
+            (Waiting::Worth(of), outcomes) => {
+                let (omissions, plan, with_reference) = *of;
+                let count = omissions.count(judge).min(outcomes.len());
+                let (without, whole) = outcomes.split_at(count);
+                let found = judge.read(&plan, whole).and_then(|scored| {
+                    let shown = match with_reference {
+                        true => scored.card.self_eval_ref,
+                        false => scored.card.self_eval_free,
+                    };
+                    let score = shown.map_or(f64::NAN, |shown| shown.mean());
+                    judge.attribution(&omissions, score, without)
+                });
+                match found {
+                    Ok(attribution) => Event::Attributed {
+                        ticket,
+                        attribution,
+                    },
+                    Err(error) => failed(error.to_string()),
+                }
+            }
+            (Waiting::Prompt(found), outcomes) => match judge.inspected(*found, outcomes) {
+                Ok(found) => Event::Inspected {
                     ticket,
-                    card: scored.card,
-                    seconds,
+                    inspection: Box::new(found),
                 },
                 Err(error) => failed(error.to_string()),
             },
@@ -376,8 +524,11 @@ fn typed(input: &Input) -> Option<Ticket> {
 
 fn ticket_of(command: &Command) -> Option<Ticket> {
     match command {
-        Command::Score { ticket, .. } | Command::Generate { ticket, .. } => Some(*ticket),
-        Command::Cancel(_) | Command::CancelBatch => None,
+        Command::Score { ticket, .. }
+        | Command::Generate { ticket, .. }
+        | Command::Attribute { ticket, .. }
+        | Command::Inspect { ticket, .. } => Some(*ticket),
+        Command::Cancel(_) | Command::CancelBatch | Command::Template { .. } => None,
     }
 }
 
@@ -392,5 +543,6 @@ fn info(judge: &Judge) -> JudgeInfo {
         path: Some(facts.path.clone()),
         identity: judge.identity(),
         source: judge.source(),
+        template: (judge.templates().name.clone(), judge.templates().to_toml()),
     }
 }

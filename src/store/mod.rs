@@ -129,6 +129,11 @@ impl Store {
         })
     }
 
+    /// The folder it is in.
+    pub fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or_else(|| Path::new("."))
+    }
+
     /// One transaction that writes.
     fn write<T>(
         &mut self,

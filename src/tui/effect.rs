@@ -1,16 +1,101 @@
 //! What an update asks the outside to do, as data.
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::state::{Exported, Search};
+use crate::data::{Library, ScoreCard};
 use crate::run::live::Command;
+use crate::stats::preset::Preset;
+use crate::store::{Event, Run};
 
 /// Something to be done outside the state.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
     /// Tell the judge.
     Judge(Command),
+    /// Tell the second judge.
+    Second(Command),
+    /// Load another judge in place of the first or the second; without a name, let the second go.
+    Load { second: bool, judge: Option<String> },
     /// Put text on the clipboard of the terminal (OSC 52).
     Copy(String),
     /// A theme was chosen, for whoever remembers it.
     ThemeChosen(String),
+    /// Put something on disk.
+    Keep(Keep),
+    /// Search the data; a later search takes the place of an earlier one.
+    Find(Search),
+    /// Count the facets of the data.
+    CountFacets,
+    /// Have a text edited by the person's own editor.
+    External(String),
+    /// Write a file.
+    Write(Box<Write>),
+    /// Read two runs and say what changed.
+    CompareRuns { before: Box<Run>, after: Box<Run> },
     /// Leave.
     Quit,
+}
+
+/// What is put on disk.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Keep {
+    /// Something an annotator did; nothing moves on before it is there.
+    Event { ticket: u64, event: Box<Event> },
+    /// Something small under a name.
+    Remember { key: String, value: String },
+    /// A run, new or changed.
+    Run(Box<Run>),
+}
+
+/// A file to be written.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Write {
+    Preset {
+        path: PathBuf,
+        preset: Preset,
+    },
+    /// Some records of the library, all where `records` is `None`.
+    Export {
+        path: PathBuf,
+        what: Exported,
+        library: Library,
+        records: Option<Arc<Vec<u32>>>,
+        label: Option<String>,
+    },
+    /// The scores of a run, a line each.
+    Scores {
+        run: Box<Run>,
+        library: Library,
+        rows: Vec<ScoredRow>,
+    },
+    /// A report of what is scored.
+    Report {
+        path: PathBuf,
+        library: Library,
+        rows: Vec<ScoredRow>,
+        facts: ReportFacts,
+    },
+}
+
+/// A response of the data with its score, or why it has none.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScoredRow {
+    pub row: (usize, usize),
+    pub score: Result<ScoreCard, String>,
+    /// The number that decides, in `[0, 1]`.
+    pub decision: Option<f64>,
+}
+
+/// What a report says besides its rows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReportFacts {
+    pub title: String,
+    pub judge: String,
+    pub signal: String,
+    pub label: Option<String>,
+    /// Labels from this one on are good.
+    pub good: f64,
+    pub threshold: f64,
 }

@@ -16,6 +16,7 @@ pub fn message(event: Event) -> Option<Message> {
             let kind = match event.kind {
                 MouseEventKind::Down(MouseButton::Left) => MouseKind::Press,
                 MouseEventKind::Drag(MouseButton::Left) => MouseKind::Drag,
+                MouseEventKind::Down(MouseButton::Right) => MouseKind::Open,
                 MouseEventKind::ScrollDown => MouseKind::ScrollDown,
                 MouseEventKind::ScrollUp => MouseKind::ScrollUp,
                 _ => return None,

@@ -15,20 +15,36 @@ pub enum Screen {
     Explore,
     /// Type or generate a response and watch its scores.
     Judge,
+    /// Two responses side by side.
+    Compare,
     /// Decide where to decline.
     Threshold,
+    /// Rate one response after the other.
+    Annotate,
+    /// Work in the background, and earlier work.
+    Runs,
 }
 
 impl Screen {
-    /// Those that exist, in the order of their tabs.
-    pub const ALL: [Screen; 3] = [Screen::Explore, Screen::Judge, Screen::Threshold];
+    /// In the order of their tabs.
+    pub const ALL: [Screen; 6] = [
+        Screen::Explore,
+        Screen::Judge,
+        Screen::Compare,
+        Screen::Threshold,
+        Screen::Annotate,
+        Screen::Runs,
+    ];
 
     /// Of its function key.
     pub fn number(self) -> u8 {
         match self {
             Screen::Explore => 1,
             Screen::Judge => 2,
+            Screen::Compare => 3,
             Screen::Threshold => 4,
+            Screen::Annotate => 5,
+            Screen::Runs => 6,
         }
     }
 
@@ -37,6 +53,9 @@ impl Screen {
         match self {
             Screen::Explore => &[Pane::List, Pane::Text, Pane::Card],
             Screen::Judge => &[Pane::Editor, Pane::Text, Pane::Card],
+            Screen::Compare => &[Pane::Left, Pane::Right],
+            Screen::Annotate => &[Pane::Text, Pane::Rating],
+            Screen::Runs => &[Pane::Runs, Pane::Run],
             Screen::Threshold => &[Pane::Cut, Pane::Figures],
         }
     }
@@ -46,7 +65,10 @@ impl Screen {
         match self {
             Screen::Explore => "Explore",
             Screen::Judge => "Judge",
+            Screen::Compare => "Compare",
             Screen::Threshold => "Threshold",
+            Screen::Annotate => "Annotate",
+            Screen::Runs => "Runs",
         }
     }
 }
@@ -67,6 +89,15 @@ pub enum Pane {
     Cut,
     /// What the cut does.
     Figures,
+    /// One response, and another beside it.
+    Left,
+    Right,
+    /// What a person says of a response.
+    Rating,
+    /// All runs.
+    Runs,
+    /// The run under the cursor.
+    Run,
 }
 
 /// How many panes fit beside each other.
@@ -88,6 +119,13 @@ pub struct Areas {
     pub card: Option<Rect>,
     pub cut: Option<Rect>,
     pub figures: Option<Rect>,
+    /// What two responses have in common: the task.
+    pub task: Option<Rect>,
+    pub left: Option<Rect>,
+    pub right: Option<Rect>,
+    pub rating: Option<Rect>,
+    pub runs: Option<Rect>,
+    pub run: Option<Rect>,
     /// The score in two lines, where the card is not on screen.
     pub brief: Option<Rect>,
     pub status: Rect,
@@ -115,6 +153,12 @@ pub fn areas(width: u16, height: u16, screen: Screen, focus: Pane) -> Option<Are
         card: None,
         cut: None,
         figures: None,
+        task: None,
+        left: None,
+        right: None,
+        rating: None,
+        runs: None,
+        run: None,
         brief: None,
         status: row(height - 2),
         footer: row(height - 1),
@@ -153,6 +197,23 @@ pub fn areas(width: u16, height: u16, screen: Screen, focus: Pane) -> Option<Are
             areas.cut = Some(cut);
             areas.figures = Some(figures);
         }
+        (Screen::Compare, Shape::Two | Shape::Three) => {
+            let (task, rest) = cut_top(body, (body.height / 4).clamp(4, 10));
+            let (left, right) = cut_left(rest, rest.width / 2);
+            areas.task = Some(task);
+            areas.left = Some(left);
+            areas.right = Some(right);
+        }
+        (Screen::Annotate, Shape::Two | Shape::Three) => {
+            let (text, rating) = cut_right(body, share(width, 36, 36, 52));
+            areas.text = Some(text);
+            areas.rating = Some(rating);
+        }
+        (Screen::Runs, Shape::Two | Shape::Three) => {
+            let (runs, run) = cut_left(body, share(width, 48, 40, 80));
+            areas.runs = Some(runs);
+            areas.run = Some(run);
+        }
         (_, Shape::One) => {
             let (pane, brief) = match focus {
                 Pane::Text | Pane::Editor if body.height >= 8 => {
@@ -169,6 +230,11 @@ pub fn areas(width: u16, height: u16, screen: Screen, focus: Pane) -> Option<Are
                 Pane::Card => areas.card = Some(pane),
                 Pane::Cut => areas.cut = Some(pane),
                 Pane::Figures => areas.figures = Some(pane),
+                Pane::Left => areas.left = Some(pane),
+                Pane::Right => areas.right = Some(pane),
+                Pane::Rating => areas.rating = Some(pane),
+                Pane::Runs => areas.runs = Some(pane),
+                Pane::Run => areas.run = Some(pane),
             }
         }
     }
@@ -186,14 +252,17 @@ pub struct Tab {
 /// What stands before the tabs.
 pub const BRAND: &str = " juror ";
 
-/// The tabs, from the left.
-pub fn tabs() -> Vec<Tab> {
+/// The tabs, from the left; where columns are few, only the shown one has its name.
+pub fn tabs(width: u16, shown: Screen) -> Vec<Tab> {
     let mut at = BRAND.len() as u16 + 1;
     Screen::ALL
         .into_iter()
         .map(|screen| {
             let number = screen.number();
-            let label = format!(" F{number} {} ", screen.title());
+            let label = match screen == shown || width >= 100 {
+                true => format!(" F{number} {} ", screen.title()),
+                false => format!(" F{number} "),
+            };
             let columns = at..at + label.len() as u16;
             at = columns.end + 1;
             Tab {
@@ -230,6 +299,21 @@ pub fn padded(area: Rect) -> Rect {
 pub fn help_in_two(width: u16) -> bool {
     width >= 104
 }
+
+/// A box over the screen, as wide as asked and as high as its lines, as far as there is room.
+pub fn box_area((columns, rows): (u16, u16), lines: usize, width: u16) -> Rect {
+    let width = width.min(columns.saturating_sub(2));
+    let height = lines.min(overlay_height(rows)) as u16 + 2;
+    Rect::new(
+        (columns - width) / 2,
+        rows.saturating_sub(height) / 2,
+        width,
+        height.min(rows),
+    )
+}
+
+/// Columns of a list to choose from.
+pub const PICK_WIDTH: u16 = 76;
 
 /// Lines that fit into a box over the screen.
 pub fn overlay_height(height: u16) -> usize {
@@ -286,6 +370,12 @@ mod tests {
                         areas.card,
                         areas.cut,
                         areas.figures,
+                        areas.task,
+                        areas.left,
+                        areas.right,
+                        areas.rating,
+                        areas.runs,
+                        areas.run,
                         areas.brief,
                         Some(areas.status),
                         Some(areas.footer),

@@ -1,8 +1,12 @@
 //! What happens to the explorer, as plain data.
 
+use std::sync::Arc;
+
+use super::finder::FacetCount;
 use super::key::Key;
-use super::state::{DataFailure, Loaded};
+use super::state::{Changes, DataFailure, Loaded};
 use crate::run::live::Event;
+use crate::store::{self, Run};
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +27,55 @@ pub enum Message {
     Judge(Box<Event>),
     /// The judge will say nothing more.
     JudgeGone,
+    /// The second judge says something.
+    Second(Box<Event>),
+    /// The second judge will say nothing more.
+    SecondGone,
+    /// The store says something.
+    Kept(Box<Kept>),
+    /// Records that a search found.
+    Found {
+        number: u64,
+        records: Arc<Vec<u32>>,
+        complete: bool,
+    },
+    /// The facets of the data.
+    Facets(Arc<Vec<FacetCount>>),
+    /// The person's editor has ended: the text, or why there is none.
+    Edited(Result<String, String>),
+    /// A file is written: what to say of it; or it could not be.
+    Written(Result<String, String>),
+    /// What changed between two runs, or why that cannot be said.
+    Compared {
+        between: (i64, i64),
+        found: Box<Result<Changes, String>>,
+    },
+}
+
+/// What the store says.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Kept {
+    /// What was there when the program started.
+    Opened {
+        events: Vec<store::Event>,
+        annotator: Option<String>,
+        /// Where the person was in these data.
+        place: Option<String>,
+        runs: Vec<Run>,
+    },
+    /// Nothing can be kept.
+    Trouble(String),
+    /// One thing was not kept.
+    Refused { ticket: u64, cause: String },
+    /// An event is on disk.
+    Event {
+        ticket: u64,
+        event: Box<store::Event>,
+    },
+    /// The runs as they are now.
+    Runs(Vec<Run>),
+    /// Something small is kept.
+    Nothing,
 }
 
 /// What the mouse did, and where.
@@ -43,6 +96,8 @@ pub enum MouseKind {
     Press,
     /// It moved with the main button down.
     Drag,
+    /// The second button went down.
+    Open,
     /// The wheel turned towards the user.
     ScrollDown,
     /// The wheel turned away from the user.

@@ -7,6 +7,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod effect;
+pub mod finder;
 pub mod glyphs;
 pub mod key;
 pub mod keymap;
@@ -22,6 +23,10 @@ pub mod view;
 pub mod widget;
 
 mod input;
+mod keeper;
+mod searcher;
+mod tables;
+mod writer;
 
 pub use run::{DataLoader, ExploreOptions, JudgeConnector, JudgeLink, run};
 pub use state::{Loaded, RowError};

@@ -1,6 +1,8 @@
 //! The loop: messages in, effects out, at most one frame for all that came together.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -8,16 +10,18 @@ use anyhow::Context;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{Instant, sleep_until};
 
-use super::effect::Effect;
-use super::input;
+use super::effect::{Effect, Keep, Write};
 use super::keymap::Keymap;
-use super::message::Message;
+use super::message::{Kept, Message};
+use super::searcher::Searcher;
 use super::state::{DataFailure, JudgeStatus, Loaded, State, Tone};
 use super::terminal::Session;
 use super::theme::ThemeSet;
 use super::update::update;
+use super::{input, keeper, writer};
 use crate::run::live::{Command, Event};
 use crate::stats::preset::Preset;
+use crate::store::Store;
 
 /// The shortest time between two frames.
 const FRAME: Duration = Duration::from_millis(16);
@@ -35,8 +39,8 @@ pub struct JudgeLink {
     pub events: UnboundedReceiver<Event>,
 }
 
-/// Starts the judge without waiting for it.
-pub type JudgeConnector = Box<dyn FnOnce() -> JudgeLink>;
+/// Starts a judge by its name, or the usual one, without waiting for it.
+pub type JudgeConnector = Box<dyn Fn(Option<&str>) -> JudgeLink>;
 
 /// What the explorer starts with.
 pub struct ExploreOptions {
@@ -56,6 +60,17 @@ pub struct ExploreOptions {
     pub ascii: bool,
     /// The threshold to start with.
     pub threshold: Option<Cut>,
+    /// The judge as it was named.
+    pub judge_name: Option<String>,
+    /// Names of judges to choose from, and what they are.
+    pub judges: Vec<(String, String)>,
+    /// The database; `None` for the one in Juror's folder.
+    pub store: Option<PathBuf>,
+    /// Who annotates, and on which scale.
+    pub annotator: Option<String>,
+    pub scale: Option<(String, u8, u8)>,
+    /// Orders the random queue.
+    pub seed: u64,
 }
 
 /// Where to decline.
@@ -85,9 +100,23 @@ pub fn run(options: ExploreOptions) -> anyhow::Result<()> {
     state.size = session.size()?;
     // Something is on screen before anything is loaded.
     session.draw(&state)?;
-    read_terminal(sender.clone());
-    read_data(options.load, sender);
-    let link = options.judge.map(|connect| connect());
+    let pause = Arc::new(Pause::default());
+    read_terminal(sender.clone(), Arc::clone(&pause));
+    read_data(options.load, sender.clone());
+    let tell = |sender: &UnboundedSender<Incoming>| {
+        let sender = sender.clone();
+        move |message: Message| {
+            // Nobody is left to hear it once the explorer has ended.
+            let _ = sender.send(Incoming::Message(Box::new(message)));
+        }
+    };
+    let keeper = keeper::start(
+        options.store.clone(),
+        state.place_key.clone(),
+        tell(&sender),
+    );
+    let searcher = Searcher::start(tell(&sender));
+    let link = options.judge.as_ref().map(|connect| connect(None));
     if link.is_some() {
         state.judge = JudgeStatus::Loading {
             stage: "starting".into(),
@@ -98,7 +127,15 @@ pub fn run(options: ExploreOptions) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()?;
-    let ended = runtime.block_on(serve(&mut state, &mut session, inbox, link));
+    let outside = Outside {
+        connect: options.judge,
+        keeper,
+        searcher,
+        store: options.store,
+        sender,
+        pause,
+    };
+    let ended = runtime.block_on(serve(&mut state, &mut session, inbox, link, outside));
     drop(session);
     match ended? {
         Some(signal) => end_by(signal),
@@ -126,6 +163,26 @@ fn prepare(options: &ExploreOptions) -> anyhow::Result<State> {
     let ascii = options.ascii || set("JUROR_ASCII");
     let mut state = State::new((0, 0), themes, name, ascii);
     state.title.clone_from(&options.title);
+    state.clock = crate::store::now();
+    state.session = {
+        use std::hash::{BuildHasher, Hasher, RandomState};
+        RandomState::new().build_hasher().finish()
+    };
+    state.place_key = format!("place {}", options.title);
+    state.judge_name.clone_from(&options.judge_name);
+    state.known_judges.clone_from(&options.judges);
+    state.threshold_given = options.threshold.is_some();
+    state.annotate.seed = options.seed;
+    state.annotate.given = options.annotator.is_some();
+    state.annotate.annotator = match &options.annotator {
+        Some(name) => name.clone(),
+        None => std::env::var("USER").unwrap_or_else(|_| "me".into()),
+    };
+    if let Some((name, low, high)) = &options.scale {
+        state.annotate.name.clone_from(name);
+        state.annotate.scale = (*low, *high);
+        state.annotate.scale_given = true;
+    }
     match &options.threshold {
         None => (),
         Some(Cut::Number(number)) => state.threshold = number.clamp(0.0, 1.0),
@@ -158,17 +215,52 @@ fn theme_files(folder: &std::path::Path) -> std::io::Result<Vec<(String, String)
     Ok(files)
 }
 
+/// What effects reach.
+struct Outside {
+    connect: Option<JudgeConnector>,
+    keeper: std::sync::mpsc::Sender<keeper::Request>,
+    searcher: Searcher,
+    store: Option<PathBuf>,
+    sender: UnboundedSender<Incoming>,
+    pause: Arc<Pause>,
+}
+
+/// A judge's two ends.
+#[derive(Default)]
+struct Ends {
+    send: Option<Box<dyn Fn(Command) + Send>>,
+    events: Option<UnboundedReceiver<Event>>,
+}
+
+impl From<Option<JudgeLink>> for Ends {
+    fn from(link: Option<JudgeLink>) -> Self {
+        match link {
+            Some(link) => Ends {
+                send: Some(link.send),
+                events: Some(link.events),
+            },
+            None => Ends::default(),
+        }
+    }
+}
+
+impl Ends {
+    fn tell(&self, command: Command) {
+        if let Some(send) = &self.send {
+            send(command);
+        }
+    }
+}
+
 /// Serves messages until the end; answers the signal that ended it, if one did.
 async fn serve(
     state: &mut State,
     session: &mut Session,
     mut inbox: UnboundedReceiver<Incoming>,
     link: Option<JudgeLink>,
+    outside: Outside,
 ) -> anyhow::Result<Option<i32>> {
-    let (send, mut events) = match link {
-        Some(link) => (Some(link.send), Some(link.events)),
-        None => (None, None),
-    };
+    let (mut first, mut second) = (Ends::from(link), Ends::default());
     let mut dirty = true;
     let mut next_frame = Instant::now();
     let mut next_tick = Instant::now() + TICK;
@@ -185,13 +277,20 @@ async fn serve(
                 Some(Incoming::Signal(signal)) => return Ok(Some(signal)),
                 Some(Incoming::Closed) | None => return Ok(None),
             },
-            event = next_event(&mut events) => match event {
-                Some(event) => messages.push(Message::Judge(Box::new(event))),
+            event = next_event(&mut first.events) => messages.push(match event {
+                Some(event) => Message::Judge(Box::new(event)),
                 None => {
-                    events = None;
-                    messages.push(Message::JudgeGone);
+                    first.events = None;
+                    Message::JudgeGone
                 }
-            },
+            }),
+            event = next_event(&mut second.events) => messages.push(match event {
+                Some(event) => Message::Second(Box::new(event)),
+                None => {
+                    second.events = None;
+                    Message::SecondGone
+                }
+            }),
             () = sleep_until(next_frame), if dirty => {}
             () = sleep_until(next_tick), if state.is_moving() => {
                 next_tick = Instant::now() + TICK;
@@ -206,27 +305,109 @@ async fn serve(
                 Incoming::Closed => return Ok(None),
             }
         }
-        if let Some(events) = &mut events {
+        if let Some(events) = &mut first.events {
             while let Ok(event) = events.try_recv() {
                 messages.push(Message::Judge(Box::new(event)));
             }
         }
+        state.clock = crate::store::now();
         for message in messages {
             dirty = true;
             for effect in update(state, message) {
                 match effect {
-                    Effect::Judge(command) => {
-                        if let Some(send) = &send {
-                            send(command);
+                    Effect::Judge(command) => first.tell(command),
+                    Effect::Second(command) => second.tell(command),
+                    Effect::Load { second: to, judge } => {
+                        let connect = outside.connect.as_ref().filter(|_| judge.is_some());
+                        let link = connect.map(|connect| connect(judge.as_deref()));
+                        match to {
+                            true => second = link.into(),
+                            false => first = link.into(),
                         }
                     }
                     Effect::Copy(text) => session.copy(&text)?,
-                    // Nothing remembers a theme between runs yet.
-                    Effect::ThemeChosen(_) => {}
+                    Effect::ThemeChosen(name) => outside.keep(Keep::Remember {
+                        key: "theme".into(),
+                        value: name,
+                    }),
+                    Effect::Keep(keep) => outside.keep(keep),
+                    Effect::Find(search) => outside.searcher.find(&state.library, search),
+                    Effect::CountFacets => outside.searcher.facets(&state.library),
+                    Effect::CompareRuns { before, after } => {
+                        let (before, after) = (*before, *after);
+                        let _ = outside
+                            .keeper
+                            .send(keeper::Request::Compare { before, after });
+                    }
+                    Effect::Write(write) => outside.write(*write),
+                    Effect::External(text) => {
+                        let edited = outside.pause.during(|| session.suspended(|| edit(&text)));
+                        outside.say(Message::Edited(edited));
+                    }
                     Effect::Quit => return Ok(None),
                 }
             }
         }
+    }
+}
+
+impl Outside {
+    fn say(&self, message: Message) {
+        let _ = self.sender.send(Incoming::Message(Box::new(message)));
+    }
+
+    fn keep(&self, keep: Keep) {
+        // A keeper that has gone has said why.
+        let _ = self.keeper.send(keeper::Request::Keep(keep));
+    }
+
+    /// Writes a file on a thread of its own.
+    fn write(&self, write: Write) {
+        let (sender, store) = (self.sender.clone(), self.store.clone());
+        thread::spawn(move || {
+            let result = writer::write(write, store.as_deref());
+            let message = Message::Written(result);
+            let _ = sender.send(Incoming::Message(Box::new(message)));
+            // A run may have been added.
+            let runs = match &store {
+                Some(path) => Store::at(path),
+                None => Store::open(),
+            };
+            if let Ok(runs) = runs.and_then(|store| store.runs(200)) {
+                let message = Message::Kept(Box::new(Kept::Runs(runs)));
+                let _ = sender.send(Incoming::Message(Box::new(message)));
+            }
+        });
+    }
+}
+
+/// Lets the person's own editor change a text.
+fn edit(text: &str) -> Result<String, String> {
+    let set = |name: &str| std::env::var(name).ok().filter(|v| !v.trim().is_empty());
+    let editor = set("VISUAL").or_else(|| set("EDITOR"));
+    let Some(editor) = editor else {
+        return Err("No editor is named: set VISUAL or EDITOR.".into());
+    };
+    let failed = |cause: std::io::Error| format!("{editor}: {cause}");
+    let file = tempfile::Builder::new()
+        .prefix("juror-")
+        .suffix(".txt")
+        .tempfile()
+        .map_err(failed)?;
+    std::fs::write(file.path(), text).map_err(failed)?;
+    // An editor may be named with arguments: `code --wait`.
+    let mut words = editor.split_whitespace();
+    let program = words.next().unwrap_or_default();
+    let status = std::process::Command::new(program)
+        .args(words)
+        .arg(file.path())
+        .status()
+        .map_err(failed)?;
+    match status.success() {
+        true => std::fs::read_to_string(file.path()).map_err(failed),
+        false => Err(format!(
+            "{editor} ended with {status}; the text is as it was."
+        )),
     }
 }
 
@@ -238,9 +419,45 @@ async fn next_event(events: &mut Option<UnboundedReceiver<Event>>) -> Option<Eve
     }
 }
 
-fn read_terminal(sender: UnboundedSender<Incoming>) {
+/// Keeps our reading and another program's apart.
+#[derive(Default)]
+struct Pause {
+    wanted: AtomicBool,
+    reading: Mutex<()>,
+}
+
+impl Pause {
+    /// Does something while the terminal is not read.
+    fn during<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.wanted.store(true, Ordering::SeqCst);
+        let guard = self.reading.lock();
+        let done = work();
+        self.wanted.store(false, Ordering::SeqCst);
+        drop(guard);
+        done
+    }
+}
+
+fn read_terminal(sender: UnboundedSender<Incoming>, pause: Arc<Pause>) {
     thread::spawn(move || {
         loop {
+            if pause.wanted.load(Ordering::SeqCst) {
+                thread::sleep(TICK / 10);
+                continue;
+            }
+            let guard = pause.reading.lock();
+            // Short, so that another program gets the terminal soon; a wait costs nothing.
+            match crossterm::event::poll(TICK) {
+                Ok(true) => (),
+                Ok(false) => {
+                    drop(guard);
+                    continue;
+                }
+                Err(_) => {
+                    let _ = sender.send(Incoming::Closed);
+                    return;
+                }
+            }
             let incoming = match crossterm::event::read() {
                 Ok(event) => match input::message(event) {
                     Some(message) => Incoming::Message(Box::new(message)),
@@ -248,6 +465,7 @@ fn read_terminal(sender: UnboundedSender<Incoming>) {
                 },
                 Err(_) => Incoming::Closed,
             };
+            drop(guard);
             let closed = matches!(incoming, Incoming::Closed);
             if sender.send(incoming).is_err() || closed {
                 return;

@@ -73,6 +73,23 @@ impl Session {
         drawn
     }
 
+    /// Gives the terminal back while something else uses it, and takes it again.
+    pub fn suspended<T>(&mut self, work: impl FnOnce() -> T) -> T {
+        restore();
+        let done = work();
+        TAKEN.store(true, Ordering::SeqCst);
+        // What fails here fails again at the next frame, and is told there.
+        let _ = enable_raw_mode();
+        let _ = execute!(
+            stdout(),
+            EnterAlternateScreen,
+            EnableBracketedPaste,
+            EnableMouseCapture
+        );
+        let _ = self.terminal.clear();
+        done
+    }
+
     /// Puts text on the terminal's clipboard.
     pub fn copy(&self, text: &str) -> io::Result<()> {
         execute!(stdout(), CopyToClipboard::to_clipboard_from(text))

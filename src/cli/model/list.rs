@@ -72,6 +72,34 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
+/// Names of the models in the hub's cache, without a look into them.
+pub fn fetched() -> Vec<String> {
+    let cache = Settings::from_env().cache;
+    let mut names = Vec::new();
+    for repository in cached(&cache) {
+        for (revision, snapshot) in &repository.revisions {
+            let name = name(&repository.repo, revision);
+            if snapshot.join("config.json").is_file() {
+                names.push(name.clone());
+            }
+            let files = files(snapshot).into_iter();
+            let ggufs = files.filter(|path| path.extension().is_some_and(|e| e == "gguf"));
+            names.extend(ggufs.filter_map(|path| {
+                let file = path.file_name()?.to_string_lossy().into_owned();
+                Some(format!("{name}:{file}"))
+            }));
+        }
+    }
+    names
+}
+
+fn name(repository: &str, revision: &str) -> String {
+    match revision {
+        "main" => format!("hf:{repository}"),
+        other => format!("hf:{repository}@{other}"),
+    }
+}
+
 fn entry(name: String, kind: &'static str, path: PathBuf) -> Entry {
     // What cannot be read is listed all the same; `model show` says what is wrong.
     let summary = match kind {
@@ -93,10 +121,7 @@ fn entry(name: String, kind: &'static str, path: PathBuf) -> Entry {
 
 fn of_repository(repository: &Cached, entries: &mut Vec<Entry>) {
     for (revision, snapshot) in &repository.revisions {
-        let name = match revision.as_str() {
-            "main" => format!("hf:{}", repository.repo),
-            other => format!("hf:{}@{other}", repository.repo),
-        };
+        let name = name(&repository.repo, revision);
         let before = entries.len();
         if snapshot.join("config.json").is_file() {
             entries.push(entry(name.clone(), "model", snapshot.clone()));

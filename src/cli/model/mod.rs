@@ -5,6 +5,8 @@ mod pull;
 mod quantize;
 mod show;
 
+pub use list::fetched;
+
 use anyhow::Result;
 use clap::Subcommand;
 

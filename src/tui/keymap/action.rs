@@ -1,16 +1,23 @@
 //! What keys can do, by name.
 
 macro_rules! actions {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal,)+) => {
+    ($($(#[doc = $doc:literal])* $variant:ident = $name:literal,)+) => {
         /// Something a key does.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Action {
-            $($(#[$doc])* $variant,)+
+            $($(#[doc = $doc])* $variant,)+
         }
 
         impl Action {
             /// All of them.
             pub const ALL: &'static [Action] = &[$(Action::$variant,)+];
+
+            /// In a sentence.
+            pub fn about(self) -> &'static str {
+                match self {
+                    $(Action::$variant => concat!($($doc),*).trim_ascii(),)+
+                }
+            }
 
             /// As keymaps write it.
             pub fn name(self) -> &'static str {
@@ -99,6 +106,84 @@ actions! {
     Errors = "errors",
     /// Take what is chosen or typed.
     Accept = "accept",
+    /// The compare screen.
+    Compare = "compare",
+    /// The annotate screen.
+    Annotate = "annotate",
+    /// The runs screen.
+    Runs = "runs",
+    /// All actions, to be found by typing.
+    Palette = "palette",
+    /// Open the response in your editor ($VISUAL or $EDITOR).
+    External = "external-editor",
+    /// Take back what was done last.
+    Undo = "undo",
+    /// Do again what was taken back.
+    Redo = "redo",
+    /// Write records, labels or preference pairs to a file.
+    Export = "export",
+    /// Load another judge.
+    Judges = "judges",
+    /// Load a second judge beside the first, or let it go.
+    SecondJudge = "second-judge",
+    /// A report of what is scored, as an HTML file.
+    Report = "report",
+    /// All records, the declined, disagreements, errors, the unlabelled: the next of these.
+    QuickMode = "quick-mode",
+    /// The one before.
+    QuickModeBack = "quick-mode-back",
+    /// Only records with a category, generator or other field of one value.
+    Facets = "facets",
+    /// Order the list by a signal or a label.
+    Sort = "sort",
+    /// Turn the order around.
+    SortReverse = "sort-reverse",
+    /// Which numbers the list shows.
+    Columns = "columns",
+    /// Mark what response and reference do not share.
+    Diff = "diff",
+    /// What each sentence is worth to the score.
+    Attribute = "attribute",
+    /// To the record where judge and label disagree most, then the next.
+    Disagreeing = "most-disagreeing",
+    /// Several responses written, best first.
+    Samples = "samples",
+    /// Edit the judge's template and watch the scores.
+    Template = "template",
+    /// The prompt's tokens, the scored position, the likeliest tokens.
+    Inspect = "inspect",
+    /// Keep the response among those scored again with every template.
+    Pin = "pin",
+    /// Save the cut as a preset.
+    SavePreset = "save-preset",
+    /// Open the records behind what is marked.
+    OpenRecords = "open-records",
+    /// Mark the bin to the right, or the next cell.
+    NextBin = "next-bin",
+    /// Mark the bin to the left, or the cell before.
+    PreviousBin = "previous-bin",
+    /// Write a comment.
+    Comment = "comment",
+    /// Pass over the response.
+    Skip = "skip",
+    /// Take the label back.
+    ClearLabel = "clear-label",
+    /// Show or hide judge and generator.
+    Blind = "blind",
+    /// The order in which responses come.
+    Queue = "queue",
+    /// Who annotates.
+    Annotator = "annotator",
+    /// Score everything, to a file.
+    ScoreAll = "score-all",
+    /// Score again what failed.
+    Retry = "retry",
+    /// Stop the job.
+    StopJob = "stop-job",
+    /// Mark a run to compare the one under the cursor with.
+    MarkRun = "mark-run",
+    /// What happened, line by line.
+    Log = "log",
 }
 
 impl Action {

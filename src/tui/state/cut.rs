@@ -132,6 +132,46 @@ pub struct Slice {
     pub part: Part,
 }
 
+/// A part of the screen behind which there are records.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Bin {
+    /// Scores from one value to below another.
+    Scores(f64, f64),
+    /// What the cut does to rows.
+    Cell(Cell),
+    /// A category.
+    Slice(String),
+}
+
+/// One of the four counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cell {
+    AnsweredGood,
+    AnsweredBad,
+    DeclinedGood,
+    DeclinedBad,
+}
+
+impl Cell {
+    /// All of them, row by row.
+    pub const ALL: [Cell; 4] = [
+        Cell::AnsweredGood,
+        Cell::AnsweredBad,
+        Cell::DeclinedGood,
+        Cell::DeclinedBad,
+    ];
+
+    /// As the list's title says.
+    pub fn word(self) -> &'static str {
+        match self {
+            Cell::AnsweredGood => "answered, good",
+            Cell::AnsweredBad => "answered, bad",
+            Cell::DeclinedGood => "declined, good",
+            Cell::DeclinedBad => "declined, bad",
+        }
+    }
+}
+
 /// Everything that the cut is seen against.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Cut {
@@ -218,6 +258,11 @@ impl Cut {
         };
         cut.slices = by.into_iter().map(slice).collect();
         cut
+    }
+
+    /// How many rows a threshold is solved on.
+    pub fn calibrated_on(&self) -> usize {
+        self.fitted.len()
     }
 
     /// The lowest threshold whose risk among the answered is at most `target` with [`CONFIDENCE`], by half of the

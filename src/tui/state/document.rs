@@ -1,6 +1,11 @@
 //! The texts of a record as wrapped lines, made once for each record, response and width.
 
+mod marks;
+
+pub use marks::{apart, wrapped};
+
 use crate::data::Record;
+use crate::judge::attribution::Attribution;
 use crate::tui::layout::Screen;
 use crate::tui::text::{inert, wrap};
 
@@ -11,6 +16,12 @@ pub struct DocumentKey {
     pub record: usize,
     pub response: usize,
     pub width: u16,
+    /// Response and reference show what they do not share.
+    pub diff: bool,
+    /// Sentences show their worth.
+    pub worth: bool,
+    /// The generator is hidden.
+    pub blind: bool,
 }
 
 /// One line of a document.
@@ -20,8 +31,22 @@ pub enum DocumentLine {
     Heading { title: String, note: String },
     /// Wrapped text.
     Text(String),
+    /// Wrapped text of which parts are marked.
+    Marked(Vec<(String, Mark)>),
     /// Text of lesser weight.
     Dim(String),
+}
+
+/// What a part of a text is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    Plain,
+    /// Not in the other text.
+    Own,
+    /// How much the score falls without it, from −3 to 3: steps of a twentieth of the scale.
+    Worth(i8),
+    /// Said about the part before.
+    Note,
 }
 
 /// Wrapped texts.
@@ -37,12 +62,25 @@ pub struct Document {
 
 impl Document {
     /// Wraps the texts of a record.
-    pub fn new(key: DocumentKey, record: &Record, ascii: bool) -> Self {
+    pub fn new(
+        key: DocumentKey,
+        record: &Record,
+        worth: Option<&Attribution>,
+        ascii: bool,
+    ) -> Self {
         let mut builder = Builder {
             width: usize::from(key.width).max(1),
             ascii,
+            blind: key.blind,
             lines: Vec::new(),
         };
+        let reference = record.reference.as_deref().filter(|_| key.diff);
+        let response = record.responses.get(key.response);
+        let both = response.zip(reference).map(|(response, reference)| {
+            let text = |text: &str| inert(text.trim_end(), ascii).into_owned();
+            marks::apart(&text(&response.text), &text(reference))
+        });
+        let (own, theirs) = both.unzip();
         if let Some(context) = &record.context {
             builder.part("context", String::new(), context);
         }
@@ -53,9 +91,13 @@ impl Document {
         }
         let mut response_at = builder.lines.len();
         if key.screen != Screen::Judge {
-            response_at = builder.response(record, key.response);
+            response_at = builder.response(record, key.response, own, worth.filter(|_| key.worth));
         }
         match &record.reference {
+            Some(_) if theirs.is_some() => {
+                builder.heading("reference", "marked: not in the response".into());
+                builder.marked(&theirs.unwrap_or_default());
+            }
             Some(reference) => builder.part("reference", String::new(), reference),
             None => {
                 builder.heading("reference", String::new());
@@ -76,6 +118,7 @@ impl Document {
 struct Builder {
     width: usize,
     ascii: bool,
+    blind: bool,
     lines: Vec<DocumentLine>,
 }
 
@@ -98,23 +141,47 @@ impl Builder {
             .extend(wrapped.into_iter().map(DocumentLine::Text));
     }
 
-    fn response(&mut self, record: &Record, index: usize) -> usize {
+    fn marked(&mut self, parts: &[(String, Mark)]) {
+        let lines = marks::wrapped(parts, self.width);
+        self.lines
+            .extend(lines.into_iter().map(DocumentLine::Marked));
+    }
+
+    fn response(
+        &mut self,
+        record: &Record,
+        index: usize,
+        own: Option<Vec<(String, Mark)>>,
+        worth: Option<&Attribution>,
+    ) -> usize {
         let Some(response) = record.responses.get(index) else {
             self.heading("response", String::new());
             self.lines.push(DocumentLine::Dim("none".into()));
             return self.lines.len().saturating_sub(2);
         };
         let title = match &response.generator {
+            _ if self.blind => "response".to_owned(),
             Some(generator) => format!("response {} by {generator}", response.id),
             None => format!("response {}", response.id),
         };
         let note = match record.responses.len() {
             1 => String::new(),
+            _ if self.blind => String::new(),
             n => format!("{}/{n}", index + 1),
         };
         let title = inert(&title, self.ascii).replace('\n', " ");
         let start = self.lines.len() + usize::from(!self.lines.is_empty());
-        self.part(&title, note, &response.text);
+        match (worth, own) {
+            (Some(worth), _) => {
+                self.heading(&title, "what each sentence is worth".into());
+                self.marked(&marks::worth(&response.text, worth, self.ascii));
+            }
+            (None, Some(own)) => {
+                self.heading(&title, "marked: not in the reference".into());
+                self.marked(&own);
+            }
+            (None, None) => self.part(&title, note, &response.text),
+        }
         start
     }
 }

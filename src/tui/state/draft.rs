@@ -109,6 +109,17 @@ impl Draft {
         self.insert(record, text);
     }
 
+    /// Takes the last change back, or makes it again.
+    pub fn undo(&mut self, record: &Record, again: bool) {
+        let changed = match again {
+            false => self.area.undo(),
+            true => self.area.redo(),
+        };
+        if changed {
+            self.rekey(record);
+        }
+    }
+
     /// Forgets how the text came about, but for what was there `before`: two steps of undo lead back
     /// to that.
     pub fn settle(&mut self, record: &Record, before: &str, theme: &Theme) {

@@ -1,30 +1,47 @@
 //! All that the explorer knows.
 
+mod annotate;
+mod columns;
 mod cut;
 mod document;
 mod draft;
 mod filter;
+mod listing;
+mod picker;
+mod place;
 mod reading;
 mod rows;
+mod runs;
+mod samples;
 mod scores;
 mod subject;
 mod tally;
+mod template;
 mod why;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-pub use cut::{CONFIDENCE, Cut, Good};
-pub use document::{Document, DocumentKey, DocumentLine};
+pub use annotate::{Annotate, Queue, Together};
+pub use columns::Column;
+pub use cut::{Bin, CONFIDENCE, Cell, Cut, Good};
+pub use document::{Document, DocumentKey, DocumentLine, Mark, apart, wrapped};
 pub use draft::{Draft, DraftId, Origin};
-pub use filter::{Filter, matched_chars};
+pub use filter::{is_near, matched_chars};
+pub use listing::{Facet, Listing, Quick, Search, SortBy};
+pub use picker::{Entry, Exported, Listed, Pick};
+pub use place::Place;
 pub use reading::{Decision, ShownMode, Signal, distribution, scaled};
 pub use rows::ListRow;
+pub use runs::{Changed, Changes, Job, Runs};
+pub use samples::{Sample, Samples};
 pub use scores::{Pending, Row, Scores};
 pub use subject::{DataFailure, Loaded, RowError};
 pub use tally::{Coverage, Tally};
+pub use template::TemplateEdit;
 pub use why::why;
 
+use super::finder::FacetCount;
 use super::glyphs::Glyphs;
 use super::key::Key;
 use super::keymap::{HelpLine, Keymap, Layer};
@@ -32,6 +49,8 @@ use super::layout::{Areas, Pane, Screen, areas, inner, padded};
 use super::theme::{Theme, ThemeSet};
 pub use crate::data::SubjectKey;
 use crate::data::{Facts, Item, Library, ScoreCard};
+use crate::judge::attribution::Attribution;
+use crate::judge::inspect::Inspection;
 use crate::run::live::{JudgeInfo, Ticket};
 use crate::stats::preset::Preset;
 
@@ -89,6 +108,37 @@ pub enum Overlay {
     Errors { scroll: usize },
     /// Themes; the one before stands by for Esc.
     Themes { chosen: usize, before: String },
+    /// Lines to choose from, narrowed by what is typed.
+    Pick {
+        listed: Listed,
+        query: String,
+        chosen: usize,
+    },
+    /// One line to type.
+    Line { purpose: Purpose, text: String },
+    /// The prompt's tokens, once they are there.
+    Inspect { scroll: usize },
+    /// What happened.
+    Log { scroll: usize },
+}
+
+/// What a typed line is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    Comment,
+    Annotator,
+    Preset,
+    Report,
+    Export(Exported),
+}
+
+/// A judge beside the first.
+#[derive(Clone, Debug)]
+pub struct Second {
+    /// As it was asked for.
+    pub name: String,
+    pub status: JudgeStatus,
+    pub scores: Scores,
 }
 
 /// How a notice is meant.
@@ -146,8 +196,21 @@ pub struct State {
     pub text_scroll: usize,
     /// Lines the card is scrolled by.
     pub card_scroll: usize,
-    pub filter: Filter,
+    pub listing: Listing,
+    /// What the data can be narrowed by, once counted, and of how many records.
+    pub facet_counts: Option<Arc<Vec<FacetCount>>>,
+    pub counted_records: usize,
+    /// Which numbers the list shows.
+    pub columns: Vec<Column>,
     pub document: Document,
+    /// What response and reference do not share is marked.
+    pub diff: bool,
+    /// What each sentence is worth, of the texts it was asked for.
+    pub attributions: HashMap<SubjectKey, Attribution>,
+    /// Sentences are marked by their worth.
+    pub attributing: bool,
+    /// The ticket of an attribution on its way, and of which texts.
+    pub asked_worth: Option<(Ticket, SubjectKey)>,
 
     pub mode: ShownMode,
     /// The decline threshold τ.
@@ -168,6 +231,21 @@ pub struct State {
     pub tally: Tally,
     pub coverage: Coverage,
     pub judge: JudgeStatus,
+    /// As it was asked for; `None` for the usual one.
+    pub judge_name: Option<String>,
+    /// Names that can be loaded, and what they are.
+    pub known_judges: Vec<(String, String)>,
+    pub second: Option<Second>,
+    /// Scores of other judges and templates that were looked at, by their hashes; and whose the shown ones are.
+    pub shelf: HashMap<String, Scores>,
+    pub identity: Option<String>,
+    pub template: Option<TemplateEdit>,
+    /// Responses scored again with every template.
+    pub pinned: Vec<Row>,
+    pub samples: Option<Samples>,
+    /// What the judge sees, once it is there; the ticket while it is not.
+    pub inspection: Option<Box<Inspection>>,
+    pub asked_inspection: Option<Ticket>,
     pub generation: Option<Generation>,
     /// The next ticket.
     pub next_ticket: Ticket,
@@ -185,6 +263,30 @@ pub struct State {
     pub typing: bool,
     /// What was copied last.
     pub register: String,
+
+    pub annotate: Annotate,
+    pub runs: Runs,
+    /// The responses side by side, by their places in the record.
+    pub compare: (usize, usize),
+    /// Lines each of the two is scrolled by.
+    pub compare_scroll: (usize, usize),
+    /// The marked bin or cell.
+    pub marked: Option<Bin>,
+    /// A threshold that was solved for, and its risk.
+    pub solved: Option<(f64, f64)>,
+    /// Milliseconds since 1970, as of the message at hand.
+    pub clock: i64,
+    /// Drawn anew at every start, so that events of two never have one name.
+    pub session: u64,
+    pub next_event: u64,
+    /// Where the person was is remembered under this name.
+    pub place_key: String,
+    /// What was remembered last.
+    pub remembered: Option<String>,
+    /// Where to go once the data are there.
+    pub place: Option<Place>,
+    /// Whether the threshold was given at the start.
+    pub threshold_given: bool,
 
     pub overlay: Option<Overlay>,
     pub notice: Option<Notice>,
@@ -220,8 +322,15 @@ impl State {
             list_top: 0,
             text_scroll: 0,
             card_scroll: 0,
-            filter: Filter::default(),
+            listing: Listing::default(),
+            facet_counts: None,
+            counted_records: 0,
+            columns: Column::USUAL.to_vec(),
             document: Document::default(),
+            diff: false,
+            attributions: HashMap::new(),
+            attributing: false,
+            asked_worth: None,
             mode: ShownMode::Reference,
             threshold: 0.5,
             alone: false,
@@ -234,6 +343,16 @@ impl State {
             tally: Tally::default(),
             coverage: Coverage::default(),
             judge: JudgeStatus::Absent,
+            judge_name: None,
+            known_judges: Vec::new(),
+            second: None,
+            shelf: HashMap::new(),
+            identity: None,
+            template: None,
+            pinned: Vec::new(),
+            samples: None,
+            inspection: None,
+            asked_inspection: None,
             generation: None,
             next_ticket: 1,
             considered: None,
@@ -243,6 +362,24 @@ impl State {
             origins: HashMap::new(),
             typing: false,
             register: String::new(),
+            annotate: Annotate {
+                name: "rating".into(),
+                scale: (0, 9),
+                blind: true,
+                ..Annotate::default()
+            },
+            runs: Runs::default(),
+            compare: (0, 1),
+            compare_scroll: (0, 0),
+            marked: None,
+            solved: None,
+            clock: 0,
+            session: 0,
+            next_event: 0,
+            place_key: String::new(),
+            remembered: None,
+            place: None,
+            threshold_given: false,
             overlay: None,
             notice: None,
             keymap: Keymap::standard(),
@@ -256,22 +393,30 @@ impl State {
 
     /// How many records are listed.
     pub fn listed(&self) -> usize {
-        match &self.filter.matches {
-            Some(matches) => matches.len(),
+        match &self.listing.order {
+            Some(order) => order.len(),
             None => self.facts.records,
         }
     }
 
     /// The record at a place of the list.
     pub fn record_at(&self, position: usize) -> Option<usize> {
-        match &self.filter.matches {
-            Some(matches) => matches.get(position).copied(),
+        match &self.listing.order {
+            Some(order) => order.get(position).map(|record| *record as usize),
             None => (position < self.facts.records).then_some(position),
         }
     }
 
-    /// The place of the record under the cursor in the data.
+    /// The place in the data of the record that is shown.
     pub fn record_index(&self) -> Option<usize> {
+        match self.screen {
+            Screen::Annotate => self.annotate.row().map(|(record, _)| record),
+            _ => self.listed_record(),
+        }
+    }
+
+    /// The place in the data of the record under the list's cursor.
+    pub fn listed_record(&self) -> Option<usize> {
         self.record_at(self.cursor)
     }
 
@@ -316,15 +461,15 @@ impl State {
     pub fn current(&self) -> Option<(SubjectKey, Option<(usize, usize)>)> {
         let record = self.record_index()?;
         match self.screen {
-            Screen::Explore | Screen::Threshold => {
-                let key = self.row_key(record, self.response)?;
-                Some((key, Some((record, self.response))))
-            }
             Screen::Judge => {
                 let draft = self.draft().filter(|draft| !draft.is_blank())?;
                 let item = self.item(record)?;
                 let row = item.keys.iter().position(|key| *key == draft.key);
                 Some((draft.key, row.map(|response| (record, response))))
+            }
+            _ => {
+                let key = self.row_key(record, self.response)?;
+                Some((key, Some((record, self.response))))
             }
         }
     }
@@ -346,10 +491,12 @@ impl State {
             };
         }
         let older = match self.screen {
-            Screen::Explore | Screen::Threshold => None,
             Screen::Judge => self.draft().and_then(|draft| draft.scored),
+            _ => None,
         };
         let card = older.and_then(|key| self.scores.card(key));
+        // By the template before, while the one being edited is on its way.
+        let card = card.or_else(|| self.template.as_ref()?.before(self, key));
         Shown {
             stale: card.is_some(),
             card,
@@ -361,9 +508,12 @@ impl State {
 
     /// Where keys go.
     pub fn layer(&self) -> Layer {
-        if self.overlay.is_some() {
-            Layer::Overlay
-        } else if self.filter.open {
+        if let Some(overlay) = &self.overlay {
+            match overlay {
+                Overlay::Pick { .. } | Overlay::Line { .. } => Layer::Prompt,
+                _ => Layer::Overlay,
+            }
+        } else if self.listing.open {
             Layer::Prompt
         } else if self.typing {
             Layer::Editor
@@ -377,7 +527,10 @@ impl State {
         match self.screen {
             Screen::Explore => Layer::Explore,
             Screen::Judge => Layer::Judge,
+            Screen::Compare => Layer::Compare,
             Screen::Threshold => Layer::Threshold,
+            Screen::Annotate => Layer::Annotate,
+            Screen::Runs => Layer::Runs,
         }
     }
 
@@ -408,6 +561,9 @@ impl State {
         matches!(self.data, DataStatus::Loading)
             || matches!(self.judge, JudgeStatus::Loading { .. })
             || self.generation.is_some()
+            || self.listing.searching
+            || self.asked_inspection.is_some()
+            || self.asked_worth.is_some()
             || self.scores.queue() > 0
     }
 
@@ -455,8 +611,33 @@ impl State {
         self.cursor = self.cursor.min(self.listed().saturating_sub(1));
         let responses = self.record().map_or(0, |record| record.responses.len());
         self.response = self.response.min(responses.saturating_sub(1));
-        if self.screen == Screen::Judge {
-            self.ensure_draft();
+        match self.screen {
+            Screen::Judge => self.ensure_draft(),
+            Screen::Annotate => {
+                self.ensure_queue();
+                if let Some((_, response)) = self.annotate.row() {
+                    self.response = response;
+                }
+                self.count_agreement();
+                let key = self.current().map(|(key, _)| key);
+                if key != self.annotate.shown {
+                    self.annotate.shown = key;
+                    self.annotate.shown_at = self.clock;
+                    self.text_scroll = 0;
+                }
+            }
+            Screen::Compare => {
+                let most = responses.saturating_sub(1);
+                self.compare = (self.compare.0.min(most), self.compare.1.min(most));
+            }
+            _ => {}
+        }
+        if self.listing.needs_scores() {
+            let more =
+                self.scores.noted().len() - self.listing.scored.min(self.scores.noted().len());
+            if more > self.listing.scored / 16 || (more > 0 && self.scores.queue() == 0) {
+                self.relist();
+            }
         }
         let height = self.list_height();
         if height > 0 {
@@ -485,6 +666,56 @@ impl State {
         self.coverage = self.tally.at(self.threshold);
     }
 
+    /// What the sentences of the response on screen are worth, where that is to be seen.
+    pub fn shown_worth(&self) -> Option<&Attribution> {
+        let shown = self.attributing && self.screen == Screen::Explore;
+        let key = self.row_key(self.record_index()?, self.response)?;
+        self.attributions.get(&key).filter(|_| shown)
+    }
+
+    /// Whether judge, generator and labels are hidden.
+    pub fn is_blind(&self) -> bool {
+        self.screen == Screen::Annotate && self.annotate.blind
+    }
+
+    /// The scores belong to another judge or template from now on; those of the one before are put away.
+    pub fn take_identity(&mut self, identity: &str) {
+        if self.identity.as_deref() == Some(identity) {
+            return;
+        }
+        self.put_scores_away();
+        if let Some(scores) = self.shelf.remove(identity) {
+            self.scores = scores;
+        }
+        self.identity = Some(identity.to_owned());
+    }
+
+    /// Puts the scores away under their judge's name.
+    pub fn put_scores_away(&mut self) {
+        let mut scores = std::mem::take(&mut self.scores);
+        scores.forget_pending();
+        if let Some(identity) = self.identity.take() {
+            self.shelf.insert(identity, scores);
+        }
+        self.considered = None;
+        self.sweep = 0;
+        self.tally = Tally::default();
+        self.cut = Cut::default();
+        self.attributions.clear();
+        self.asked_worth = None;
+    }
+
+    /// What decides about most scored rows, if one is scored.
+    pub fn tally_signal(&self) -> Option<Signal> {
+        let mut cards = self
+            .scores
+            .rows()
+            .values()
+            .filter_map(|key| self.scores.card(*key));
+        let decision = cards.find_map(|card| Decision::of(card, self.mode, self.alone));
+        decision.map(|decision| decision.signal)
+    }
+
     fn wrap_texts(&mut self) {
         let width = self
             .areas()
@@ -502,10 +733,14 @@ impl State {
             record,
             response: self.response,
             width,
+            diff: self.diff && self.screen == Screen::Explore,
+            worth: self.shown_worth().is_some(),
+            blind: self.is_blind(),
         };
         let old = self.document.key;
         if old != Some(key) {
-            self.document = Document::new(key, &item, self.glyphs.ascii);
+            let worth = self.shown_worth();
+            self.document = Document::new(key, &item, worth, self.glyphs.ascii);
             let same_record =
                 old.is_some_and(|old| old.record == record && old.screen == self.screen);
             if same_record {

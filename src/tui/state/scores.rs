@@ -33,6 +33,8 @@ pub struct Scores {
     rows: BTreeMap<Row, SubjectKey>,
     /// The same in the order they came.
     noted: Vec<(Row, SubjectKey)>,
+    /// Rows that could not be scored.
+    failed: BTreeMap<Row, SubjectKey>,
     recent: VecDeque<(usize, f64)>,
 }
 
@@ -123,6 +125,9 @@ impl Scores {
         match self.pending.remove(&ticket) {
             Some(pending) => {
                 self.failures.insert(pending.key, error);
+                if let Some(row) = pending.row {
+                    self.failed.insert(row, pending.key);
+                }
                 true
             }
             None => false,
@@ -161,9 +166,16 @@ impl Scores {
         &self.rows
     }
 
-    /// Why rows have no score.
-    pub fn failures(&self) -> &HashMap<SubjectKey, String> {
-        &self.failures
+    /// The rows that could not be scored, in the order of the data.
+    pub fn failed_rows(&self) -> impl Iterator<Item = Row> {
+        let still = |(_, key): &(&Row, &SubjectKey)| self.failures.contains_key(key);
+        self.failed.iter().filter(still).map(|(row, _)| *row)
+    }
+
+    /// Lets everything that failed be tried again.
+    pub fn forgive_all(&mut self) {
+        self.failures.clear();
+        self.failed.clear();
     }
 
     /// Prompt tokens a second over the latest scores.

@@ -8,9 +8,11 @@ use ratatui::backend::TestBackend;
 use crate::data::{LabelDistribution, Record, Response, ScoreCard};
 use crate::run::live::{Command, Event, JudgeInfo, Lane, Subject, Ticket};
 use crate::stats::preset::Source;
-use crate::tui::effect::Effect;
+use crate::store::Store;
+use crate::tui::effect::{Effect, Keep};
+use crate::tui::finder::Finder;
 use crate::tui::key::Key;
-use crate::tui::message::Message;
+use crate::tui::message::{Kept, Message};
 use crate::tui::state::{Loaded, RowError, State};
 use crate::tui::theme::ThemeSet;
 use crate::tui::update::update;
@@ -145,14 +147,20 @@ pub fn info() -> JudgeInfo {
             fusion: "range 0.5".into(),
             embedder: "e".into(),
         },
+        template: ("standard".into(), TEMPLATE.into()),
     }
 }
+
+/// A template file as a judge tells it.
+pub const TEMPLATE: &str = "name = \"standard\"\nfree = \"{instruction} {response}\"\n";
 
 /// The explorer with a script instead of people, files and judge.
 pub struct Bench {
     pub state: State,
-    /// Effects not looked at yet.
+    /// Effects not looked at yet; what searches the data or keeps something is done at once.
     pub effects: Vec<Effect>,
+    folder: tempfile::TempDir,
+    store: Option<Store>,
 }
 
 impl Bench {
@@ -170,7 +178,66 @@ impl Bench {
         Bench {
             state,
             effects: Vec::new(),
+            folder: tempfile::tempdir().unwrap(),
+            store: None,
         }
+    }
+
+    /// The store is opened, as if the program had been started again.
+    pub fn open_store(&mut self) -> &mut Self {
+        let store = Store::at(&self.folder.path().join("juror.db")).unwrap();
+        let opened = Kept::Opened {
+            events: store.events().unwrap(),
+            annotator: store.recall("annotator").unwrap(),
+            place: store.recall("place").unwrap(),
+            runs: store.runs(10).unwrap(),
+        };
+        self.store = Some(store);
+        self.send(Message::Kept(Box::new(opened)))
+    }
+
+    /// A new explorer on the same store.
+    pub fn restart(self) -> Self {
+        let (width, height) = self.state.size;
+        let mut next = Self::new(width, height);
+        next.folder = self.folder;
+        next
+    }
+
+    /// What the threads of the real explorer do.
+    fn serve(&mut self, effect: Effect) -> Option<Effect> {
+        match effect {
+            Effect::Find(search) => {
+                let mut found = Vec::new();
+                let mut finder = Finder::new(self.state.library.clone());
+                finder.find(&search, &|| false, &mut |records, complete| {
+                    found.push((records, complete));
+                });
+                for (records, complete) in found {
+                    let number = search.number;
+                    self.send(Message::Found {
+                        number,
+                        records,
+                        complete,
+                    });
+                }
+            }
+            Effect::CountFacets => {
+                let facets = Finder::new(self.state.library.clone()).facets(&|| false);
+                self.send(Message::Facets(facets.unwrap().into()));
+            }
+            Effect::Keep(Keep::Event { ticket, event }) if self.store.is_some() => {
+                let store = self.store.as_mut().unwrap();
+                store.add_events(std::slice::from_ref(&*event)).unwrap();
+                let kept = Kept::Event { ticket, event };
+                self.send(Message::Kept(Box::new(kept)));
+            }
+            Effect::Keep(Keep::Remember { key, value }) if self.store.is_some() => {
+                self.store.as_mut().unwrap().remember(&key, &value).unwrap();
+            }
+            other => return Some(other),
+        }
+        None
     }
 
     /// Records are there, the judge is ready.
@@ -183,8 +250,10 @@ impl Bench {
 
     /// Sends a message.
     pub fn send(&mut self, message: Message) -> &mut Self {
-        let effects = update(&mut self.state, message);
-        self.effects.extend(effects);
+        for effect in update(&mut self.state, message) {
+            let left = self.serve(effect);
+            self.effects.extend(left);
+        }
         self
     }
 

@@ -474,11 +474,11 @@ fn the_mode_changes_what_decides() {
 fn the_filter_narrows_while_it_is_typed() {
     let mut bench = bench();
     bench.keys("jj/egg");
-    assert!(bench.state.filter.open);
+    assert!(bench.state.listing.open);
     assert_eq!(bench.state.listed(), 1);
     assert_eq!(bench.state.record().unwrap().id, "common-001");
     bench.keys("<enter>");
-    assert!(!bench.state.filter.open);
+    assert!(!bench.state.listing.open);
     bench.keys("jn");
     assert_eq!(bench.state.record().unwrap().id, "common-001");
     bench.keys("<esc>");

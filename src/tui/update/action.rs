@@ -1,10 +1,13 @@
 //! What actions do outside overlays.
 
-use super::{cut, editing, judge, moves, overlay};
+use super::{
+    annotate, cut, editing, inspect, jobs, judge, judges, listing, moves, overlay, picker, samples,
+    template,
+};
 use crate::tui::effect::Effect;
 use crate::tui::keymap::Action;
 use crate::tui::layout::{Pane, Screen};
-use crate::tui::state::{Draft, DraftId, Origin, State, Tone};
+use crate::tui::state::{Draft, DraftId, Listed, Origin, Quick, State, Tone};
 
 /// Does an action.
 pub fn run(state: &mut State, action: Action) -> Vec<Effect> {
@@ -12,10 +15,52 @@ pub fn run(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Quit => return quit(state),
         Action::Cancel => return cancel(state),
         Action::Back => return back(state),
-        Action::Accept => state.filter.open = false,
+        Action::Accept => state.listing.open = false,
         Action::Explore => show(state, Screen::Explore),
         Action::Judge => show(state, Screen::Judge),
+        Action::Compare => show(state, Screen::Compare),
         Action::Threshold => show(state, Screen::Threshold),
+        Action::Annotate => show(state, Screen::Annotate),
+        Action::Runs => show(state, Screen::Runs),
+        Action::Palette => picker::open(state, Listed::Palette),
+        Action::External => return editing::external(state),
+        Action::Undo if state.screen == Screen::Annotate => return annotate::undo(state, false),
+        Action::Redo if state.screen == Screen::Annotate => return annotate::undo(state, true),
+        Action::Undo => return editing::undo(state, false),
+        Action::Redo => return editing::undo(state, true),
+        Action::Export => picker::open(state, Listed::Export),
+        Action::Judges => judges::choose(state),
+        Action::SecondJudge => return judges::second(state),
+        Action::Report => jobs::ask_report(state),
+        Action::QuickMode => listing::quick(state, true),
+        Action::QuickModeBack => listing::quick(state, false),
+        Action::Facets => return listing::facets(state),
+        Action::Sort => picker::open(state, Listed::Sort),
+        Action::SortReverse => listing::reverse(state),
+        Action::Columns => picker::open(state, Listed::Columns),
+        Action::Diff => diff(state),
+        Action::Attribute => return inspect::attribute(state),
+        Action::Disagreeing => listing::most_disagreeing(state),
+        Action::Samples => return samples::open(state),
+        Action::Template => template::edit(state),
+        Action::Inspect => return inspect::inspect(state),
+        Action::Pin => template::pin(state),
+        Action::SavePreset => jobs::ask_preset(state),
+        Action::OpenRecords if state.screen == Screen::Runs => jobs::open_changed(state),
+        Action::OpenRecords => cut::open_records(state),
+        Action::NextBin => cut::mark_bin(state, 1),
+        Action::PreviousBin => cut::mark_bin(state, -1),
+        Action::Comment => annotate::ask_comment(state),
+        Action::Skip => return annotate::skip(state),
+        Action::ClearLabel => return annotate::clear(state),
+        Action::Blind => state.annotate.blind = !state.annotate.blind,
+        Action::Queue => annotate::ask_queue(state),
+        Action::Annotator => annotate::ask_annotator(state),
+        Action::ScoreAll => return jobs::start(state),
+        Action::Retry => return jobs::retry(state),
+        Action::StopJob => return jobs::stop(state),
+        Action::MarkRun => return jobs::mark(state),
+        Action::Log => overlay::log(state),
         Action::GoodUp => cut::move_good(state, 1.0),
         Action::GoodDown => cut::move_good(state, -1.0),
         Action::Solve => cut::solve(state),
@@ -58,13 +103,39 @@ pub fn run(state: &mut State, action: Action) -> Vec<Effect> {
     Vec::new()
 }
 
+/// The screen that an action shows.
+pub fn screen_of(action: Action) -> Option<Screen> {
+    Some(match action {
+        Action::Explore => Screen::Explore,
+        Action::Judge => Screen::Judge,
+        Action::Compare => Screen::Compare,
+        Action::Threshold => Screen::Threshold,
+        Action::Annotate => Screen::Annotate,
+        Action::Runs => Screen::Runs,
+        _ => return None,
+    })
+}
+
+fn diff(state: &mut State) {
+    state.diff = !state.diff;
+    if state.diff {
+        state.attributing = false;
+    }
+    let said = match state.diff {
+        true => "What the two do not share is marked.",
+        false => "Plain texts.",
+    };
+    state.say(Tone::Plain, said);
+}
+
 /// Shows a screen.
 pub fn show(state: &mut State, screen: Screen) {
     if state.screen != screen {
         state.screen = screen;
         state.focus = screen.panes()[0];
         state.typing = false;
-        state.filter.open = false;
+        state.listing.open = false;
+        state.card_scroll = 0;
     }
 }
 
@@ -79,7 +150,18 @@ fn pane(state: &mut State, steps: usize) {
 fn response(state: &mut State, step: isize) {
     let count = state.record().map_or(0, |record| record.responses.len());
     match state.screen {
-        Screen::Threshold => return,
+        Screen::Threshold | Screen::Annotate | Screen::Runs => return,
+        Screen::Compare => {
+            let (left, right) = &mut state.compare;
+            let (side, scroll) = match state.focus {
+                Pane::Right => (right, &mut state.compare_scroll.1),
+                _ => (left, &mut state.compare_scroll.0),
+            };
+            *side = side
+                .saturating_add_signed(step)
+                .min(count.saturating_sub(1));
+            *scroll = 0;
+        }
         Screen::Explore => {
             if let Some(next) = state.response.checked_add_signed(step) {
                 state.response = next.min(count.saturating_sub(1));
@@ -115,7 +197,7 @@ fn threshold(state: &mut State, hundredths: i32) {
 fn filter(state: &mut State) {
     show(state, Screen::Explore);
     state.focus = Pane::List;
-    state.filter.open = true;
+    state.listing.open = true;
 }
 
 /// One step out.
@@ -125,12 +207,17 @@ fn back(state: &mut State) -> Vec<Effect> {
     }
     if state.typing {
         state.typing = false;
-    } else if state.filter.open || !state.filter.query.is_empty() {
-        state.filter.open = false;
-        state.filter.query.clear();
-        moves::refilter(state);
+    } else if state.listing.open || !state.listing.query.is_empty() {
+        state.listing.open = false;
+        state.listing.query.clear();
+    } else if state.template.is_some() && state.screen == Screen::Judge {
+        return template::close(state);
     } else if state.screen != Screen::Explore {
         show(state, Screen::Explore);
+    } else if state.listing.quick != Quick::All || !state.listing.facets.is_empty() {
+        state.listing.quick = Quick::All;
+        state.listing.facets.clear();
+        state.relist();
     } else {
         state.focus = Pane::List;
     }
@@ -156,9 +243,12 @@ fn cancel(state: &mut State) -> Vec<Effect> {
     if state.generation.is_some() {
         return judge::stop_generation(state);
     }
-    if state.typing || state.filter.open {
+    if state.runs.job.is_some() {
+        return jobs::stop(state);
+    }
+    if state.typing || state.listing.open {
         state.typing = false;
-        state.filter.open = false;
+        state.listing.open = false;
     } else if state.asked_to_quit {
         return vec![Effect::Quit];
     }
@@ -169,10 +259,16 @@ fn cancel(state: &mut State) -> Vec<Effect> {
 
 fn copy(state: &mut State) -> Vec<Effect> {
     let text = match state.screen {
-        Screen::Explore | Screen::Threshold => state
-            .record()
-            .and_then(|record| Some(record.responses.get(state.response)?.text.clone())),
         Screen::Judge => state.draft().map(|draft| draft.text()),
+        screen => {
+            let place = match (screen, state.focus) {
+                (Screen::Compare, Pane::Right) => state.compare.1,
+                (Screen::Compare, _) => state.compare.0,
+                _ => state.response,
+            };
+            let record = state.record();
+            record.and_then(|record| Some(record.responses.get(place)?.text.clone()))
+        }
     };
     let Some(text) = text.filter(|text| !text.is_empty()) else {
         return Vec::new();

@@ -1,7 +1,10 @@
 //! Moving what is good, and letting a threshold be found.
 
+use super::listing;
+use crate::data::Verdict;
 use crate::stats::threshold::Found;
-use crate::tui::state::{State, Tone};
+use crate::tui::layout::Pane;
+use crate::tui::state::{Bin, Cell, Decision, Row, State, Tone};
 
 /// Risks that a threshold is solved for, one after the other.
 const TARGETS: [f64; 5] = [0.05, 0.1, 0.2, 0.3, 0.4];
@@ -35,6 +38,7 @@ pub fn solve(state: &mut State) {
     match found {
         Found::Threshold(threshold) => {
             state.threshold = threshold;
+            state.solved = Some((threshold, state.target));
             state.say(
                 Tone::Plain,
                 format!(
@@ -55,4 +59,110 @@ pub fn solve(state: &mut State) {
             format!("No cut has as few as {target:.0} % bad among the answered."),
         ),
     }
+}
+
+/// Bins that keys step through.
+const BINS: usize = 20;
+
+/// Marks the bin to the right or the left; the first one marked is that of the cut.
+pub fn mark_bin(state: &mut State, step: isize) {
+    if state.focus == Pane::Figures {
+        return mark_cell(state, step);
+    }
+    let at = match &state.marked {
+        Some(Bin::Scores(from, _)) => ((from * BINS as f64).round() as usize)
+            .saturating_add_signed(step)
+            .min(BINS - 1),
+        _ => ((state.threshold * BINS as f64) as usize).min(BINS - 1),
+    };
+    mark_scores(
+        state,
+        at as f64 / BINS as f64,
+        (at + 1) as f64 / BINS as f64,
+    );
+}
+
+/// Marks the scores from one value to another.
+pub fn mark_scores(state: &mut State, from: f64, to: f64) {
+    state.marked = Some(Bin::Scores(from, to));
+    let rows = behind(state).len();
+    state.say(
+        Tone::Plain,
+        format!("{rows} with a score from {from:.2} to {to:.2}; Enter opens them."),
+    );
+}
+
+/// Marks the next count, or category, or the one before.
+pub fn mark_cell(state: &mut State, step: isize) {
+    let slices = state
+        .cut
+        .slices
+        .iter()
+        .map(|slice| Bin::Slice(slice.name.clone()));
+    let all: Vec<Bin> = Cell::ALL.into_iter().map(Bin::Cell).chain(slices).collect();
+    let at = state
+        .marked
+        .as_ref()
+        .and_then(|bin| all.iter().position(|b| b == bin));
+    let next = at.map_or(0, |at| at.saturating_add_signed(step).min(all.len() - 1));
+    state.marked = all.get(next).cloned();
+}
+
+/// Opens the records behind what is marked.
+pub fn open_records(state: &mut State) {
+    let Some(bin) = state.marked.clone() else {
+        state.say(
+            Tone::Plain,
+            "Mark a bin with [ and ], or a count with Tab and j.",
+        );
+        return;
+    };
+    let title = match bin {
+        Bin::Scores(from, to) => format!("score {from:.2} to {to:.2}"),
+        Bin::Cell(cell) => cell.word().to_owned(),
+        Bin::Slice(name) => name,
+    };
+    let rows = behind(state);
+    listing::open_records(state, title, &rows);
+}
+
+/// The rows behind what is marked, in the order of the data.
+fn behind(state: &State) -> Vec<Row> {
+    let Some(bin) = &state.marked else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    for (row, key) in state.scores.rows() {
+        let card = state.scores.card(*key);
+        let Some(decision) = card.and_then(|c| Decision::of(c, state.mode, state.alone)) else {
+            continue;
+        };
+        let Some(good) = state.is_good(*row) else {
+            continue;
+        };
+        let answered = decision.verdict(state.threshold) == Verdict::Answer;
+        let is_behind = match bin {
+            Bin::Scores(from, to) => {
+                decision.value >= *from
+                    && (decision.value < *to || (*to >= 1.0 && decision.value <= 1.0))
+            }
+            Bin::Cell(cell) => {
+                let (wants_answered, wants_good) = match cell {
+                    Cell::AnsweredGood => (true, true),
+                    Cell::AnsweredBad => (true, false),
+                    Cell::DeclinedGood => (false, true),
+                    Cell::DeclinedBad => (false, false),
+                };
+                (answered, good) == (wants_answered, wants_good)
+            }
+            Bin::Slice(name) => {
+                let item = state.item(row.0);
+                item.is_some_and(|item| item.category.as_ref() == Some(name))
+            }
+        };
+        if is_behind {
+            found.push(*row);
+        }
+    }
+    found
 }

@@ -3,7 +3,7 @@
 use tui_textarea::{Input, Key as EditorKey};
 
 use super::action::show;
-use super::moves;
+use super::picker;
 use crate::tui::effect::Effect;
 use crate::tui::key::{Code, Key};
 use crate::tui::layout::{Pane, Screen};
@@ -29,6 +29,11 @@ pub fn edit(state: &mut State) {
 }
 
 fn type_here(state: &mut State) {
+    if state.template.is_some() {
+        state.focus = Pane::Editor;
+        state.typing = true;
+        return;
+    }
     state.ensure_draft();
     if state.draft().is_some() {
         state.focus = Pane::Editor;
@@ -36,8 +41,75 @@ fn type_here(state: &mut State) {
     }
 }
 
+/// Hands the text of the editor, or the response, to the person's own editor.
+pub fn external(state: &mut State) -> Vec<Effect> {
+    if let Some(template) = state
+        .template
+        .as_ref()
+        .filter(|_| state.screen == Screen::Judge)
+    {
+        return vec![Effect::External(template.text())];
+    }
+    edit(state);
+    state.typing = false;
+    let text = state.draft().map(|draft| draft.text());
+    text.map(Effect::External).into_iter().collect()
+}
+
+/// Takes the text that the person's own editor left.
+pub fn edited(state: &mut State, text: Result<String, String>) -> Vec<Effect> {
+    let text = match text {
+        Ok(text) => clean(text.trim_end_matches('\n')),
+        Err(cause) => {
+            state.log(cause.clone());
+            state.say(Tone::Warning, cause);
+            return Vec::new();
+        }
+    };
+    if let Some(template) = state
+        .template
+        .as_mut()
+        .filter(|_| state.screen == Screen::Judge)
+    {
+        template.replace(&text);
+        return Vec::new();
+    }
+    let Some(id) = state.draft_id() else {
+        return Vec::new();
+    };
+    let record = state.item(id.record);
+    if let (Some(draft), Some(record)) = (state.drafts.get_mut(&id), record)
+        && draft.text() != text
+    {
+        draft.replace(&record, &text);
+    }
+    Vec::new()
+}
+
+/// Takes back the last change of the draft, or makes it again.
+pub fn undo(state: &mut State, again: bool) -> Vec<Effect> {
+    let Some(id) = state.draft_id().filter(|_| state.screen == Screen::Judge) else {
+        return Vec::new();
+    };
+    let record = state.item(id.record);
+    if let (Some(draft), Some(record)) = (state.drafts.get_mut(&id), record) {
+        draft.undo(&record, again);
+    }
+    Vec::new()
+}
+
 /// Takes a key of the editor.
 pub fn key(state: &mut State, key: Key) -> Vec<Effect> {
+    if let Some(template) = state
+        .template
+        .as_mut()
+        .filter(|_| state.screen == Screen::Judge)
+    {
+        if let Some(input) = input(key) {
+            template.area.input(input);
+        }
+        return Vec::new();
+    }
     if state.generation.is_some() {
         state.say(Tone::Plain, "A response is being written; Esc stops it.");
         return Vec::new();
@@ -56,12 +128,20 @@ pub fn key(state: &mut State, key: Key) -> Vec<Effect> {
 /// of one's own where none is being edited.
 pub fn paste(state: &mut State, text: &str) -> Vec<Effect> {
     if state.overlay.is_some() {
+        picker::paste(state, text);
         return Vec::new();
     }
-    if state.filter.open {
+    if state.listing.open {
         let line = clean(text).replace(['\n', '\t'], " ");
-        state.filter.query.push_str(line.trim());
-        moves::refilter(state);
+        state.listing.query.push_str(line.trim());
+        return Vec::new();
+    }
+    if let Some(template) = state
+        .template
+        .as_mut()
+        .filter(|_| state.screen == Screen::Judge)
+    {
+        template.area.insert_str(clean(text));
         return Vec::new();
     }
     if state.generation.is_some() {

@@ -1,7 +1,7 @@
 //! What the judge says, and having a response written.
 
 use super::action::show;
-use super::judge_is_ready;
+use super::{inspect, judge_is_ready, samples};
 use crate::run::live::{Command, Event, JudgeInfo, Sampling, Ticket};
 use crate::stats::preset::Preset;
 use crate::tui::effect::Effect;
@@ -15,26 +15,57 @@ pub fn event(state: &mut State, event: Event) -> Vec<Effect> {
             state.judge = JudgeStatus::Loading { stage, done, total };
         }
         Event::Ready(info) => {
+            state.take_identity(&info.identity);
+            state.log(format!("{} is ready", info.name));
+            if let Some(template) = &mut state.template {
+                template.trouble = None;
+            }
             if let Some(preset) = state.preset.take() {
                 take_preset(state, &preset, &info);
             }
             state.judge = JudgeStatus::Ready(info);
         }
-        Event::LoadFailed { cause, cure } => state.judge = JudgeStatus::Failed { cause, cure },
+        Event::LoadFailed { cause, cure } => {
+            state.log(format!("No judge: {cause} {cure}"));
+            state.judge = JudgeStatus::Failed { cause, cure };
+        }
+        Event::TemplateFailed { cause } => {
+            if let Some(template) = &mut state.template {
+                template.trouble = Some(cause);
+            }
+        }
+        Event::Attributed {
+            ticket,
+            attribution,
+        } => inspect::attributed(state, ticket, attribution),
+        Event::Inspected { ticket, inspection } => inspect::inspected(state, ticket, inspection),
         Event::Scored {
             ticket,
             card,
             seconds,
         } => state.scores.scored(ticket, card, seconds),
         Event::Token { ticket, text } => token(state, ticket, &text),
-        Event::Generated { ticket, text } => generated(state, ticket, &text),
+        Event::Generated { ticket, text } => match samples::written(state, ticket, &text) {
+            Some(effects) => return effects,
+            None => generated(state, ticket, &text),
+        },
         Event::Cancelled { ticket } => {
-            if !state.scores.cancelled(ticket) {
+            inspect::failed(state, ticket, None);
+            if !state.scores.cancelled(ticket) && !samples::failed(state, ticket, "stopped") {
                 end_generation(state, ticket);
             }
         }
         Event::Failed { ticket, error } => {
-            if !state.scores.failed(ticket, error.clone()) && end_generation(state, ticket) {
+            if inspect::failed(state, ticket, Some(&error))
+                || samples::failed(state, ticket, &error)
+            {
+                return Vec::new();
+            }
+            let score = state.scores.failed(ticket, error.clone());
+            if score {
+                state.log(format!("Not scored: {error}"));
+            } else if end_generation(state, ticket) {
+                state.log(format!("Not written: {error}"));
                 state.say(Tone::Warning, format!("Not written: {error}"));
             }
         }
@@ -64,6 +95,8 @@ fn take_preset(state: &mut State, preset: &Preset, info: &JudgeInfo) {
 pub fn gone(state: &mut State) {
     state.scores.forget_pending();
     state.generation = None;
+    state.asked_worth = None;
+    state.asked_inspection = None;
     if !matches!(state.judge, JudgeStatus::Failed { .. }) {
         state.judge = JudgeStatus::Failed {
             cause: "The judge stopped.".into(),

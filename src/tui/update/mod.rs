@@ -1,19 +1,27 @@
 //! The one place where the state changes: a message in, effects out, nothing else touched.
 
 mod action;
+mod annotate;
 mod cut;
 mod editing;
+mod inspect;
+mod jobs;
 mod judge;
+mod judges;
+mod listing;
 mod moves;
 mod overlay;
+mod picker;
 mod pointer;
+mod samples;
 mod schedule;
+mod template;
 
-use super::effect::Effect;
-use super::key::{Code, Key};
+use super::effect::{Effect, Keep};
+use super::key::Key;
 use super::keymap::{Action, Layer, Lookup};
-use super::message::Message;
-use super::state::{DataFailure, DataStatus, Good, JudgeStatus, Loaded, State};
+use super::message::{Kept, Message};
+use super::state::{DataFailure, DataStatus, Good, JudgeStatus, Loaded, State, Tone};
 
 /// Takes a message.
 pub fn update(state: &mut State, message: Message) -> Vec<Effect> {
@@ -38,13 +46,90 @@ pub fn update(state: &mut State, message: Message) -> Vec<Effect> {
             judge::gone(state);
             Vec::new()
         }
+        Message::Second(event) => {
+            judges::event(state, *event);
+            Vec::new()
+        }
+        Message::SecondGone => {
+            judges::gone(state);
+            Vec::new()
+        }
+        Message::Kept(kept) => {
+            remembered(state, *kept);
+            Vec::new()
+        }
+        Message::Found {
+            number,
+            records,
+            complete,
+        } => {
+            listing::found(state, number, records, complete);
+            Vec::new()
+        }
+        Message::Facets(facets) => {
+            listing::counted(state, facets);
+            Vec::new()
+        }
+        Message::Edited(text) => editing::edited(state, text),
+        Message::Written(result) => {
+            let (tone, said) = match result {
+                Ok(said) => (Tone::Plain, said),
+                Err(cause) => (Tone::Warning, cause),
+            };
+            state.log(said.clone());
+            state.say(tone, said);
+            Vec::new()
+        }
+        Message::Compared { between, found } => {
+            jobs::compared(state, between, *found);
+            Vec::new()
+        }
     };
     if effects.contains(&Effect::Quit) {
         return effects;
     }
+    effects.extend(listing::search(state));
     state.settle();
+    effects.extend(template::send(state));
     effects.extend(schedule::schedule(state));
+    effects.extend(jobs::advance(state));
+    effects.extend(place(state));
     effects
+}
+
+/// Takes what the store says.
+fn remembered(state: &mut State, kept: Kept) {
+    match kept {
+        Kept::Opened {
+            events,
+            annotator,
+            place,
+            runs,
+        } => {
+            state.runs.all = runs;
+            state.place = place.and_then(|text| serde_json::from_str(&text).ok());
+            if state.data == DataStatus::Ready {
+                state.go_to_place();
+            }
+            annotate::opened(state, events, annotator);
+        }
+        Kept::Runs(runs) => state.runs.all = runs,
+        kept => annotate::kept(state, kept),
+    }
+}
+
+/// Remembers where the person is, where that has changed.
+fn place(state: &mut State) -> Option<Effect> {
+    if state.place_key.is_empty() || state.place.is_some() || state.data != DataStatus::Ready {
+        return None;
+    }
+    let value = serde_json::to_string(&state.here()?).ok()?;
+    if state.remembered.as_ref() == Some(&value) {
+        return None;
+    }
+    let first = state.remembered.replace(value.clone()).is_none();
+    let key = state.place_key.clone();
+    (!first).then_some(Effect::Keep(Keep::Remember { key, value }))
 }
 
 /// Takes a key: adds it to the sequence so far and looks what that means.
@@ -57,8 +142,8 @@ fn press(state: &mut State, key: Key) -> Vec<Effect> {
         Lookup::Found(action) => {
             state.pending_keys.clear();
             state.asked_to_quit = asked && matches!(action, Action::Quit | Action::Cancel);
-            match layer {
-                Layer::Overlay => overlay::run(state, action),
+            match (layer, &state.overlay) {
+                (Layer::Overlay, _) | (Layer::Prompt, Some(_)) => overlay::run(state, action),
                 _ => action::run(state, action),
             }
         }
@@ -71,33 +156,20 @@ fn press(state: &mut State, key: Key) -> Vec<Effect> {
                 _ if was_sequence => press(state, key),
                 Layer::Editor => editing::key(state, key),
                 Layer::Prompt => {
-                    prompt(state, key);
+                    match state.overlay.is_some() {
+                        true => picker::key(state, key),
+                        false => drop(picker::type_into(&mut state.listing.query, key)),
+                    }
                     Vec::new()
                 }
+                Layer::Annotate => match key.typed().and_then(|c| c.to_digit(10)) {
+                    Some(digit) => annotate::digit(state, digit as u8),
+                    None => Vec::new(),
+                },
                 _ => Vec::new(),
             }
         }
     }
-}
-
-/// Takes a key of the filter's text.
-fn prompt(state: &mut State, key: Key) {
-    let query = &mut state.filter.query;
-    match (key.code, key.ctrl) {
-        (Code::Backspace, false) => {
-            query.pop();
-        }
-        (Code::Char('u'), true) => query.clear(),
-        (Code::Char('w'), true) | (Code::Backspace, true) => {
-            let kept = query.trim_end().rfind(' ').map_or(0, |at| at + 1);
-            query.truncate(kept);
-        }
-        _ => match key.typed() {
-            Some(c) => query.push(c),
-            None => return,
-        },
-    }
-    moves::refilter(state);
 }
 
 /// Takes the data.
@@ -115,7 +187,12 @@ fn data(state: &mut State, result: Result<Loaded, DataFailure>) {
             {
                 state.good = Good::of(&state.facts);
             }
-            state.filter.apply(&state.library);
+            if loaded.complete {
+                annotate::scale(state);
+                state.go_to_place();
+            }
+            // What was searched for is searched for in the new records, too.
+            state.listing.asked.query.push('\0');
         }
         Err(failure) => state.data = DataStatus::Failed(failure),
     }
@@ -128,6 +205,6 @@ fn judge_is_ready(state: &mut State) -> bool {
         JudgeStatus::Loading { .. } => "The judge is still loading.",
         JudgeStatus::Absent | JudgeStatus::Failed { .. } => "There is no judge.",
     };
-    state.say(super::state::Tone::Warning, why);
+    state.say(Tone::Warning, why);
     false
 }

@@ -1,6 +1,7 @@
 //! Moving through lists and texts.
 
-use crate::tui::layout::{Pane, inner};
+use super::cut;
+use crate::tui::layout::{Pane, Screen, inner};
 use crate::tui::state::State;
 
 /// Moves the focused pane by lines.
@@ -8,7 +9,16 @@ pub fn by(state: &mut State, lines: isize) {
     match state.focus {
         Pane::List => record(state, lines),
         Pane::Text => scroll(&mut state.text_scroll, lines),
-        Pane::Card | Pane::Figures => scroll(&mut state.card_scroll, lines),
+        Pane::Card | Pane::Rating | Pane::Run => scroll(&mut state.card_scroll, lines),
+        Pane::Figures => cut::mark_cell(state, lines),
+        Pane::Left => scroll(&mut state.compare_scroll.0, lines),
+        Pane::Right => scroll(&mut state.compare_scroll.1, lines),
+        Pane::Runs => {
+            let last = state.runs.all.len().saturating_sub(1);
+            let chosen = state.runs.chosen.saturating_add_signed(lines);
+            state.runs.chosen = chosen.min(last);
+            state.card_scroll = 0;
+        }
         Pane::Editor | Pane::Cut => {}
     }
 }
@@ -18,9 +28,17 @@ pub fn by_half(state: &mut State, direction: isize) {
     let height = match state.focus {
         Pane::List => state.list_height(),
         Pane::Text => state.text_height(),
-        Pane::Card | Pane::Editor | Pane::Cut | Pane::Figures => {
-            let card = state.areas().and_then(|areas| areas.card.or(areas.figures));
-            card.map_or(0, |area| usize::from(inner(area).height))
+        pane => {
+            let areas = state.areas();
+            let area = areas.and_then(|areas| match pane {
+                Pane::Left => areas.left,
+                Pane::Right => areas.right,
+                Pane::Rating => areas.rating,
+                Pane::Runs => areas.runs,
+                Pane::Run => areas.run,
+                _ => areas.card.or(areas.figures),
+            });
+            area.map_or(0, |area| usize::from(inner(area).height))
         }
     };
     by(state, direction * (height / 2).max(1) as isize);
@@ -31,13 +49,25 @@ pub fn to_end(state: &mut State, last: bool) {
     match state.focus {
         Pane::List => go(state, if last { usize::MAX } else { 0 }),
         Pane::Text => state.text_scroll = if last { usize::MAX } else { 0 },
-        Pane::Card | Pane::Figures => state.card_scroll = 0,
+        Pane::Card | Pane::Figures | Pane::Rating | Pane::Run => state.card_scroll = 0,
+        Pane::Left => state.compare_scroll.0 = 0,
+        Pane::Right => state.compare_scroll.1 = 0,
+        Pane::Runs => {
+            let end = state.runs.all.len().saturating_sub(1);
+            state.runs.chosen = if last { end } else { 0 };
+        }
         Pane::Editor | Pane::Cut => {}
     }
 }
 
-/// Moves to another record.
+/// Moves to another record; while annotating, to another response of the queue.
 pub fn record(state: &mut State, step: isize) {
+    if state.screen == Screen::Annotate {
+        let last = state.annotate.queue.len().saturating_sub(1);
+        let at = state.annotate.at.saturating_add_signed(step);
+        state.annotate.at = at.min(last);
+        return;
+    }
     go(state, state.cursor.saturating_add_signed(step));
 }
 
@@ -58,23 +88,8 @@ pub fn go(state: &mut State, position: usize) {
         state.response = 0;
         state.card_scroll = 0;
         state.typing = false;
-    }
-}
-
-/// Lists the matches of the filter. A query goes to its best match; no query stays where it is.
-pub fn refilter(state: &mut State) {
-    let record = state.record_index();
-    state.filter.apply(&state.library);
-    match (&state.filter.matches, record) {
-        (None, Some(record)) => state.cursor = record,
-        (None, None) => {}
-        (Some(_), _) => {
-            state.cursor = 0;
-            state.list_top = 0;
-        }
-    }
-    if state.record_index() != record {
-        state.response = 0;
+        state.compare = (0, 1);
+        state.compare_scroll = (0, 0);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Help, errors and themes.
 
-use super::action;
+use super::{action, picker};
 use crate::tui::effect::Effect;
 use crate::tui::keymap::Action;
 use crate::tui::layout::{help_in_two, overlay_height};
@@ -20,6 +20,17 @@ pub fn errors(state: &mut State) {
     }
 }
 
+/// Shows what happened, the latest at the end.
+pub fn log(state: &mut State) {
+    match state.runs.log.is_empty() {
+        true => state.say(Tone::Plain, "Nothing has happened yet."),
+        false => {
+            let scroll = state.runs.log.len();
+            state.overlay = Some(Overlay::Log { scroll });
+        }
+    }
+}
+
 /// Shows the themes; moving tries them on.
 pub fn themes(state: &mut State) {
     let before = state.theme.name.clone();
@@ -29,6 +40,9 @@ pub fn themes(state: &mut State) {
 
 /// Does an action while an overlay is open.
 pub fn run(state: &mut State, action: Action) -> Vec<Effect> {
+    if let Some(Overlay::Pick { .. } | Overlay::Line { .. }) = state.overlay {
+        return picker::run(state, action);
+    }
     let half = (usize::from(state.size.1) / 2).max(1) as isize;
     match action {
         Action::Down => by(state, 1),
@@ -50,9 +64,9 @@ pub fn run(state: &mut State, action: Action) -> Vec<Effect> {
             }
         }
         Action::Cancel => state.overlay = None,
-        Action::Explore | Action::Judge => {
+        screen if action::screen_of(screen).is_some() => {
             state.overlay = None;
-            return action::run(state, action);
+            return action::run(state, screen);
         }
         _ => {}
     }
@@ -66,10 +80,14 @@ fn by(state: &mut State, lines: isize) {
     // The last line stays at the bottom of the box.
     let help_lines = (help_lines + 1).saturating_sub(shown);
     let error_lines = (state.errors.len() + 1).saturating_sub(shown);
+    let log_lines = (state.runs.log.len() + 1).saturating_sub(shown);
     let themes = state.themes.len();
     match &mut state.overlay {
         Some(Overlay::Help { scroll }) => *scroll = moved(*scroll, lines, help_lines),
         Some(Overlay::Errors { scroll }) => *scroll = moved(*scroll, lines, error_lines),
+        Some(Overlay::Log { scroll }) => *scroll = moved(*scroll, lines, log_lines),
+        Some(Overlay::Inspect { scroll }) => *scroll = moved(*scroll, lines, usize::MAX),
+        Some(Overlay::Pick { .. } | Overlay::Line { .. }) => (),
         Some(Overlay::Themes { chosen, .. }) => {
             *chosen = moved(*chosen, lines, themes);
             if let Some(theme) = state.themes.at(*chosen).cloned() {

@@ -3,11 +3,12 @@
 use ratatui::layout::{Position, Rect};
 
 use super::action::show;
-use super::moves;
+use super::{cut, moves, overlay, picker};
 use crate::tui::effect::Effect;
+use crate::tui::keymap::Action;
 use crate::tui::layout::{Areas, Pane, inner, padded, tabs};
 use crate::tui::message::{Mouse, MouseKind};
-use crate::tui::state::{ListRow, State};
+use crate::tui::state::{ListRow, Overlay, State};
 
 /// Lines a turn of the wheel moves.
 const WHEEL: isize = 3;
@@ -19,7 +20,7 @@ pub fn mouse(state: &mut State, mouse: Mouse) -> Vec<Effect> {
         return Vec::new();
     };
     if state.overlay.is_some() {
-        return Vec::new();
+        return in_overlay(state, mouse.kind, at);
     }
     match mouse.kind {
         MouseKind::ScrollDown => wheel(state, &areas, at, WHEEL),
@@ -29,6 +30,52 @@ pub fn mouse(state: &mut State, mouse: Mouse) -> Vec<Effect> {
             if let Some((Pane::Cut, area)) = pane_at(&areas, at) {
                 cut_at(state, area, at);
             }
+        }
+        // The second button opens what is behind the bin.
+        MouseKind::Open => {
+            if let Some((Pane::Cut, area)) = pane_at(&areas, at) {
+                let inside = padded(area);
+                if inside.contains(at) {
+                    let width = f64::from(inside.width.max(1));
+                    let bin = f64::from(at.x - inside.x);
+                    cut::mark_scores(state, bin / width, (bin + 1.0) / width);
+                    cut::open_records(state);
+                }
+            }
+        }
+    }
+    Vec::new()
+}
+
+/// The wheel moves through a list that lies over the screen, a click takes its line or closes it.
+fn in_overlay(state: &mut State, kind: MouseKind, at: Position) -> Vec<Effect> {
+    match kind {
+        MouseKind::ScrollDown => return overlay::run(state, Action::Down),
+        MouseKind::ScrollUp => return overlay::run(state, Action::Up),
+        MouseKind::Press => (),
+        MouseKind::Drag | MouseKind::Open => return Vec::new(),
+    }
+    let Some(area) = state.overlay_area() else {
+        return overlay::run(state, Action::Back);
+    };
+    if !area.contains(at) {
+        return overlay::run(state, Action::Back);
+    }
+    let inside = inner(area);
+    // The first line is what is typed.
+    if let Some(Overlay::Pick { listed, query, .. }) = &state.overlay
+        && inside.contains(at)
+        && at.y > inside.y
+    {
+        let shown = usize::from(inside.height).saturating_sub(1);
+        let entries = state.entries(listed, query).len();
+        let top = state.pick_top(shown);
+        let line = top + usize::from(at.y - inside.y - 1);
+        if line < entries
+            && let Some(Overlay::Pick { chosen, .. }) = &mut state.overlay
+        {
+            *chosen = line;
+            return picker::accept(state);
         }
     }
     Vec::new()
@@ -42,6 +89,11 @@ fn pane_at(areas: &Areas, at: Position) -> Option<(Pane, Rect)> {
         (Pane::Card, areas.card),
         (Pane::Cut, areas.cut),
         (Pane::Figures, areas.figures),
+        (Pane::Left, areas.left),
+        (Pane::Right, areas.right),
+        (Pane::Rating, areas.rating),
+        (Pane::Runs, areas.runs),
+        (Pane::Run, areas.run),
     ]
     .into_iter()
     .filter_map(|(pane, area)| Some((pane, area?)))
@@ -74,7 +126,10 @@ fn cut_at(state: &mut State, area: Rect, at: Position) {
 
 fn press(state: &mut State, areas: &Areas, at: Position) {
     if areas.tabs.contains(at) {
-        if let Some(tab) = tabs().into_iter().find(|tab| tab.columns.contains(&at.x)) {
+        if let Some(tab) = tabs(state.size.0, state.screen)
+            .into_iter()
+            .find(|tab| tab.columns.contains(&at.x))
+        {
             show(state, tab.screen);
         }
         return;
@@ -88,6 +143,11 @@ fn press(state: &mut State, areas: &Areas, at: Position) {
     state.focus = pane;
     if pane == Pane::Cut {
         cut_at(state, area, at);
+    }
+    if pane == Pane::Runs && inner(area).contains(at) {
+        let row = usize::from(at.y - inner(area).y);
+        let last = state.runs.all.len().saturating_sub(1);
+        state.runs.chosen = row.min(last);
     }
     if pane == Pane::List {
         let inside = inner(area);

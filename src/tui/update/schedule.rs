@@ -24,6 +24,10 @@ pub fn schedule(state: &mut State) -> Vec<Effect> {
     match &mut state.generation {
         None => {
             under_cursor(state, &mut effects);
+            let explaining = state.attributing && state.screen == Screen::Explore;
+            if explaining && state.scores.interactive().is_none() {
+                effects.extend(super::inspect::ask(state));
+            }
             ahead(state, &mut effects);
         }
         // Each score waits its turn between two tokens: a few words at a time keep the writing quick.
@@ -51,6 +55,11 @@ fn under_cursor(state: &mut State, effects: &mut Vec<Effect>) {
     };
     let known = state.scores.card(key).is_some() || state.scores.failure(key).is_some();
     let asked = state.scores.interactive().is_some_and(|(_, k)| k == key);
+    if state.second.is_some()
+        && let Some(subject) = current_subject(state)
+    {
+        effects.extend(super::judges::ask(state, key, subject));
+    }
     if known || asked {
         return;
     }
@@ -80,10 +89,6 @@ fn under_cursor(state: &mut State, effects: &mut Vec<Effect>) {
 fn current_subject(state: &State) -> Option<Subject> {
     let record = state.record()?;
     match state.screen {
-        Screen::Explore | Screen::Threshold => {
-            let response = record.responses.get(state.response)?;
-            Some(Subject::of(&record, &response.text))
-        }
         Screen::Judge => {
             let draft = state.draft()?;
             // The row's own text, where the draft is still that.
@@ -97,14 +102,28 @@ fn current_subject(state: &State) -> Option<Subject> {
                 None => Some(Subject::of(&record, &draft.text())),
             }
         }
+        _ => {
+            let response = record.responses.get(state.response)?;
+            Some(Subject::of(&record, &response.text))
+        }
     }
 }
 
 fn ahead(state: &mut State, effects: &mut Vec<Effect>) {
-    let wanted = match state.screen {
-        Screen::Threshold => all_missing(state),
+    let everything = state.screen == Screen::Threshold
+        || state.runs.job.is_some()
+        || state.listing.needs_scores()
+        || (state.screen == Screen::Annotate && state.annotate.order.needs_scores());
+    let mut wanted = match state.screen {
+        Screen::Judge if state.template.is_some() => pinned(state),
+        // What is on screen goes before the rest.
+        _ if everything && state.screen != Screen::Threshold => wanted_ahead(state),
+        _ if everything => all_missing(state),
         _ => wanted_ahead(state),
     };
+    if everything && wanted.is_empty() && state.template.is_none() {
+        wanted = all_missing(state);
+    }
     let mut outstanding = 0;
     let mut still_wanted = 0;
     for (_, pending) in state.scores.wanted() {
@@ -147,6 +166,18 @@ fn ahead(state: &mut State, effects: &mut Vec<Effect>) {
     }
 }
 
+/// The pinned rows that have no score by the template as it stands.
+fn pinned(state: &State) -> Vec<(SubjectKey, (usize, usize))> {
+    let keyed = state
+        .pinned
+        .iter()
+        .filter_map(|row| Some((state.row_key(row.0, row.1)?, *row)));
+    let missing = |key: &SubjectKey| {
+        state.scores.card(*key).is_none() && state.scores.failure(*key).is_none()
+    };
+    keyed.filter(|(key, _)| missing(key)).take(AHEAD).collect()
+}
+
 /// The first rows of the data that have no score.
 fn all_missing(state: &mut State) -> Vec<(SubjectKey, (usize, usize))> {
     let mut wanted: Vec<(SubjectKey, (usize, usize))> = Vec::new();
@@ -178,6 +209,19 @@ fn all_missing(state: &mut State) -> Vec<(SubjectKey, (usize, usize))> {
 /// The rows near the cursor that have no score: the other responses of its record, then the
 /// records after it that are on screen.
 fn wanted_ahead(state: &State) -> Vec<(SubjectKey, (usize, usize))> {
+    if state.screen == Screen::Annotate {
+        let coming = state
+            .annotate
+            .queue
+            .iter()
+            .skip(state.annotate.at)
+            .take(AHEAD);
+        let keyed = coming.filter_map(|row| Some((state.row_key(row.0, row.1)?, *row)));
+        let missing = |key: &SubjectKey| {
+            state.scores.card(*key).is_none() && state.scores.failure(*key).is_none()
+        };
+        return keyed.filter(|(key, _)| missing(key)).collect();
+    }
     let current = state.current().map(|(key, _)| key);
     let page = match state.list_height() {
         0 => RECORDS_AHEAD,

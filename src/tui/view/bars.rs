@@ -19,7 +19,7 @@ pub fn tabs(state: &State, paint: &Paint<'_>, area: Rect, buffer: &mut Buffer) {
     buffer.set_style(area, paint.style("ui.tab"));
     let mut left = Row::new();
     left.push(BRAND, paint.style("ui.brand"));
-    for tab in all_tabs() {
+    for tab in all_tabs(area.width, state.screen) {
         let active = tab.screen == state.screen;
         left.push(" ", Style::default());
         left.push(
@@ -111,13 +111,14 @@ fn parts(state: &State, paint: &Paint<'_>) -> Vec<Vec<Span<'static>>> {
     }
     parts.push(vec![Span::styled(state.mode.word(), strong)]);
     let mut tau = pair(paint.glyphs.tau, format!("{:.2}", state.threshold));
-    if let Some(decision) = state.shown().card.and_then(|card| paint.decide(card)) {
+    let shown = state.shown().card.filter(|_| !state.is_blind());
+    if let Some(decision) = shown.and_then(|card| paint.decide(card)) {
         // A cut on self-eval is another cut than one on the fused score.
         let of = decision.signal.word();
         tau.push(Span::styled(format!(" on {of}"), dim));
     }
     parts.push(tau);
-    if state.coverage.scored > 0 {
+    if state.coverage.scored > 0 && !state.is_blind() {
         let share = 100.0 * state.coverage.answered as f64 / state.coverage.scored as f64;
         let mut coverage = pair("coverage", format!("{share:.0}%"));
         coverage.push(Span::styled(
@@ -145,6 +146,13 @@ fn parts(state: &State, paint: &Paint<'_>) -> Vec<Vec<Span<'static>>> {
             dim.patch(paint.style("state.loading")),
         )]);
     }
+    if let Some((done, total)) = state.job_progress() {
+        let eta = state
+            .job_eta()
+            .map(|seconds| format!(" ETA {}", duration(seconds)));
+        let text = format!("{done}/{total}{}", eta.unwrap_or_default());
+        parts.push(pair("scoring", text));
+    }
     let queue = state.scores.queue();
     if queue > 0 {
         parts.push(pair("queue", queue.to_string()));
@@ -153,6 +161,16 @@ fn parts(state: &State, paint: &Paint<'_>) -> Vec<Vec<Span<'static>>> {
         parts.push(plain(format!("{} tok/s", rate_text(rate))));
     }
     parts
+}
+
+/// `2:10`, `1:02:10`.
+pub fn duration(seconds: f64) -> String {
+    let seconds = seconds.max(0.0).round() as u64;
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    match hours {
+        0 => format!("{minutes}:{seconds:02}"),
+        hours => format!("{hours}:{minutes:02}:{seconds:02}"),
+    }
 }
 
 fn rate_text(rate: f64) -> String {
@@ -304,6 +322,7 @@ fn pair_name(first: Action) -> Option<&'static str> {
         Action::PreviousRecord => "record",
         Action::ThresholdDown => "τ",
         Action::GoodDown => "good from",
+        Action::PreviousBin => "bin",
         _ => return None,
     })
 }
@@ -313,6 +332,8 @@ fn hints(state: &State) -> &'static [&'static [Action]] {
     use Action as A;
     match (&state.overlay, state.layer(), state.screen) {
         (Some(Overlay::Themes { .. }), ..) => &[&[A::Down, A::Up], &[A::Accept], &[A::Back]],
+        (Some(Overlay::Pick { .. }), ..) => &[&[A::Accept], &[A::Down, A::Up], &[A::Back]],
+        (Some(Overlay::Line { .. }), ..) => &[&[A::Accept], &[A::Back]],
         (Some(_), ..) => &[&[A::Down, A::Up], &[A::Back]],
         (_, Layer::Prompt, _) => &[&[A::Accept], &[A::Back], &[A::Down, A::Up]],
         (_, Layer::Editor, _) => &[&[A::Back], &[A::Generate], &[A::Cancel]],
@@ -328,13 +349,55 @@ fn hints(state: &State) -> &'static [&'static [Action]] {
             &[A::Edit],
             &[A::Generate],
             &[A::PreviousResponse, A::NextResponse],
+            &[A::Samples],
+            &[A::Template],
+            &[A::Inspect],
+            &[A::Help],
             &[A::ThresholdDown, A::ThresholdUp],
             &[A::NextPane],
-            &[A::Help],
+            &[A::Palette],
             &[A::Back],
             &[A::PreviousRecord, A::NextRecord],
             &[A::ToggleMode],
             &[A::Copy],
+            &[A::Quit],
+        ],
+        (_, _, Screen::Compare) => &[
+            &[A::PreviousResponse, A::NextResponse],
+            &[A::NextPane],
+            &[A::PreviousRecord, A::NextRecord],
+            &[A::Diff],
+            &[A::Down, A::Up],
+            &[A::Help],
+            &[A::ToggleMode],
+            &[A::Back],
+            &[A::Quit],
+        ],
+        (_, _, Screen::Annotate) => &[
+            &[A::Comment],
+            &[A::Skip],
+            &[A::Undo],
+            &[A::Redo],
+            &[A::Queue],
+            &[A::Blind],
+            &[A::Help],
+            &[A::PreviousRecord, A::NextRecord],
+            &[A::Annotator],
+            &[A::Down, A::Up],
+            &[A::NextPane],
+            &[A::Back],
+            &[A::Quit],
+        ],
+        (_, _, Screen::Runs) => &[
+            &[A::ScoreAll],
+            &[A::StopJob],
+            &[A::MarkRun],
+            &[A::Down, A::Up],
+            &[A::Retry],
+            &[A::Log],
+            &[A::OpenRecords],
+            &[A::Help],
+            &[A::Back],
             &[A::Quit],
         ],
         (_, _, Screen::Threshold) => &[
@@ -342,7 +405,10 @@ fn hints(state: &State) -> &'static [&'static [Action]] {
             &[A::Solve],
             &[A::NextTarget],
             &[A::GoodDown, A::GoodUp],
+            &[A::PreviousBin, A::NextBin],
+            &[A::OpenRecords],
             &[A::Help],
+            &[A::SavePreset],
             &[A::Back],
             &[A::ToggleMode],
             &[A::NextPane],
@@ -354,7 +420,11 @@ fn hints(state: &State) -> &'static [&'static [Action]] {
             &[A::Edit],
             &[A::ThresholdDown, A::ThresholdUp],
             &[A::Filter],
+            &[A::QuickMode],
             &[A::Help],
+            &[A::Palette],
+            &[A::Sort],
+            &[A::Facets],
             &[A::NextPane],
             &[A::ToggleMode],
             &[A::Generate],

@@ -96,8 +96,60 @@ fn lines(
         }
         None => missing(state, shown, paint, width),
     };
+    lines.extend(second(state, paint, width));
+    if state.template.is_some() && on_judge(state) {
+        lines.extend(super::template::pinned(state, paint, width));
+    }
     lines.extend(people(state, paint, width));
     lines
+}
+
+/// What the second judge thinks of the same texts.
+fn second(state: &State, paint: &Paint<'_>, width: usize) -> Vec<Line<'static>> {
+    let Some(second) = &state.second else {
+        return Vec::new();
+    };
+    let name = paint.safe(&second.name);
+    let name = crate::tui::text::truncate(&name, width.saturating_sub(4), paint.glyphs.ellipsis);
+    let mut lines = vec![Line::default(), paint.heading(&name, "", width)];
+    let key = state.current().map(|(key, _)| key);
+    let card = key.and_then(|key| second.scores.card(key));
+    let dim = paint.style("ui.text.dim");
+    match (&second.status, card) {
+        (_, Some(card)) => {
+            let ink = Ink::new(paint, false);
+            lines.push(parts::verdict(card, paint, &ink, width, true));
+            lines.push(parts::gauge(card, paint, &ink, width));
+            lines.extend(parts::signals(card, paint, &ink, width, false));
+        }
+        (JudgeStatus::Failed { cause, cure }, None) => {
+            lines.extend(paint.wrapped(cause, width, paint.style("state.error")));
+            lines.extend(paint.wrapped(cure, width, dim));
+        }
+        (JudgeStatus::Loading { stage, .. }, None) => {
+            let text = format!("{} loading: {stage}", paint.glyphs.spin(state.tick));
+            lines.extend(paint.wrapped(&text, width, paint.style("state.loading")));
+        }
+        (_, None) => {
+            let failure = key.and_then(|key| second.scores.failure(key));
+            let text = failure.unwrap_or(match key.is_some() {
+                true => "Scoring",
+                false => "",
+            });
+            lines.extend(paint.wrapped(text, width, dim));
+        }
+    }
+    lines
+}
+
+/// For numbers of the texts on screen.
+pub fn plain_ink(paint: &Paint<'_>) -> Ink {
+    Ink::new(paint, false)
+}
+
+/// The verdict with its numbers, in one line.
+pub fn verdict_line(card: &ScoreCard, paint: &Paint<'_>, ink: &Ink, width: usize) -> Line<'static> {
+    parts::verdict(card, paint, ink, width, true)
 }
 
 /// The card at full length.
@@ -200,8 +252,8 @@ fn missing(
         JudgeStatus::Ready(_) if shown.blank => {
             let text = match (state.record(), state.screen) {
                 (None, _) => "",
-                (_, Screen::Explore | Screen::Threshold) => "This record has no response.",
                 (_, Screen::Judge) => "Scores appear as soon as there is a response.",
+                _ => "This record has no response.",
             };
             say(text, "ui.text.dim");
         }
@@ -221,11 +273,11 @@ fn missing(
 /// The response of the data that is shown or edited.
 fn response(state: &State) -> Option<Response> {
     let place = match state.screen {
-        Screen::Explore | Screen::Threshold => state.response,
         Screen::Judge => match state.draft_id()?.origin {
             Origin::Own => return None,
             Origin::Response(place) => place,
         },
+        _ => state.response,
     };
     state.record()?.responses.get(place).cloned()
 }
@@ -233,8 +285,8 @@ fn response(state: &State) -> Option<Response> {
 /// Whether what is shown is still the response that people rated.
 fn is_rated_text(state: &State) -> bool {
     match state.screen {
-        Screen::Explore | Screen::Threshold => true,
         Screen::Judge => state.draft().is_some_and(|draft| !draft.is_changed()),
+        _ => true,
     }
 }
 

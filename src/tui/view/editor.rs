@@ -17,6 +17,10 @@ use crate::tui::widget::{PaneFrame, Row};
 
 /// Draws the editor pane.
 pub fn draw(state: &State, paint: &Paint<'_>, area: Rect, frame: &mut Frame<'_>) {
+    if let Some(template) = &state.template {
+        super::template::draw(state, template, paint, area, frame);
+        return;
+    }
     let focus = focused(state, Pane::Editor);
     let draft = state.draft();
     let changed = draft.is_some_and(|draft| draft.is_changed());

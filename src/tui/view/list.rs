@@ -14,7 +14,9 @@ use super::nothing;
 use super::paint::{Paint, focused};
 use crate::data::{Record, Response, Verdict};
 use crate::tui::layout::Pane;
-use crate::tui::state::{JudgeStatus, ListRow, Signal, State, distribution, matched_chars};
+use crate::tui::state::{
+    Column, JudgeStatus, ListRow, Quick, Signal, SortBy, State, distribution, matched_chars,
+};
 use crate::tui::text::{truncate, width};
 use crate::tui::widget::{PaneFrame, Row, scrollbar};
 
@@ -25,7 +27,7 @@ const MOST_SIGNS: usize = 8;
 pub fn draw(state: &State, paint: &Paint<'_>, area: Rect, frame: &mut Frame<'_>) {
     let focus = focused(state, Pane::List);
     let count = state.facts.records;
-    let note = if state.filter.matches.is_some() {
+    let note = if state.listing.is_narrowed() {
         format!("{} of {count}", state.listed())
     } else if count > 0 {
         format!("{}/{count}", state.cursor + 1)
@@ -35,13 +37,13 @@ pub fn draw(state: &State, paint: &Paint<'_>, area: Rect, frame: &mut Frame<'_>)
     let bottom = prompt(state, paint, usize::from(area.width).saturating_sub(2));
     let bottom_width = bottom.as_ref().map_or(0, Line::width);
     let inside = PaneFrame {
-        title: paint.title("Records", focus),
+        title: paint.title(&title(state, usize::from(area.width)), focus),
         note: (!note.is_empty()).then(|| paint.note(&note)),
         bottom,
         focused: focus,
     }
     .draw(area, paint.theme, paint.glyphs, frame.buffer_mut());
-    if state.filter.open {
+    if state.listing.open {
         let column = area.x + bottom_width as u16;
         let last = area.right().saturating_sub(2);
         frame.set_cursor_position(Position::new(column.min(last), area.bottom() - 1));
@@ -63,12 +65,33 @@ pub fn draw(state: &State, paint: &Paint<'_>, area: Rect, frame: &mut Frame<'_>)
     );
 }
 
+/// `Records`, and what narrows or orders them.
+fn title(state: &State, width: usize) -> String {
+    let listing = &state.listing;
+    let mut parts: Vec<String> = Vec::new();
+    match (listing.quick, &listing.picked) {
+        (Quick::All, _) => (),
+        (Quick::Picked, Some((name, _))) => parts.push(name.clone()),
+        (quick, _) => parts.push(quick.word().to_owned()),
+    }
+    parts.extend(listing.facets.iter().map(|facet| facet.value.clone()));
+    if listing.sort != SortBy::Data || listing.reverse {
+        let way = if listing.reverse { "up" } else { "down" };
+        parts.push(format!("{} {way}", listing.sort.word()));
+    }
+    let mut title = "Records".to_owned();
+    if !parts.is_empty() {
+        title = format!("{title}: {}", parts.join(", "));
+    }
+    truncate(&title, width.saturating_sub(18), state.glyphs.ellipsis)
+}
+
 /// What is typed into the filter, in the lower border.
 fn prompt(state: &State, paint: &Paint<'_>, room: usize) -> Option<Line<'static>> {
-    if !state.filter.open && state.filter.query.is_empty() {
+    if !state.listing.open && state.listing.query.is_empty() {
         return legend(state, paint, room);
     }
-    let query = paint.safe(&state.filter.query);
+    let query = paint.safe(&state.listing.query);
     // The end of a long query is what is being typed.
     let mut from = 0;
     while width(&query[from..]) + 3 > room {
@@ -93,13 +116,23 @@ fn legend(state: &State, paint: &Paint<'_>, room: usize) -> Option<Line<'static>
     let decision = state.row_card(state.record_index()?, state.response);
     let decision = decision.and_then(|card| paint.decide(card));
     let mut names: Vec<String> = Vec::new();
-    if let Some(decision) = decision {
-        if decision.signal == Signal::Fused {
-            names.push("fused".into());
+    for column in &state.columns {
+        match column {
+            Column::Bar => names.extend(
+                decision
+                    .filter(|decision| decision.signal == Signal::Fused)
+                    .map(|_| "fused".to_owned()),
+            ),
+            Column::Label => names.extend(label.clone()),
+            Column::Length => names.push("length".into()),
+            Column::Free => names.push("free".into()),
+            _ if decision.is_none() => (),
+            Column::SelfEval => names.push("self-eval".into()),
+            Column::Cosine => names.push("cosine".into()),
+            Column::Fused => names.push("fused".into()),
+            Column::Verdict => names.push("verdict".into()),
         }
-        names.extend(["self-eval".into(), "verdict".into()]);
     }
-    names.extend(label);
     let join = |names: &[String]| names.join(&format!(" {} ", paint.glyphs.dot));
     if width(&join(&names)) + 2 > room {
         // A verdict says what it is.
@@ -191,10 +224,10 @@ fn instruction(
     let ellipsis = paint.glyphs.ellipsis;
     let start: String = record.instruction.chars().take(room * 4 + 16).collect();
     let shown = truncate(&paint.safe(&start), room, ellipsis);
-    if state.filter.query.trim().is_empty() {
+    if state.listing.query.trim().is_empty() {
         return vec![Span::raw(shown)];
     }
-    let matched: HashSet<u32> = matched_chars(&state.filter.query, &shown)
+    let matched: HashSet<u32> = matched_chars(&state.listing.query, &shown)
         .into_iter()
         .collect();
     let mut spans = Vec::new();
@@ -316,33 +349,62 @@ fn numbers(
         36.. => 7,
         _ => 5,
     };
-    let card = state.row_card(record, index);
-    let decided = card.and_then(|card| Some((card, paint.decide(card)?)));
-    match decided {
-        Some((card, decision)) => {
-            let style = paint.decision(decision);
-            row.extend(paint.thin_bar(bar_width, Some(decision.value), style));
-            let mean = distribution(card, paint.mode).map(|d| format!(" {:>4.1} ", d.mean()));
-            row.push(mean.unwrap_or_else(|| "      ".into()), Style::default());
-            let verdict = decision.verdict(paint.threshold);
-            row.push(format!("{:<7}", verdict.word()), paint.verdict(verdict));
-        }
-        None => {
-            let key = state.row_key(record, index);
-            let failed = key.is_some_and(|key| state.scores.failure(key).is_some());
-            let pending = key.is_some_and(|key| state.scores.is_pending(key));
-            let (word, style) = if failed {
-                ("failed", paint.style("state.error"))
-            } else if pending {
-                (paint.glyphs.spin(state.tick), dim)
-            } else {
-                ("", dim)
-            };
-            if has_judge(state) {
-                row.extend(paint.thin_bar(bar_width, None, dim));
-                row.push(format!("{:6}{word:<7}", ""), style);
+    let key = state.row_key(record, index);
+    let card = key.and_then(|key| state.scores.card(key));
+    let decision = card.and_then(|card| paint.decide(card));
+    let failed = key.is_some_and(|key| state.scores.failure(key).is_some());
+    let pending = key.is_some_and(|key| state.scores.is_pending(key));
+    let expected = has_judge(state);
+    let number = |row: &mut Row, value: Option<f64>, places: usize| match value {
+        Some(value) => drop(row.push(format!(" {value:>4.places$}"), Style::default())),
+        None if expected || card.is_some() => drop(row.push("     ", dim)),
+        None => (),
+    };
+    for column in &state.columns {
+        match column {
+            Column::Bar => match decision {
+                Some(decision) => {
+                    let style = paint.decision(decision);
+                    row.extend(paint.thin_bar(bar_width, Some(decision.value), style));
+                }
+                None if expected => drop(row.extend(paint.thin_bar(bar_width, None, dim))),
+                None => (),
+            },
+            Column::SelfEval => {
+                let shown = card.and_then(|card| distribution(card, paint.mode));
+                number(&mut row, shown.map(|d| d.mean()), 1);
             }
+            Column::Free => {
+                let free = card.and_then(|card| card.self_eval_free.as_ref());
+                number(&mut row, free.map(|d| d.mean()), 1);
+            }
+            Column::Cosine => number(&mut row, card.and_then(|card| card.cosine), 2),
+            Column::Fused => number(&mut row, card.and_then(|card| card.fused), 2),
+            Column::Verdict => {
+                let (word, style) = match decision {
+                    Some(decision) => {
+                        let verdict = decision.verdict(paint.threshold);
+                        (verdict.word(), paint.verdict(verdict))
+                    }
+                    None if failed => ("failed", paint.style("state.error")),
+                    None if pending => (paint.glyphs.spin(state.tick), dim),
+                    None => ("", dim),
+                };
+                if expected || decision.is_some() {
+                    row.push(format!(" {word:<7}"), style);
+                }
+            }
+            Column::Length => {
+                let item = state.item(record);
+                let response = item.as_ref().and_then(|item| item.responses.get(index));
+                let length = response.map_or(0, |response| response.text.chars().count());
+                row.push(format!(" {length:>5}"), dim);
+            }
+            Column::Label => (),
         }
+    }
+    if !state.columns.contains(&Column::Label) {
+        return row;
     }
     let item = state.item(record);
     let records = item.as_ref().map(|r| r.responses.as_slice());

@@ -1,11 +1,16 @@
 //! Drawing: the state is read, the frame is written, nothing else happens.
 
+mod annotate;
 mod bars;
 mod card;
+mod compare;
 mod editor;
+mod inspect;
 mod list;
 mod overlay;
 mod paint;
+mod runs;
+mod template;
 mod texts;
 mod threshold;
 
@@ -47,6 +52,16 @@ pub fn view(state: &State, frame: &mut Frame<'_>) {
     }
     if let Some(area) = areas.figures {
         threshold::figures(state, &paint, area, frame.buffer_mut());
+    }
+    compare::draw(state, &paint, &areas, frame.buffer_mut());
+    if let Some(area) = areas.rating {
+        annotate::draw(state, &paint, area, frame.buffer_mut());
+    }
+    if let Some(area) = areas.runs {
+        runs::list(state, &paint, area, frame.buffer_mut());
+    }
+    if let Some(area) = areas.run {
+        runs::run(state, &paint, area, frame.buffer_mut());
     }
     if let Some(area) = areas.brief {
         card::brief(state, &paint, area, frame.buffer_mut());
@@ -100,10 +115,17 @@ fn nothing(state: &State, paint: &Paint<'_>) -> Option<Vec<(String, &'static str
         ],
         _ if state.listed() == 0 => vec![
             (
-                format!("Nothing matches {:?}", state.filter.query),
+                match (&state.listing.query, state.listing.searching) {
+                    (_, true) => format!("{} Searching", paint.glyphs.spin(state.tick)),
+                    (query, _) if !query.trim().is_empty() => format!("Nothing matches {query:?}"),
+                    _ => format!("No record is {}", state.listing.quick.word()),
+                },
                 "ui.text",
             ),
-            ("Esc lists everything again.".to_string(), "ui.text.dim"),
+            match state.listing.needs_scores() && state.scores.queue() > 0 {
+                true => ("Scores are still coming.".to_string(), "ui.text.dim"),
+                false => ("Esc lists everything again.".to_string(), "ui.text.dim"),
+            },
         ],
         _ => return None,
     };

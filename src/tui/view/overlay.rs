@@ -1,16 +1,18 @@
 //! Boxes over the screen: help, errors, themes.
 
 use ratatui::Frame;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use ratatui::style::{Modifier, Style};
 use ratatui::text::Line;
 use ratatui::widgets::{Block, Borders, Clear, Widget};
+use unicode_segmentation::UnicodeSegmentation;
 
+use super::inspect;
 use super::paint::Paint;
 use crate::tui::key::Key;
 use crate::tui::keymap::{HelpLine, sequence_label};
-use crate::tui::layout::{help_in_two, inner, overlay_height};
-use crate::tui::state::{Overlay, RowError, State};
+use crate::tui::layout::{box_area, help_in_two, inner, padded};
+use crate::tui::state::{Exported, Listed, Overlay, Purpose, RowError, State};
 use crate::tui::text::truncate;
 use crate::tui::widget::{Row, scrollbar};
 
@@ -40,27 +42,144 @@ pub fn draw(state: &State, paint: &Paint<'_>, frame: &mut Frame<'_>) {
             let lines = themes(state, *chosen, paint);
             boxed("Themes", lines, 0, 34, paint, frame);
         }
+        Some(Overlay::Pick {
+            listed,
+            query,
+            chosen,
+        }) => {
+            pick(state, listed, query, *chosen, paint, frame);
+        }
+        Some(Overlay::Line { purpose, text }) => line(state, purpose, text, paint, frame),
+        Some(Overlay::Inspect { scroll }) => {
+            let width = frame.area().width.saturating_sub(4).min(110);
+            let lines = inspect::lines(state, paint, usize::from(width).saturating_sub(4));
+            boxed("What the judge sees", lines, *scroll, width, paint, frame);
+        }
+        Some(Overlay::Log { scroll }) => {
+            let width = frame.area().width.saturating_sub(4).min(110);
+            let lines = log(state, paint, usize::from(width).saturating_sub(4));
+            boxed("Log", lines, *scroll, width, paint, frame);
+        }
         None => {}
     }
 }
 
-fn boxed(
-    title: &str,
-    lines: Vec<Line<'static>>,
-    scroll: usize,
-    width: u16,
+/// A list to choose from, over it what is typed.
+fn pick(
+    state: &State,
+    listed: &Listed,
+    query: &str,
+    chosen: usize,
     paint: &Paint<'_>,
     frame: &mut Frame<'_>,
 ) {
-    let screen = frame.area();
-    let width = width.min(screen.width.saturating_sub(2));
-    let height = lines.len().min(overlay_height(screen.height)) as u16 + 2;
-    let area = Rect::new(
-        (screen.width - width) / 2,
-        screen.height.saturating_sub(height) / 2,
-        width,
-        height,
+    let Some(area) = state.overlay_area() else {
+        return;
+    };
+    let inside = ground(listed.title(), area, paint, frame);
+    typed(query, inside, paint, frame);
+    let width = usize::from(inside.width);
+    let shown = usize::from(inside.height).saturating_sub(1);
+    let entries = state.entries(listed, query);
+    let total = entries.len();
+    if total == 0 {
+        let text = match (listed, state.facet_counts.is_none()) {
+            (Listed::Facets, true) => "Counting",
+            (Listed::Facets, false) => "No field has a few values that records share.",
+            _ => "Nothing is called that.",
+        };
+        let at = Rect::new(inside.x, inside.y + 1, inside.width, 1);
+        Line::styled(text, paint.style("ui.text.dim")).render(at, frame.buffer_mut());
+        return;
+    }
+    let top = state.pick_top(shown);
+    let many = matches!(listed, Listed::Columns | Listed::Facets);
+    for (place, entry) in entries.into_iter().enumerate().skip(top).take(shown) {
+        let here = place == chosen;
+        let mut left = Row::new();
+        let sign = match (here, entry.on) {
+            (true, _) => paint.glyphs.pointer,
+            (false, _) => " ",
+        };
+        left.push(sign, paint.style("ui.pointer"));
+        let on = match (entry.on, many) {
+            (true, _) => paint.glyphs.full,
+            (false, true) => paint.glyphs.empty,
+            (false, false) => " ",
+        };
+        left.push(format!("{on} "), paint.style("score.good"));
+        let style = match here {
+            true => paint.style("ui.text").add_modifier(Modifier::BOLD),
+            false => paint.style("ui.text"),
+        };
+        left.push(paint.safe(&entry.text).replace('\n', " "), style);
+        let mut right = Row::new();
+        right.push(
+            format!(" {} ", paint.safe(&entry.note)),
+            paint.style("ui.text.dim"),
+        );
+        let at = Rect::new(
+            inside.x,
+            inside.y + 1 + (place - top) as u16,
+            inside.width,
+            1,
+        );
+        if here {
+            frame
+                .buffer_mut()
+                .set_style(at, paint.style("ui.selection"));
+        }
+        left.with_right(right, width).render(at, frame.buffer_mut());
+    }
+    scrollbar(
+        area,
+        total + 1,
+        top,
+        paint.theme,
+        paint.glyphs,
+        frame.buffer_mut(),
     );
+}
+
+fn line(state: &State, purpose: &Purpose, text: &str, paint: &Paint<'_>, frame: &mut Frame<'_>) {
+    let title = match purpose {
+        Purpose::Comment => "Comment",
+        Purpose::Annotator => "Who annotates",
+        Purpose::Preset => "Save the cut in",
+        Purpose::Report => "Write the report to",
+        Purpose::Export(what) => match what {
+            Exported::Records => "Write records to (.jsonl, .csv, .parquet)",
+            Exported::Labels => "Write labels to (.jsonl, .csv, .parquet)",
+            Exported::Pairs => "Write preference pairs to (.jsonl, .csv, .parquet)",
+        },
+    };
+    if let Some(area) = state.overlay_area() {
+        let inside = ground(title, area, paint, frame);
+        typed(text, inside, paint, frame);
+    }
+}
+
+/// What is typed, its end in sight, with the cursor behind it.
+fn typed(text: &str, area: Rect, paint: &Paint<'_>, frame: &mut Frame<'_>) {
+    let text = paint.safe(text).replace('\n', " ");
+    let room = usize::from(area.width).saturating_sub(3);
+    let mut from = 0;
+    while crate::tui::text::width(&text[from..]) > room {
+        let step = text[from..].graphemes(true).next().map_or(1, str::len);
+        from += step;
+    }
+    let mut row = Row::new();
+    row.push("> ", paint.style("ui.pointer"));
+    row.push(&text[from..], paint.style("ui.input"));
+    let column = area.x + row.width() as u16;
+    let at = Rect { height: 1, ..area };
+    row.fit(usize::from(area.width))
+        .render(at, frame.buffer_mut());
+    frame.set_cursor_position(Position::new(column.min(area.right() - 1), area.y));
+}
+
+/// Draws an empty box and answers what is inside.
+fn ground(title: &str, area: Rect, paint: &Paint<'_>, frame: &mut Frame<'_>) -> Rect {
     let ground = paint.style("ui.background").patch(paint.style("ui.text"));
     let ground = ground.patch(paint.style("ui.overlay"));
     let buffer = frame.buffer_mut();
@@ -72,6 +191,42 @@ fn boxed(
         .border_style(paint.style("ui.overlay.border"))
         .title(paint.title(title, true))
         .render(area, buffer);
+    padded(area)
+}
+
+fn log(state: &State, paint: &Paint<'_>, width: usize) -> Vec<Line<'static>> {
+    let lines = state.runs.log.iter();
+    lines
+        .flat_map(|(at, text)| {
+            let time = clock(*at);
+            paint.wrapped(&format!("{time}  {text}"), width, paint.style("ui.text"))
+        })
+        .collect()
+}
+
+/// Hours, minutes and seconds of the day (UTC).
+pub fn clock(at: i64) -> String {
+    let seconds = at.div_euclid(1000).rem_euclid(86_400);
+    format!(
+        "{:02}:{:02}:{:02}",
+        seconds / 3600,
+        seconds / 60 % 60,
+        seconds % 60
+    )
+}
+
+fn boxed(
+    title: &str,
+    lines: Vec<Line<'static>>,
+    scroll: usize,
+    width: u16,
+    paint: &Paint<'_>,
+    frame: &mut Frame<'_>,
+) {
+    let screen = frame.area();
+    let area = box_area((screen.width, screen.height), lines.len(), width);
+    ground(title, area, paint, frame);
+    let buffer = frame.buffer_mut();
     let inside = inner(area);
     let shown = usize::from(inside.height);
     let offset = scroll.min(lines.len().saturating_sub(shown));

@@ -2,20 +2,28 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::text::Line;
+use ratatui::style::{Modifier, Style};
+use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 
 use super::paint::{Paint, focused};
 use super::{nothing, on_judge};
-use crate::tui::layout::{Pane, padded};
-use crate::tui::state::{DocumentLine, State};
+use crate::tui::layout::{Pane, Screen, padded};
+use crate::tui::state::{DocumentLine, Mark, State};
 use crate::tui::widget::{PaneFrame, scrollbar};
 
 /// Draws the text pane.
 pub fn draw(state: &State, paint: &Paint<'_>, area: Rect, buffer: &mut Buffer) {
     let focus = focused(state, Pane::Text);
-    let title = if on_judge(state) { "Task" } else { "Record" };
-    let id = state.record().map(|record| paint.safe(&record.id));
+    let title = match state.screen {
+        _ if on_judge(state) => "Task",
+        Screen::Annotate => "To rate",
+        _ => "Record",
+    };
+    let id = state
+        .record()
+        .filter(|_| !state.is_blind())
+        .map(|record| paint.safe(&record.id));
     let room = usize::from(area.width).saturating_sub(title.len() + 8);
     let id = id.map(|id| crate::tui::text::truncate(&id, room, paint.glyphs.ellipsis));
     let inside = PaneFrame {
@@ -59,6 +67,32 @@ fn line(line: &DocumentLine, paint: &Paint<'_>, width: usize) -> Line<'static> {
             paint.heading(&title, note, width)
         }
         DocumentLine::Text(text) => Line::raw(text.clone()),
+        DocumentLine::Marked(parts) => Line::from(marked(parts, paint)),
         DocumentLine::Dim(text) => Line::styled(text.clone(), paint.style("ui.text.dim")),
     }
+}
+
+/// Parts of a line, each in the style of its mark.
+pub fn marked(parts: &[(String, Mark)], paint: &Paint<'_>) -> Vec<Span<'static>> {
+    let span = |(text, mark): &(String, Mark)| {
+        let style = match mark {
+            Mark::Plain => Style::default(),
+            Mark::Own => paint.style("diff.own").add_modifier(Modifier::UNDERLINED),
+            Mark::Note => paint.style("ui.text.dim"),
+            Mark::Worth(0) => Style::default(),
+            Mark::Worth(step) => {
+                let style = match *step > 0 {
+                    true => paint.style("score.good"),
+                    false => paint.style("score.bad"),
+                };
+                match step.abs() {
+                    1 => style,
+                    2 => style.add_modifier(Modifier::UNDERLINED),
+                    _ => style.add_modifier(Modifier::UNDERLINED | Modifier::BOLD),
+                }
+            }
+        };
+        Span::styled(text.clone(), style)
+    };
+    parts.iter().map(span).collect()
 }

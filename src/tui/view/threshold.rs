@@ -2,7 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
+use ratatui::style::{Modifier, Style};
 use ratatui::symbols::Marker;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Axis, Chart, Dataset, GraphType, Widget};
@@ -10,7 +10,7 @@ use ratatui::widgets::{Axis, Chart, Dataset, GraphType, Widget};
 use super::paint::{Paint, focused};
 use crate::stats::threshold::{Confusion, wilson};
 use crate::tui::layout::{Pane, padded};
-use crate::tui::state::{CONFIDENCE, State};
+use crate::tui::state::{Bin, CONFIDENCE, Cell, State};
 use crate::tui::widget::{Bar, PaneFrame, Row, scrollbar};
 
 /// Stands for a number that is not defined.
@@ -85,6 +85,13 @@ fn histogram(state: &State, paint: &Paint<'_>, area: Rect, buffer: &mut Buffer) 
         .max()
         .unwrap_or(0);
     let cut = Bar::column(state.threshold, width);
+    let marked = match &state.marked {
+        Some(Bin::Scores(from, to)) => {
+            let column = |share: f64| (share * width as f64).round() as usize;
+            column(*from)..column(*to).max(column(*from) + 1)
+        }
+        _ => 0..0,
+    };
     let (good, bad) = (paint.style("score.good"), paint.style("score.bad"));
     let mut lines = vec![legend(state, paint, width)];
     let band = |count: &dyn Fn(&(usize, usize)) -> usize, height: usize, style: Style| {
@@ -98,7 +105,14 @@ fn histogram(state: &State, paint: &Paint<'_>, area: Rect, buffer: &mut Buffer) 
                         None if column == cut => {
                             row.push(paint.glyphs.mark, paint.style("score.mark"))
                         }
+                        None if marked.contains(&column) => {
+                            row.push(paint.glyphs.track, paint.style("ui.text.dim"))
+                        }
                         None => row.push(" ", Style::default()),
+                        Some(sign) if marked.contains(&column) => row.push(
+                            sign,
+                            style.add_modifier(Modifier::BOLD | Modifier::UNDERLINED),
+                        ),
                         Some(sign) => row.push(sign, style),
                     };
                 }
@@ -266,8 +280,17 @@ fn numbers(state: &State, paint: &Paint<'_>, width: usize) -> Vec<Line<'static>>
         pair("  95 % interval", interval(&now)),
         Line::default(),
     ];
-    let cell =
-        |number: usize, style: &str| Span::styled(format!("{number:>8}"), paint.style(style));
+    let marked = state.marked.as_ref();
+    let cell = |number: usize, style: &str, which: Cell| {
+        let style = paint.style(style);
+        match marked == Some(&Bin::Cell(which)) {
+            true => Span::styled(
+                format!(" [{number:>5}]"),
+                style.add_modifier(Modifier::BOLD),
+            ),
+            false => Span::styled(format!("{number:>7} "), style),
+        }
+    };
     let row = |name: &str, cells: [Span<'static>; 2]| {
         let mut row = Row::new();
         row.push(format!("{name:<10}"), dim);
@@ -277,20 +300,20 @@ fn numbers(state: &State, paint: &Paint<'_>, width: usize) -> Vec<Line<'static>>
     lines.push(paint.heading("counts", "", width));
     lines.push(row(
         "",
-        ["good", "bad"].map(|name| Span::styled(format!("{name:>8}"), dim)),
+        ["good", "bad"].map(|name| Span::styled(format!("{name:>7} "), dim)),
     ));
     lines.push(row(
         "answered",
         [
-            cell(now.answered_good, "score.good"),
-            cell(now.answered_bad, "score.bad"),
+            cell(now.answered_good, "score.good", Cell::AnsweredGood),
+            cell(now.answered_bad, "score.bad", Cell::AnsweredBad),
         ],
     ));
     lines.push(row(
         "declined",
         [
-            cell(now.declined_good, "ui.text"),
-            cell(now.declined_bad, "ui.text"),
+            cell(now.declined_good, "ui.text", Cell::DeclinedGood),
+            cell(now.declined_bad, "ui.text", Cell::DeclinedBad),
         ],
     ));
     lines.push(Line::default());
@@ -311,7 +334,12 @@ fn numbers(state: &State, paint: &Paint<'_>, width: usize) -> Vec<Line<'static>>
         for slice in &cut.slices {
             let now = slice.part.at(state.threshold);
             let numbers = format!("{:>8} {:>7}", percent(now.coverage()), percent(now.risk()));
-            lines.push(pair(&paint.safe(&slice.name), numbers));
+            let name = paint.safe(&slice.name);
+            let name = match marked == Some(&Bin::Slice(slice.name.clone())) {
+                true => format!("[{name}]"),
+                false => name,
+            };
+            lines.push(pair(&name, numbers));
         }
     }
     if cut.unlabelled > 0 {

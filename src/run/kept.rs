@@ -1,0 +1,88 @@
+//! Scores from earlier runs, looked up before anything is computed and kept as they come.
+
+use std::path::PathBuf;
+
+use crate::data::{ScoreCard, SubjectKey};
+use crate::judge::Judge;
+use crate::store::Store;
+use crate::store::scores::Maker;
+
+/// Changes whenever the same models, templates and texts would come to other numbers.
+const SCORING: &str = "1";
+/// So many scores are written at once.
+const AT_ONCE: usize = 256;
+
+/// The scores of one judge in the store.
+pub struct KeptScores {
+    path: PathBuf,
+    /// The format that was asked for numbers.
+    numbers: String,
+    /// Opened at the first score; `None` where it cannot be: then everything is computed.
+    store: Option<Option<Store>>,
+    maker: Option<Maker>,
+    waiting: Vec<(SubjectKey, ScoreCard)>,
+}
+
+impl KeptScores {
+    /// In a database.
+    pub fn new(path: PathBuf, numbers: String) -> Self {
+        KeptScores {
+            path,
+            numbers,
+            store: None,
+            maker: None,
+            waiting: Vec::new(),
+        }
+    }
+
+    /// Scores are by this judge from now on.
+    pub fn made_by(&mut self, judge: &Judge) {
+        self.write();
+        let (identity, source) = (judge.identity(), judge.source());
+        let parts = [
+            SCORING,
+            &identity,
+            &source.embedder,
+            &source.fusion,
+            &self.numbers,
+            &judge.reading(),
+        ];
+        self.maker = Some(Maker::of(&parts));
+    }
+
+    fn store(&mut self) -> Option<&mut Store> {
+        let path = &self.path;
+        let store = self.store.get_or_insert_with(|| Store::at(path).ok());
+        store.as_mut()
+    }
+
+    /// The score of these texts, if it is known.
+    pub fn find(&mut self, key: SubjectKey) -> Option<ScoreCard> {
+        let maker = self.maker?;
+        self.store()?.score(maker, key).ok()?
+    }
+
+    /// Keeps a score.
+    pub fn keep(&mut self, key: SubjectKey, card: &ScoreCard) {
+        self.waiting.push((key, card.clone()));
+        if self.waiting.len() >= AT_ONCE {
+            self.write();
+        }
+    }
+
+    /// Puts what waits on disk. A cache that cannot be written costs time, never a result.
+    pub fn write(&mut self) {
+        let waiting = std::mem::take(&mut self.waiting);
+        if let (Some(maker), false) = (self.maker, waiting.is_empty())
+            && let Some(store) = self.store()
+        {
+            let _ = store.keep_scores(maker, &waiting);
+        }
+    }
+}
+
+impl Drop for KeptScores {
+    fn drop(&mut self) {
+        self.write();
+    }
+}

@@ -1,0 +1,142 @@
+//! What narrows and orders the list.
+
+use std::sync::Arc;
+
+use super::{action, moves, picker};
+use crate::tui::effect::Effect;
+use crate::tui::finder::FacetCount;
+use crate::tui::layout::{Pane, Screen};
+use crate::tui::state::{Listed, Quick, Row, SortBy, State, Tone};
+
+/// The next quick view.
+pub fn quick(state: &mut State, forward: bool) {
+    let picked = state.listing.picked.is_some();
+    state.listing.quick = state.listing.quick.step(forward, picked);
+    to_top(state);
+}
+
+/// Turns the order around.
+pub fn reverse(state: &mut State) {
+    state.listing.reverse = !state.listing.reverse;
+    to_top(state);
+}
+
+/// Shows the list from its first record on.
+pub fn to_top(state: &mut State) {
+    state.relist();
+    state.cursor = 0;
+    state.list_top = 0;
+    state.response = 0;
+}
+
+/// Opens the facets; they are counted the first time.
+pub fn facets(state: &mut State) -> Vec<Effect> {
+    picker::open(state, Listed::Facets);
+    let counted = state.facet_counts.is_some() && state.counted_records == state.facts.records;
+    if counted {
+        return Vec::new();
+    }
+    state.counted_records = state.facts.records;
+    vec![Effect::CountFacets]
+}
+
+/// Takes the facets.
+pub fn counted(state: &mut State, facets: Arc<Vec<FacetCount>>) {
+    state.facet_counts = Some(facets);
+}
+
+/// Takes what a search found; what an older one found is let go.
+pub fn found(state: &mut State, number: u64, records: Arc<Vec<u32>>, complete: bool) {
+    if number != state.listing.asked.number {
+        return;
+    }
+    let first = state.listing.found.is_none() || state.listing.fresh;
+    state.listing.fresh = false;
+    state.listing.found = Some(records);
+    state.listing.searching = !complete;
+    // A query goes to its best match.
+    let to_best = first && !state.listing.query.trim().is_empty();
+    if to_best || state.listing.at_best {
+        to_top(state);
+    } else {
+        state.relist();
+    }
+    state.listing.at_best = to_best || (state.listing.at_best && !complete);
+}
+
+/// Asks for a search where another is wanted than the last.
+pub fn search(state: &mut State) -> Vec<Effect> {
+    let Some(search) = state.listing.wanted() else {
+        return Vec::new();
+    };
+    state.listing.fresh = true;
+    match state.listing.ask(search.clone()) {
+        true => vec![Effect::Find(search)],
+        false => {
+            state.relist();
+            // The number goes up even so: what an older search still finds is let go.
+            Vec::new()
+        }
+    }
+}
+
+/// Shows some records alone.
+pub fn open_records(state: &mut State, title: String, rows: &[Row]) {
+    if rows.is_empty() {
+        state.say(Tone::Plain, format!("No record: {title}."));
+        return;
+    }
+    let mut records: Vec<u32> = rows.iter().map(|(record, _)| *record as u32).collect();
+    records.dedup();
+    let response = rows.first().map_or(0, |(_, response)| *response);
+    state.listing.picked = Some((title, Arc::new(records)));
+    state.listing.quick = Quick::Picked;
+    state.listing.query.clear();
+    state.listing.facets.clear();
+    state.listing.sort = SortBy::Data;
+    state.listing.reverse = false;
+    action::show(state, Screen::Explore);
+    state.focus = Pane::List;
+    to_top(state);
+    state.response = response;
+}
+
+/// Goes to the record where judge and label disagree most; from there to the next.
+pub fn most_disagreeing(state: &mut State) {
+    let all = state.disagreements();
+    if all.is_empty() {
+        state.say(
+            Tone::Plain,
+            "Nothing that is scored has a label to disagree with.",
+        );
+        return;
+    }
+    let here = state.record_index().map(|record| (record, state.response));
+    let at = all.iter().position(|(row, _)| Some(*row) == here);
+    let at = at.map_or(0, |at| (at + 1) % all.len());
+    let ((record, response), apart) = all[at];
+    if state
+        .listing
+        .position_of(record, state.facts.records)
+        .is_none()
+    {
+        state.listing.quick = Quick::All;
+        state.listing.query.clear();
+        state.listing.facets.clear();
+        state.relist();
+    }
+    if let Some(position) = state.listing.position_of(record, state.facts.records) {
+        moves::go(state, position);
+        state.response = response;
+    }
+    let higher = if apart > 0.0 { "judge" } else { "label" };
+    state.say(
+        Tone::Plain,
+        format!(
+            "{} of {}: the {higher} ranks it {:.0} % of the rows higher.",
+            at + 1,
+            all.len(),
+            100.0 * apart.abs()
+        ),
+    );
+}

@@ -1,0 +1,83 @@
+//! Editing the judge's template, with live scores of the record under the cursor and of a pinned set.
+
+use super::action::show;
+use crate::run::live::Command;
+use crate::tui::effect::Effect;
+use crate::tui::layout::{Pane, Screen};
+use crate::tui::state::{JudgeStatus, State, TemplateEdit, Tone};
+
+/// Most rows that can be pinned: all of them are scored again after every change.
+const PINNED: usize = 24;
+
+/// Opens the template in the editor.
+pub fn edit(state: &mut State) {
+    let JudgeStatus::Ready(info) = &state.judge else {
+        state.say(
+            Tone::Warning,
+            "A template belongs to a judge, and there is none.",
+        );
+        return;
+    };
+    if state.template.is_none() {
+        let edit = TemplateEdit::new(&info.template.1, state.identity.clone(), &state.theme);
+        state.template = Some(edit);
+    }
+    show(state, Screen::Judge);
+    state.focus = Pane::Editor;
+    state.typing = true;
+}
+
+/// Closes the editor; the template as it stands stays in use.
+pub fn close(state: &mut State) -> Vec<Effect> {
+    state.typing = false;
+    let changed = state.template.take().is_some_and(|t| t.sent != t.original);
+    if changed {
+        state.say(
+            Tone::Plain,
+            "The edited template stays in use until the judge is loaded again (M); t edits on.",
+        );
+    }
+    Vec::new()
+}
+
+/// Pins the response under the cursor, or lets it go.
+pub fn pin(state: &mut State) {
+    let Some((_, Some(row))) = state.current() else {
+        state.say(Tone::Plain, "Only responses of the data can be pinned.");
+        return;
+    };
+    match state.pinned.iter().position(|pinned| *pinned == row) {
+        Some(at) => {
+            state.pinned.remove(at);
+            state.say(Tone::Plain, format!("{} pinned.", state.pinned.len()));
+        }
+        None if state.pinned.len() >= PINNED => {
+            state.say(Tone::Warning, format!("At most {PINNED} can be pinned."));
+        }
+        None => {
+            state.pinned.push(row);
+            state.say(
+                Tone::Plain,
+                format!(
+                    "{} pinned: scored again with every template.",
+                    state.pinned.len()
+                ),
+            );
+        }
+    }
+}
+
+/// Tells the judge of a template that has changed.
+pub fn send(state: &mut State) -> Vec<Effect> {
+    let identity = state.identity.clone();
+    let Some(template) = &mut state.template else {
+        return Vec::new();
+    };
+    let text = template.text();
+    if text == template.sent {
+        return Vec::new();
+    }
+    template.sent.clone_from(&text);
+    template.last = identity;
+    vec![Effect::Judge(Command::Template { text })]
+}

@@ -1,0 +1,103 @@
+//! Writing the files that are asked for, beside the drawing thread.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::effect::{ScoredRow, Write};
+use crate::data::atomic::AtomicFile;
+use crate::data::{Library, atomic};
+use crate::run::row;
+use crate::store::{Run, Store};
+
+/// Writes a file; what to say of it.
+///
+/// # Errors
+/// A sentence with the file and the cause.
+pub fn write(write: Write, store: Option<&Path>) -> Result<String, String> {
+    match write {
+        Write::Preset { path, preset } => {
+            let text = toml::to_string_pretty(&preset).map_err(|e| e.to_string())?;
+            save(&path, text.as_bytes())?;
+            Ok(format!("The cut is saved in {}.", path.display()))
+        }
+        Write::Scores { run, library, rows } => scores(*run, &library, &rows, store),
+        other => super::tables::write(other),
+    }
+}
+
+/// Writes a whole file at once.
+///
+/// # Errors
+/// The file and the cause.
+pub fn save(path: &Path, bytes: &[u8]) -> Result<(), String> {
+    atomic::write(path, bytes).map_err(|cause| format!("{}: {cause}", path.display()))
+}
+
+/// The rows of a run as `juror score` has them, beside the database, and the run with its file.
+fn scores(
+    mut run: Run,
+    library: &Library,
+    rows: &[ScoredRow],
+    store: Option<&Path>,
+) -> Result<String, String> {
+    let mut opened = match store {
+        Some(path) => Store::at(path),
+        None => Store::open(),
+    }
+    .map_err(|error| error.to_string())?;
+    let folder = opened.folder().join("runs");
+    std::fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+    let path: PathBuf = folder.join(format!("{}.jsonl", run.started));
+    let failed = |cause: std::io::Error| format!("{}: {cause}", path.display());
+    let mut file = AtomicFile::create(&path).map_err(failed)?;
+    for scored in rows {
+        if let Some(line) = line(&run, library, scored) {
+            serde_json::to_writer(&mut file, &line).map_err(|e| failed(e.into()))?;
+            file.write_all(b"\n").map_err(failed)?;
+        }
+    }
+    file.finish().map_err(failed)?;
+    run.output = Some(path.display().to_string());
+    opened.keep_run(&run).map_err(|error| error.to_string())?;
+    let failures = match run.errors {
+        0 => String::new(),
+        errors => format!(", {errors} failed"),
+    };
+    Ok(format!(
+        "Run {}: {} scored{failures}; c on F6 compares it.",
+        run.id, run.done
+    ))
+}
+
+/// One line, in the spirit of `juror score`.
+fn line(run: &Run, library: &Library, scored: &ScoredRow) -> Option<Value> {
+    let item = library.get(scored.row.0)?;
+    let response = item.responses.get(scored.row.1)?;
+    let card = scored.score.as_ref().ok();
+    let own = card.and_then(|c| c.self_eval_ref.as_ref());
+    let free = card.and_then(|c| c.self_eval_free.as_ref());
+    let shown = own.or(free);
+    Some(json!({
+        "id": item.id,
+        "response_id": response.id,
+        "instruction_hash": item.instruction_hash(),
+        "generator": response.generator,
+        "mode": if own.is_some() { "reference" } else { "reference-free" },
+        "signals": {
+            "self_eval": shown.map(|d| d.mean()),
+            "self_eval_ref": own.map(|d| d.mean()),
+            "self_eval_free": free.map(|d| d.mean()),
+            "cosine": card.and_then(|c| c.cosine),
+            "fused": card.and_then(|c| c.fused),
+        },
+        "self_eval": shown.map(row::Distribution::from),
+        "judge": {"name": run.judge, "hash": run.identity.split('+').next()},
+        "template": {"name": run.template, "hash": run.identity.split('+').nth(1)},
+        "prompt_tokens": card.map_or(0, |c| c.prompt_tokens),
+        "labels": response.labels,
+        "meta": row::meta(&item, response),
+        "error": scored.score.as_ref().err(),
+    }))
+}
