@@ -47,12 +47,7 @@ impl Pty {
         Self::open_at(tempfile::tempdir().unwrap(), command, cols, rows)
     }
 
-    fn open_at(
-        home: tempfile::TempDir,
-        mut command: CommandBuilder,
-        cols: u16,
-        rows: u16,
-    ) -> Self {
+    fn open_at(home: tempfile::TempDir, mut command: CommandBuilder, cols: u16, rows: u16) -> Self {
         command.env("JUROR_HOME", home.path());
         let pair = native_pty_system().openpty(size(cols, rows)).unwrap();
         command.cwd(env!("CARGO_MANIFEST_DIR"));
@@ -258,4 +253,80 @@ fn a_panic_gives_the_terminal_back_and_is_told_there() {
     let mut pty = Pty::open(command, 120, 40);
     pty.wait_for_end();
     pty.wait_for("asked to panic");
+}
+
+/// How many labels the database holds.
+fn labels(home: &std::path::Path) -> usize {
+    let store = juror::store::Store::at(&home.join("juror.db")).unwrap();
+    let journal = juror::store::Journal::of(store.events().unwrap());
+    journal
+        .all()
+        .filter(|(_, _, said)| !said.labels.is_empty())
+        .count()
+}
+
+#[test]
+fn what_was_rated_outlives_a_kill() {
+    let data = [
+        "sample_data/common.jsonl",
+        "--no-judge",
+        "--annotator",
+        "ada",
+    ];
+    let mut pty = Pty::juror(&data, 100, 30);
+    pty.wait_for("Records");
+    pty.press("\u{1b}[15~");
+    pty.wait_for("0 of");
+    for done in 1..=10 {
+        pty.press(&(done % 10).to_string());
+        pty.wait_for(&format!("{done} of"));
+    }
+    pty.press("cunclear\r");
+    pty.wait_for("unclear");
+    // No farewell: as if the machine had lost its power.
+    let id = pty.child.process_id().unwrap().to_string();
+    let killed = std::process::Command::new("kill")
+        .args(["-KILL", &id])
+        .status();
+    assert!(killed.unwrap().success());
+    pty.child.wait().unwrap();
+    let home = pty.home.take().unwrap();
+    assert_eq!(labels(home.path()), 10);
+    let mut pty = Pty::at_home(home, &data, 100, 30);
+    // Where one was is where one returns.
+    pty.wait_for("10 of");
+    pty.wait_for("unclear");
+    pty.press("u");
+    pty.wait_for("Undone");
+    pty.press("u");
+    pty.wait_for("9 of");
+    pty.press("q");
+    pty.wait_for_end();
+    assert_eq!(labels(pty.home.as_ref().unwrap().path()), 9);
+}
+
+#[test]
+fn scores_are_not_computed_twice() {
+    let mut pty = Pty::juror(&["sample_data/common.jsonl"], 120, 40);
+    pty.wait_for_score();
+    pty.press("\u{1b}[17~s");
+    pty.wait_for("done");
+    pty.press("\u{1b}OPq");
+    pty.wait_for_end();
+    let home = pty.home.take().unwrap();
+    let runs = std::fs::read_dir(home.path().join("runs"))
+        .unwrap()
+        .flatten();
+    let rows = runs.map(|file| std::fs::read_to_string(file.path()).unwrap());
+    let rows: Vec<String> = rows.collect();
+    assert_eq!(rows.len(), 1);
+    assert_eq!(rows[0].lines().count(), 168);
+    // The second time nothing has to be computed, so no rate is shown.
+    let mut pty = Pty::at_home(home, &["sample_data/common.jsonl"], 120, 40);
+    pty.wait_for("Records");
+    pty.press("\u{1b}OS");
+    pty.wait_for("168 scored");
+    assert!(!pty.text().contains("tok/s"), "{}", pty.text());
+    pty.press("q");
+    pty.wait_for_end();
 }

@@ -216,7 +216,7 @@ pub fn areas(width: u16, height: u16, screen: Screen, focus: Pane) -> Option<Are
         }
         (_, Shape::One) => {
             let (pane, brief) = match focus {
-                Pane::Text | Pane::Editor if body.height >= 8 => {
+                Pane::Text | Pane::Editor if body.height >= 7 => {
                     let (pane, brief) = cut_top(body, body.height - 2);
                     (pane, Some(brief))
                 }

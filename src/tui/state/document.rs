@@ -95,7 +95,7 @@ impl Document {
         }
         match &record.reference {
             Some(_) if theirs.is_some() => {
-                builder.heading("reference", "marked: not in the response".into());
+                builder.heading("reference", "marked: own words".into());
                 builder.marked(&theirs.unwrap_or_default());
             }
             Some(reference) => builder.part("reference", String::new(), reference),
@@ -173,11 +173,11 @@ impl Builder {
         let start = self.lines.len() + usize::from(!self.lines.is_empty());
         match (worth, own) {
             (Some(worth), _) => {
-                self.heading(&title, "what each sentence is worth".into());
+                self.heading(&title, "by sentence".into());
                 self.marked(&marks::worth(&response.text, worth, self.ascii));
             }
             (None, Some(own)) => {
-                self.heading(&title, "marked: not in the reference".into());
+                self.heading(&title, "marked: own words".into());
                 self.marked(&own);
             }
             (None, None) => self.part(&title, note, &response.text),

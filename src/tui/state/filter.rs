@@ -56,8 +56,9 @@ pub fn matching<'a>(query: &str, texts: impl Iterator<Item = &'a str>) -> Vec<us
     let mut found: Vec<(u32, usize)> = texts
         .enumerate()
         .filter_map(|(place, text)| {
-            let score = pattern.score(Utf32Str::new(text, &mut buffer), &mut matcher)?;
-            Some((score, place))
+            let text = Utf32Str::new(text, &mut buffer);
+            let score = pattern.score(text, &mut matcher)?;
+            is_near(&pattern, text, &mut matcher).then_some((score, place))
         })
         .collect();
     found.sort_by_key(|(score, place)| (std::cmp::Reverse(*score), *place));

@@ -150,6 +150,8 @@ pub struct Listing {
     pub fresh: bool,
     /// The cursor is on the best match so far.
     pub at_best: bool,
+    /// The row that was gone to last because judge and label disagree.
+    pub jumped: Option<Row>,
     /// The records that are listed; `None`: all.
     pub order: Option<Vec<u32>>,
     /// How many rows were scored when `order` was made.

@@ -721,10 +721,11 @@ impl State {
             .areas()
             .and_then(|areas| areas.text)
             .map(|area| padded(area).width);
-        let (Some(width), Some(record)) = (width, self.record_index()) else {
+        let Some(width) = width else {
             return;
         };
-        let Some(item) = self.item(record) else {
+        let record = self.record_index();
+        let Some((record, item)) = record.and_then(|at| Some((at, self.item(at)?))) else {
             self.document = Document::default();
             return;
         };

@@ -2,6 +2,9 @@
 
 pub mod fixture;
 
+mod annotating;
+mod listing;
+mod looking;
 #[cfg(unix)]
 mod screens;
 mod updates;

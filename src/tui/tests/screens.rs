@@ -5,7 +5,7 @@ use crate::run::live::Event;
 use crate::tui::message::Message;
 use crate::tui::state::{DataFailure, JudgeStatus};
 
-const SIZES: [(u16, u16); 3] = [(120, 40), (80, 24), (60, 16)];
+const SIZES: [(u16, u16); 4] = [(120, 40), (80, 24), (60, 16), (40, 10)];
 
 fn snapshot(name: &str, bench: &Bench) {
     let (width, height) = bench.state.size;
@@ -144,7 +144,14 @@ fn in_ascii_only_the_data_is_not_ascii() {
         "/egg",
         "<tab>",
         "<tab><tab>",
+        "<f3>",
         "<f4>",
+        "<f5>",
+        "<f6>",
+        ":",
+        "o",
+        "d",
+        "<f2>t",
     ] {
         for (width, height) in SIZES {
             let mut bench = Bench::with(width, height, "terminal", true);
@@ -203,5 +210,66 @@ fn where_to_decline() {
             bench.keys("<tab>");
             snapshot("threshold_figures", &bench);
         }
+    }
+}
+
+/// Every screen in every state, at every size.
+#[test]
+fn all_screens_in_all_states() {
+    let long = |text: &str| text.repeat(40);
+    let mut cjk = records();
+    cjk.truncate(2);
+    for record in &mut cjk {
+        record.instruction = long("漢字とカナの長い質問。");
+        record.reference = Some(long("参照です。"));
+        for response in &mut record.responses {
+            response.text = long("回答は\u{301}こちら。");
+            response.generator = Some("模型一号".into());
+        }
+    }
+    for (screen, name) in [("<f3>", "compare"), ("<f5>", "annotate"), ("<f6>", "runs")] {
+        for (width, height) in SIZES {
+            let mut loading = Bench::new(width, height);
+            snapshot(&format!("{name}_loading"), loading.keys(screen));
+            let mut empty = Bench::new(width, height);
+            empty.load(Vec::new()).open_store();
+            snapshot(&format!("{name}_empty"), empty.keys(screen));
+            let mut failed = Bench::new(width, height);
+            failed.load(records()).tell(Event::LoadFailed {
+                cause: "model.safetensors is not there".into(),
+                cure: "Name another judge with --judge.".into(),
+            });
+            failed.send(Message::Kept(Box::new(crate::tui::message::Kept::Trouble(
+                "juror.db: the disk is full; make room and do it again".into(),
+            ))));
+            snapshot(&format!("{name}_error"), failed.keys(screen));
+            let mut busy = Bench::ready(width, height);
+            busy.state.annotate.annotator = "ada".into();
+            busy.open_store();
+            snapshot(&format!("{name}_busy"), busy.keys(screen));
+            let mut wide = Bench::new(width, height);
+            wide.state.annotate.annotator = "ada".into();
+            wide.load(cjk.clone())
+                .tell(Event::Ready(info()))
+                .open_store();
+            snapshot(&format!("{name}_cjk"), wide.judge_all().keys(screen));
+        }
+    }
+    for (width, height) in SIZES {
+        let mut wide = Bench::new(width, height);
+        wide.load(cjk.clone()).tell(Event::Ready(info()));
+        snapshot("explore_cjk", wide.judge_all());
+        snapshot("judge_cjk", wide.keys("<f2>"));
+        snapshot("threshold_cjk", wide.keys("<f4>"));
+        let mut empty = Bench::new(width, height);
+        empty.load(Vec::new());
+        snapshot("judge_empty", empty.keys("<f2>"));
+        snapshot("threshold_empty", empty.keys("<f4>"));
+        let mut lists = Bench::ready(width, height);
+        snapshot("palette", lists.judge_all().keys(":"));
+        snapshot("facets", lists.keys("<esc>f"));
+        snapshot("columns", lists.keys("<esc>c"));
+        snapshot("template", lists.keys("<esc><f2>t"));
+        snapshot("diff", lists.keys("<esc><esc><f1>]d<tab>"));
     }
 }

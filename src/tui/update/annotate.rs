@@ -75,6 +75,7 @@ pub fn annotator(state: &mut State, name: &str) -> Vec<Effect> {
     }
     name.clone_into(&mut state.annotate.annotator);
     state.annotate.counted = None;
+    state.annotate.queue.clear();
     let key = "annotator".into();
     let value = name.to_owned();
     vec![Effect::Keep(Keep::Remember { key, value })]

@@ -112,9 +112,12 @@ pub fn most_disagreeing(state: &mut State) {
         return;
     }
     let here = state.record_index().map(|record| (record, state.response));
-    let at = all.iter().position(|(row, _)| Some(*row) == here);
+    // On from the one that was shown last, if that is still on screen.
+    let last = state.listing.jumped.filter(|row| Some(*row) == here);
+    let at = last.and_then(|last| all.iter().position(|(row, _)| *row == last));
     let at = at.map_or(0, |at| (at + 1) % all.len());
     let ((record, response), apart) = all[at];
+    state.listing.jumped = Some((record, response));
     if state
         .listing
         .position_of(record, state.facts.records)

@@ -165,6 +165,7 @@ fn take(state: &mut State, listed: &Listed, pick: Pick) -> Vec<Effect> {
         }
         Pick::Queue(order) => {
             state.annotate.order = order;
+            state.annotate.made_of = None;
             state.annotate.queue.clear();
             state.ensure_queue();
         }

@@ -41,6 +41,45 @@ pub fn draw(state: &State, paint: &Paint<'_>, area: Rect, buffer: &mut Buffer) {
     scrollbar(area, total, offset, paint.theme, paint.glyphs, buffer);
 }
 
+/// Draws the scale and how far the work is, in two lines.
+pub fn brief(state: &State, paint: &Paint<'_>, area: Rect, buffer: &mut Buffer) {
+    let width = usize::from(area.width).saturating_sub(2);
+    let annotate = &state.annotate;
+    let said = said(state);
+    let lines = scale(
+        state,
+        said.as_ref().and_then(|s| s.1.as_ref()),
+        paint,
+        width,
+    );
+    let mut left = Row::new();
+    let (done, all) = (state.said_count(), annotate.queue.len());
+    left.push(
+        format!("{done} of {all}, {}", annotate.order.word()),
+        paint.style("ui.text.dim"),
+    );
+    let mut right = Row::new();
+    if annotate.waiting.is_some() {
+        right.push("saving", paint.style("state.loading"));
+    }
+    // The digits, without their title.
+    let drawn = lines.into_iter().nth(1).into_iter();
+    let drawn = drawn.chain(std::iter::once(left.with_right(right, width)));
+    for (row, line) in drawn.take(usize::from(area.height)).enumerate() {
+        let at = Rect::new(area.x + 1, area.y + row as u16, width as u16, 1);
+        line.render(at, buffer);
+    }
+}
+
+/// The texts on screen, and what this annotator has said of them.
+fn said(state: &State) -> Option<(crate::data::SubjectKey, Option<Said>)> {
+    let annotate = &state.annotate;
+    let (record, response) = annotate.row()?;
+    let key = state.row_key(record, response)?;
+    let journal = annotate.journal.as_ref()?;
+    Some((key, journal.said(&annotate.annotator, key).cloned()))
+}
+
 fn lines(state: &State, paint: &Paint<'_>, width: usize) -> Vec<Line<'static>> {
     let annotate = &state.annotate;
     let (text, dim) = (paint.style("ui.text"), paint.style("ui.text.dim"));
@@ -53,7 +92,7 @@ fn lines(state: &State, paint: &Paint<'_>, width: usize) -> Vec<Line<'static>> {
         ));
         lines.push(Line::default());
     }
-    if annotate.queue.is_empty() {
+    if annotate.queue.is_empty() && annotate.trouble.is_none() {
         let why = match (annotate.journal.is_none(), annotate.order.needs_scores()) {
             (true, _) => "Reading what was said before.",
             (_, true) => "Nothing that is scored belongs here yet.",
@@ -61,11 +100,7 @@ fn lines(state: &State, paint: &Paint<'_>, width: usize) -> Vec<Line<'static>> {
         };
         lines.extend(paint.wrapped(why, width, dim));
     }
-    let said = annotate.row().and_then(|(record, response)| {
-        let key = state.row_key(record, response)?;
-        let journal = annotate.journal.as_ref()?;
-        Some((key, journal.said(&annotate.annotator, key).cloned()))
-    });
+    let said = said(state);
     lines.extend(scale(
         state,
         said.as_ref().and_then(|s| s.1.as_ref()),

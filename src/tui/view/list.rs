@@ -37,7 +37,13 @@ pub fn draw(state: &State, paint: &Paint<'_>, area: Rect, frame: &mut Frame<'_>)
     let bottom = prompt(state, paint, usize::from(area.width).saturating_sub(2));
     let bottom_width = bottom.as_ref().map_or(0, Line::width);
     let inside = PaneFrame {
-        title: paint.title(&title(state, usize::from(area.width)), focus),
+        title: paint.title(
+            &title(
+                state,
+                usize::from(area.width).saturating_sub(note.len() + 8),
+            ),
+            focus,
+        ),
         note: (!note.is_empty()).then(|| paint.note(&note)),
         bottom,
         focused: focus,
@@ -66,7 +72,7 @@ pub fn draw(state: &State, paint: &Paint<'_>, area: Rect, frame: &mut Frame<'_>)
 }
 
 /// `Records`, and what narrows or orders them.
-fn title(state: &State, width: usize) -> String {
+fn title(state: &State, room: usize) -> String {
     let listing = &state.listing;
     let mut parts: Vec<String> = Vec::new();
     match (listing.quick, &listing.picked) {
@@ -83,7 +89,7 @@ fn title(state: &State, width: usize) -> String {
     if !parts.is_empty() {
         title = format!("{title}: {}", parts.join(", "));
     }
-    truncate(&title, width.saturating_sub(18), state.glyphs.ellipsis)
+    truncate(&title, room, state.glyphs.ellipsis)
 }
 
 /// What is typed into the filter, in the lower border.

@@ -64,7 +64,10 @@ pub fn view(state: &State, frame: &mut Frame<'_>) {
         runs::run(state, &paint, area, frame.buffer_mut());
     }
     if let Some(area) = areas.brief {
-        card::brief(state, &paint, area, frame.buffer_mut());
+        match state.screen {
+            Screen::Annotate => annotate::brief(state, &paint, area, frame.buffer_mut()),
+            _ => card::brief(state, &paint, area, frame.buffer_mut()),
+        }
     }
     bars::footer(state, &paint, areas.footer, frame.buffer_mut());
     overlay::draw(state, &paint, frame);

@@ -82,7 +82,12 @@ pub fn wrapped(parts: &[(String, Mark)], columns: usize) -> Vec<Parts> {
             if number > 0 {
                 used = start(&mut lines);
             }
-            for word in line.split_word_bounds() {
+            let words: Vec<&str> = match mark {
+                // A number is not torn from its sign.
+                Mark::Note => vec![line],
+                _ => line.split_word_bounds().collect(),
+            };
+            for word in words {
                 let width = word.width();
                 let blank = word.trim().is_empty();
                 if used + width > columns && used > 0 {
