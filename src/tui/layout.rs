@@ -231,6 +231,18 @@ pub fn help_in_two(width: u16) -> bool {
     width >= 104
 }
 
+/// A box over the screen, with its border, for so many columns and lines.
+pub fn overlay_area((columns, rows): (u16, u16), width: u16, lines: usize) -> Rect {
+    let width = width.min(columns.saturating_sub(2));
+    let height = lines.min(overlay_height(rows)) as u16 + 2;
+    Rect::new(
+        (columns - width) / 2,
+        rows.saturating_sub(height) / 2,
+        width,
+        height,
+    )
+}
+
 /// Lines that fit into a box over the screen.
 pub fn overlay_height(height: u16) -> usize {
     usize::from(height.saturating_sub(6)).max(1)

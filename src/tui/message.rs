@@ -2,6 +2,7 @@
 
 use super::key::Key;
 use super::state::{DataFailure, Loaded};
+use super::theme::ThemeSet;
 use crate::run::live::Event;
 
 /// One thing that happened.
@@ -23,6 +24,13 @@ pub enum Message {
     Judge(Box<Event>),
     /// The judge will say nothing more.
     JudgeGone,
+    /// Theme files were saved; with what is wrong about one.
+    Themes {
+        themes: Box<ThemeSet>,
+        error: Option<String>,
+    },
+    /// A theme fits the terminal better than what it was given at a guess.
+    ThemeSuggested { theme: String, instead_of: String },
 }
 
 /// What the mouse did, and where.

@@ -8,6 +8,7 @@ mod moves;
 mod overlay;
 mod pointer;
 mod schedule;
+mod themes;
 
 use super::effect::Effect;
 use super::key::{Code, Key};
@@ -36,6 +37,14 @@ pub fn update(state: &mut State, message: Message) -> Vec<Effect> {
         Message::Judge(event) => judge::event(state, *event),
         Message::JudgeGone => {
             judge::gone(state);
+            Vec::new()
+        }
+        Message::Themes { themes, error } => {
+            themes::read_again(state, *themes, error);
+            Vec::new()
+        }
+        Message::ThemeSuggested { theme, instead_of } => {
+            themes::suggested(state, &theme, &instead_of);
             Vec::new()
         }
     };

@@ -3,14 +3,14 @@
 use ratatui::layout::{Position, Rect};
 
 use super::action::show;
-use super::moves;
+use super::{moves, overlay};
 use crate::tui::effect::Effect;
 use crate::tui::layout::{Areas, Pane, inner, padded, tabs};
 use crate::tui::message::{Mouse, MouseKind};
 use crate::tui::state::{ListRow, State};
 
 /// Lines a turn of the wheel moves.
-const WHEEL: isize = 3;
+pub const WHEEL: isize = 3;
 
 /// Takes what the mouse did.
 pub fn mouse(state: &mut State, mouse: Mouse) -> Vec<Effect> {
@@ -19,7 +19,7 @@ pub fn mouse(state: &mut State, mouse: Mouse) -> Vec<Effect> {
         return Vec::new();
     };
     if state.overlay.is_some() {
-        return Vec::new();
+        return overlay::mouse(state, mouse.kind, at);
     }
     match mouse.kind {
         MouseKind::ScrollDown => wheel(state, &areas, at, WHEEL),

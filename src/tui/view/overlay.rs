@@ -9,7 +9,8 @@ use ratatui::widgets::{Block, Borders, Clear, Widget};
 use super::paint::Paint;
 use crate::tui::key::Key;
 use crate::tui::keymap::{HelpLine, sequence_label};
-use crate::tui::layout::{help_in_two, inner, overlay_height};
+use crate::tui::layout::{help_in_two, inner, overlay_area, overlay_height};
+use crate::tui::picker;
 use crate::tui::state::{Overlay, RowError, State};
 use crate::tui::text::truncate;
 use crate::tui::widget::{Row, scrollbar};
@@ -38,7 +39,10 @@ pub fn draw(state: &State, paint: &Paint<'_>, frame: &mut Frame<'_>) {
         }
         Some(Overlay::Themes { chosen, .. }) => {
             let lines = themes(state, *chosen, paint);
-            boxed("Themes", lines, 0, 34, paint, frame);
+            let (total, width) = (lines.len(), picker::area(state).width);
+            let shown = total.min(overlay_height(frame.area().height));
+            let offset = picker::offset(*chosen, total, shown);
+            boxed("Themes", lines, offset, width, paint, frame);
         }
         None => {}
     }
@@ -53,14 +57,7 @@ fn boxed(
     frame: &mut Frame<'_>,
 ) {
     let screen = frame.area();
-    let width = width.min(screen.width.saturating_sub(2));
-    let height = lines.len().min(overlay_height(screen.height)) as u16 + 2;
-    let area = Rect::new(
-        (screen.width - width) / 2,
-        screen.height.saturating_sub(height) / 2,
-        width,
-        height,
-    );
+    let area = overlay_area((screen.width, screen.height), width, lines.len());
     let ground = paint.style("ui.background").patch(paint.style("ui.text"));
     let ground = ground.patch(paint.style("ui.overlay"));
     let buffer = frame.buffer_mut();
@@ -143,6 +140,7 @@ fn error(error: &RowError, paint: &Paint<'_>, width: usize) -> Vec<Line<'static>
 }
 
 fn themes(state: &State, chosen: usize, paint: &Paint<'_>) -> Vec<Line<'static>> {
+    let width = picker::name_width(state);
     let names = state.themes.names().enumerate();
     names
         .map(|(place, name)| {
@@ -157,7 +155,8 @@ fn themes(state: &State, chosen: usize, paint: &Paint<'_>) -> Vec<Line<'static>>
             } else {
                 paint.style("ui.text.dim")
             };
-            row.push(format!(" {name}"), style).pad(20);
+            let name = truncate(&paint.safe(name), width, paint.glyphs.ellipsis);
+            row.push(format!(" {name}"), style).pad(width + 2);
             if let Some(theme) = state.themes.at(place) {
                 for role in [
                     "score.good",
@@ -169,7 +168,7 @@ fn themes(state: &State, chosen: usize, paint: &Paint<'_>) -> Vec<Line<'static>>
                     row.push(paint.glyphs.full, theme.style(role));
                 }
             }
-            row.fit(30)
+            row.fit(picker::line_width(state))
         })
         .collect()
 }
