@@ -214,6 +214,7 @@ fn explorer_that_panics() {
         judge: Some(Box::new(|| panic!("asked to panic"))),
         theme: None,
         themes: None,
+        colours: None,
         keymap: None,
         ascii: false,
         threshold: None,

@@ -13,6 +13,7 @@ use crate::run::live::LiveOptions;
 use crate::run::service;
 use crate::tui::run::{Cut, ExploreOptions, JudgeConnector, JudgeLink};
 use crate::tui::state::{DataFailure, Loaded, RowError};
+use crate::tui::theme::Depth;
 
 /// Look at data and what a judge thinks of it.
 #[derive(Args)]
@@ -30,6 +31,10 @@ pub struct Arguments {
     /// A folder of themes of your own
     #[arg(long, value_name = "FOLDER")]
     themes: Option<PathBuf>,
+    /// Colours: 24 (bits), 256, 16 or none; auto goes by TERM, COLORTERM and NO_COLOR
+    #[arg(long, value_name = "auto|24|256|16|none", default_value = "auto", alias = "colors",
+          value_parser = ["auto", "24", "256", "16", "none"], hide_possible_values = true)]
+    colours: String,
     /// A TOML file of rows { on, run, desc } that win over the built-in keys
     #[arg(long, value_name = "FILE")]
     keymap: Option<PathBuf>,
@@ -62,6 +67,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         judge: (!arguments.no_judge).then(|| connector(live)),
         theme: arguments.theme.clone(),
         themes: arguments.themes.clone(),
+        colours: Depth::named(&arguments.colours),
         keymap: arguments.keymap.clone(),
         ascii: arguments.ascii,
         threshold,

@@ -8,10 +8,13 @@
 
 pub mod effect;
 pub mod glyphs;
+pub mod ground;
 pub mod key;
 pub mod keymap;
 pub mod layout;
+pub mod look;
 pub mod message;
+pub mod picker;
 pub mod run;
 pub mod state;
 pub mod terminal;
@@ -19,6 +22,7 @@ pub mod text;
 pub mod theme;
 pub mod update;
 pub mod view;
+pub mod watch;
 pub mod widget;
 
 mod input;

@@ -9,13 +9,16 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{Instant, sleep_until};
 
 use super::effect::Effect;
+use super::ground::{self, Heard, Listener};
 use super::input;
 use super::keymap::Keymap;
+use super::look::{self, Look};
 use super::message::Message;
 use super::state::{DataFailure, JudgeStatus, Loaded, State, Tone};
 use super::terminal::Session;
-use super::theme::ThemeSet;
+use super::theme::Depth;
 use super::update::update;
+use super::watch;
 use crate::run::live::{Command, Event};
 use crate::stats::preset::Preset;
 
@@ -50,6 +53,8 @@ pub struct ExploreOptions {
     pub theme: Option<String>,
     /// A folder of themes that add to those inside the program or replace them.
     pub themes: Option<PathBuf>,
+    /// How many colours to use; by the environment where nobody says.
+    pub colours: Option<Depth>,
     /// A keymap whose rows win over those inside the program.
     pub keymap: Option<PathBuf>,
     /// Draw with ASCII only; so does `JUROR_ASCII=1`.
@@ -77,7 +82,13 @@ enum Incoming {
 
 /// Runs the explorer until it is left.
 pub fn run(options: ExploreOptions) -> anyhow::Result<()> {
-    let mut state = prepare(&options)?;
+    let colours = options.colours;
+    let look = Look::new(options.theme.as_deref(), options.themes.as_deref(), colours)?;
+    if let Some(depth) = colours {
+        // A colour that was asked for is drawn whatever `NO_COLOR` says.
+        crossterm::style::force_color_output(depth != Depth::None);
+    }
+    let mut state = prepare(&options, &look)?;
     let (sender, inbox) = unbounded_channel();
     // Before the terminal is taken over: a signal in between would leave it so.
     watch_signals(sender.clone())?;
@@ -85,7 +96,14 @@ pub fn run(options: ExploreOptions) -> anyhow::Result<()> {
     state.size = session.size()?;
     // Something is on screen before anything is loaded.
     session.draw(&state)?;
-    read_terminal(sender.clone());
+    if look.asks {
+        ground::ask()?;
+    }
+    read_terminal(sender.clone(), look.asks.then_some(look.theme));
+    let themed = sender.clone();
+    watch::themes(look.wardrobe, look.themes, move |message| {
+        themed.send(Incoming::Message(Box::new(message))).is_ok()
+    });
     read_data(options.load, sender);
     let link = options.judge.map(|connect| connect());
     if link.is_some() {
@@ -107,24 +125,10 @@ pub fn run(options: ExploreOptions) -> anyhow::Result<()> {
 }
 
 /// The state before the first frame.
-fn prepare(options: &ExploreOptions) -> anyhow::Result<State> {
+fn prepare(options: &ExploreOptions, look: &Look) -> anyhow::Result<State> {
     let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    let extra = match &options.themes {
-        Some(folder) => theme_files(folder)
-            .with_context(|| format!("cannot read themes in {}", folder.display()))?,
-        None => Vec::new(),
-    };
-    let (themes, errors) = ThemeSet::new(&extra, !set("NO_COLOR"));
-    let true_colour = std::env::var("COLORTERM")
-        .is_ok_and(|value| value.contains("truecolor") || value.contains("24bit"));
-    let usual = if true_colour { "dark" } else { "terminal" };
-    let name = options.theme.as_deref().unwrap_or(usual);
-    if themes.get(name).is_none() {
-        let known: Vec<&str> = themes.names().collect();
-        anyhow::bail!("theme {name} is not known; there are {}", known.join(", "));
-    }
     let ascii = options.ascii || set("JUROR_ASCII");
-    let mut state = State::new((0, 0), themes, name, ascii);
+    let mut state = State::new((0, 0), look.themes.clone(), &look.theme, ascii);
     state.title.clone_from(&options.title);
     match &options.threshold {
         None => (),
@@ -137,25 +141,10 @@ fn prepare(options: &ExploreOptions) -> anyhow::Result<State> {
         let own = Keymap::parse(&text).with_context(|| path.display().to_string())?;
         state.keymap = Keymap::standard().over(own);
     }
-    if let Some(error) = errors.first() {
+    if let Some(error) = look.errors.first() {
         state.say(Tone::Warning, error.to_string());
     }
     Ok(state)
-}
-
-fn theme_files(folder: &std::path::Path) -> std::io::Result<Vec<(String, String)>> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        let is_theme = path
-            .extension()
-            .is_some_and(|extension| extension == "toml");
-        if let (true, Some(name)) = (is_theme, path.file_stem().and_then(|name| name.to_str())) {
-            files.push((name.to_string(), std::fs::read_to_string(&path)?));
-        }
-    }
-    files.sort();
-    Ok(files)
 }
 
 /// Serves messages until the end; answers the signal that ended it, if one did.
@@ -238,11 +227,18 @@ async fn next_event(events: &mut Option<UnboundedReceiver<Event>>) -> Option<Eve
     }
 }
 
-fn read_terminal(sender: UnboundedSender<Incoming>) {
+/// Reads the terminal; where its background was asked for, the theme it got at a `guess` gives way
+/// to one that fits.
+fn read_terminal(sender: UnboundedSender<Incoming>, guess: Option<String>) {
     thread::spawn(move || {
+        let mut listener = Listener::new(guess.is_some());
         loop {
-            let incoming = match crossterm::event::read() {
-                Ok(event) => match input::message(event) {
+            let incoming = match listener.hear() {
+                Ok(Heard::Ground(ground)) => Incoming::Message(Box::new(Message::ThemeSuggested {
+                    theme: look::for_ground(ground).to_string(),
+                    instead_of: guess.clone().unwrap_or_default(),
+                })),
+                Ok(Heard::Event(event)) => match input::message(event) {
                     Some(message) => Incoming::Message(Box::new(message)),
                     None => continue,
                 },
