@@ -11,9 +11,10 @@ use crate::data::{self, Library, Progress, ReadOptions};
 use crate::model::spec;
 use crate::run::live::LiveOptions;
 use crate::run::service;
-use crate::store::home;
+use crate::store::{Store, home};
 use crate::tui::run::{Cut, ExploreOptions, JudgeConnector, JudgeLink};
 use crate::tui::state::{DataFailure, Loaded, RowError};
+use crate::tui::theme::Depth;
 
 /// Look at data and what a judge thinks of it.
 #[derive(Args)]
@@ -31,6 +32,10 @@ pub struct Arguments {
     /// A folder of themes of your own
     #[arg(long, value_name = "FOLDER")]
     themes: Option<PathBuf>,
+    /// Colours: 24 (bits), 256, 16 or none; auto goes by TERM, COLORTERM and NO_COLOR
+    #[arg(long, value_name = "auto|24|256|16|none", default_value = "auto", alias = "colors",
+          value_parser = ["auto", "24", "256", "16", "none"], hide_possible_values = true)]
+    colours: String,
     /// A TOML file of rows { on, run, desc } that win over the built-in keys
     #[arg(long, value_name = "FILE")]
     keymap: Option<PathBuf>,
@@ -90,7 +95,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         load: Box::new(move |tell| load(&data, &read, tell)),
         judge: (!arguments.no_judge).then(|| connector(live)),
         theme: arguments.theme.clone(),
+        remembered_theme: remembered_theme(),
         themes: arguments.themes.clone(),
+        colours: Depth::named(&arguments.colours),
         keymap: arguments.keymap.clone(),
         ascii: arguments.ascii,
         threshold,
@@ -146,6 +153,13 @@ fn shown(error: data::RowError) -> RowError {
         line: (error.line > 0).then_some(error.line),
         cause: error.message,
     }
+}
+
+/// The theme that was chosen last time; what stands in the way is told when the store is opened.
+fn remembered_theme() -> Option<String> {
+    let path = home::folder()?.join("juror.db");
+    let store = path.is_file().then(|| Store::at(&path).ok())??;
+    store.recall("theme").ok()?
 }
 
 /// The database with the scores, where its folder can be made; the explorer tells why not.

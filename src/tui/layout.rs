@@ -300,15 +300,15 @@ pub fn help_in_two(width: u16) -> bool {
     width >= 104
 }
 
-/// A box over the screen, as wide as asked and as high as its lines, as far as there is room.
-pub fn box_area((columns, rows): (u16, u16), lines: usize, width: u16) -> Rect {
+/// A box over the screen, with its border, for so many columns and lines.
+pub fn overlay_area((columns, rows): (u16, u16), width: u16, lines: usize) -> Rect {
     let width = width.min(columns.saturating_sub(2));
     let height = lines.min(overlay_height(rows)) as u16 + 2;
     Rect::new(
         (columns - width) / 2,
         rows.saturating_sub(height) / 2,
         width,
-        height.min(rows),
+        height,
     )
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::finder::FacetCount;
 use super::key::Key;
 use super::state::{Changes, DataFailure, Loaded};
+use super::theme::ThemeSet;
 use crate::run::live::Event;
 use crate::store::{self, Run};
 
@@ -27,6 +28,13 @@ pub enum Message {
     Judge(Box<Event>),
     /// The judge will say nothing more.
     JudgeGone,
+    /// Theme files were saved; with what is wrong about one.
+    Themes {
+        themes: Box<ThemeSet>,
+        error: Option<String>,
+    },
+    /// A theme fits the terminal better than what it was given at a guess.
+    ThemeSuggested { theme: String, instead_of: String },
     /// The second judge says something.
     Second(Box<Event>),
     /// The second judge will say nothing more.

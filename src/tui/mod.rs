@@ -9,17 +9,21 @@
 pub mod effect;
 pub mod finder;
 pub mod glyphs;
+pub mod ground;
 pub mod key;
 pub mod keymap;
 pub mod layout;
+pub mod look;
 pub mod message;
 pub mod run;
 pub mod state;
 pub mod terminal;
 pub mod text;
 pub mod theme;
+mod theme_box;
 pub mod update;
 pub mod view;
+pub mod watch;
 pub mod widget;
 
 mod input;

@@ -11,14 +11,16 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{Instant, sleep_until};
 
 use super::effect::{Effect, Keep, Write};
+use super::ground::{self, Heard, Listener};
 use super::keymap::Keymap;
+use super::look::{self, Look};
 use super::message::{Kept, Message};
 use super::searcher::Searcher;
 use super::state::{DataFailure, JudgeStatus, Loaded, State, Tone};
 use super::terminal::Session;
-use super::theme::ThemeSet;
+use super::theme::Depth;
 use super::update::update;
-use super::{input, keeper, writer};
+use super::{input, keeper, watch, writer};
 use crate::run::live::{Command, Event};
 use crate::stats::preset::Preset;
 use crate::store::Store;
@@ -27,6 +29,8 @@ use crate::store::Store;
 const FRAME: Duration = Duration::from_millis(16);
 /// The time between two frames of things that move.
 const TICK: Duration = Duration::from_millis(100);
+/// How long the terminal is listened to before another program may have it.
+const LISTEN: Duration = Duration::from_millis(250);
 
 /// Reads the data, telling of every part; called on a thread of its own.
 pub type DataLoader = Box<dyn FnOnce(&mut dyn FnMut(Loaded)) -> Result<(), DataFailure> + Send>;
@@ -52,8 +56,12 @@ pub struct ExploreOptions {
     pub judge: Option<JudgeConnector>,
     /// A theme by name.
     pub theme: Option<String>,
+    /// The theme that was chosen last time, where none is named.
+    pub remembered_theme: Option<String>,
     /// A folder of themes that add to those inside the program or replace them.
     pub themes: Option<PathBuf>,
+    /// How many colours to use; by the environment where nobody says.
+    pub colours: Option<Depth>,
     /// A keymap whose rows win over those inside the program.
     pub keymap: Option<PathBuf>,
     /// Draw with ASCII only; so does `JUROR_ASCII=1`.
@@ -92,7 +100,18 @@ enum Incoming {
 
 /// Runs the explorer until it is left.
 pub fn run(options: ExploreOptions) -> anyhow::Result<()> {
-    let mut state = prepare(&options)?;
+    let colours = options.colours;
+    let look = |theme: Option<&str>| Look::new(theme, options.themes.as_deref(), colours);
+    let look = match (&options.theme, &options.remembered_theme) {
+        // One of last time may come from a folder that is not named now.
+        (None, Some(name)) => look(Some(name)).or_else(|_| look(None))?,
+        (theme, _) => look(theme.as_deref())?,
+    };
+    if let Some(depth) = colours {
+        // A colour that was asked for is drawn whatever `NO_COLOR` says.
+        crossterm::style::force_color_output(depth != Depth::None);
+    }
+    let mut state = prepare(&options, &look)?;
     let (sender, inbox) = unbounded_channel();
     // Before the terminal is taken over: a signal in between would leave it so.
     watch_signals(sender.clone())?;
@@ -100,8 +119,19 @@ pub fn run(options: ExploreOptions) -> anyhow::Result<()> {
     state.size = session.size()?;
     // Something is on screen before anything is loaded.
     session.draw(&state)?;
+    if look.asks {
+        ground::ask()?;
+    }
     let pause = Arc::new(Pause::default());
-    read_terminal(sender.clone(), Arc::clone(&pause));
+    read_terminal(
+        sender.clone(),
+        Arc::clone(&pause),
+        look.asks.then_some(look.theme),
+    );
+    let themed = sender.clone();
+    watch::themes(look.wardrobe, look.themes, move |message| {
+        themed.send(Incoming::Message(Box::new(message))).is_ok()
+    });
     read_data(options.load, sender.clone());
     let tell = |sender: &UnboundedSender<Incoming>| {
         let sender = sender.clone();
@@ -144,24 +174,10 @@ pub fn run(options: ExploreOptions) -> anyhow::Result<()> {
 }
 
 /// The state before the first frame.
-fn prepare(options: &ExploreOptions) -> anyhow::Result<State> {
+fn prepare(options: &ExploreOptions, look: &Look) -> anyhow::Result<State> {
     let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    let extra = match &options.themes {
-        Some(folder) => theme_files(folder)
-            .with_context(|| format!("cannot read themes in {}", folder.display()))?,
-        None => Vec::new(),
-    };
-    let (themes, errors) = ThemeSet::new(&extra, !set("NO_COLOR"));
-    let true_colour = std::env::var("COLORTERM")
-        .is_ok_and(|value| value.contains("truecolor") || value.contains("24bit"));
-    let usual = if true_colour { "dark" } else { "terminal" };
-    let name = options.theme.as_deref().unwrap_or(usual);
-    if themes.get(name).is_none() {
-        let known: Vec<&str> = themes.names().collect();
-        anyhow::bail!("theme {name} is not known; there are {}", known.join(", "));
-    }
     let ascii = options.ascii || set("JUROR_ASCII");
-    let mut state = State::new((0, 0), themes, name, ascii);
+    let mut state = State::new((0, 0), look.themes.clone(), &look.theme, ascii);
     state.title.clone_from(&options.title);
     state.clock = crate::store::now();
     state.session = {
@@ -194,25 +210,10 @@ fn prepare(options: &ExploreOptions) -> anyhow::Result<State> {
         let own = Keymap::parse(&text).with_context(|| path.display().to_string())?;
         state.keymap = Keymap::standard().over(own);
     }
-    if let Some(error) = errors.first() {
+    if let Some(error) = look.errors.first() {
         state.say(Tone::Warning, error.to_string());
     }
     Ok(state)
-}
-
-fn theme_files(folder: &std::path::Path) -> std::io::Result<Vec<(String, String)>> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        let is_theme = path
-            .extension()
-            .is_some_and(|extension| extension == "toml");
-        if let (true, Some(name)) = (is_theme, path.file_stem().and_then(|name| name.to_str())) {
-            files.push((name.to_string(), std::fs::read_to_string(&path)?));
-        }
-    }
-    files.sort();
-    Ok(files)
 }
 
 /// What effects reach.
@@ -438,8 +439,11 @@ impl Pause {
     }
 }
 
-fn read_terminal(sender: UnboundedSender<Incoming>, pause: Arc<Pause>) {
+/// Reads the terminal; where its background was asked for, the theme it got at a `guess` gives way
+/// to one that fits.
+fn read_terminal(sender: UnboundedSender<Incoming>, pause: Arc<Pause>, guess: Option<String>) {
     thread::spawn(move || {
+        let mut listener = Listener::new(guess.is_some());
         loop {
             if pause.wanted.load(Ordering::SeqCst) {
                 thread::sleep(TICK / 10);
@@ -447,7 +451,11 @@ fn read_terminal(sender: UnboundedSender<Incoming>, pause: Arc<Pause>) {
             }
             let guard = pause.reading.lock();
             // Short, so that another program gets the terminal soon; a wait costs nothing.
-            match crossterm::event::poll(TICK) {
+            let ready = match listener.holds() {
+                true => Ok(true),
+                false => crossterm::event::poll(LISTEN),
+            };
+            match ready {
                 Ok(true) => (),
                 Ok(false) => {
                     drop(guard);
@@ -458,8 +466,12 @@ fn read_terminal(sender: UnboundedSender<Incoming>, pause: Arc<Pause>) {
                     return;
                 }
             }
-            let incoming = match crossterm::event::read() {
-                Ok(event) => match input::message(event) {
+            let incoming = match listener.hear() {
+                Ok(Heard::Ground(ground)) => Incoming::Message(Box::new(Message::ThemeSuggested {
+                    theme: look::for_ground(ground).to_string(),
+                    instead_of: guess.clone().unwrap_or_default(),
+                })),
+                Ok(Heard::Event(event)) => match input::message(event) {
                     Some(message) => Incoming::Message(Box::new(message)),
                     None => continue,
                 },

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use super::filter::matching;
 use super::{Column, Facet, Overlay, Queue, SortBy, State};
 use crate::tui::keymap::{Action, sequence_label};
-use crate::tui::layout::{PICK_WIDTH, box_area};
+use crate::tui::layout::{PICK_WIDTH, overlay_area};
 
 /// What is chosen from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,9 +105,9 @@ impl State {
             Overlay::Pick { listed, .. } => {
                 // As high as all its lines: it stays in place while typing narrows them.
                 let lines = self.all_entries(listed).len() + 1;
-                Some(box_area(self.size, lines.max(3), PICK_WIDTH))
+                Some(overlay_area(self.size, PICK_WIDTH, lines.max(3)))
             }
-            Overlay::Line { .. } => Some(box_area(self.size, 1, PICK_WIDTH)),
+            Overlay::Line { .. } => Some(overlay_area(self.size, PICK_WIDTH, 1)),
             _ => None,
         }
     }

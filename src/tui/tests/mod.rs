@@ -1,5 +1,7 @@
 //! The explorer without terminal, data files or judge.
 
+mod contrast;
+mod dressing;
 pub mod fixture;
 
 mod annotating;

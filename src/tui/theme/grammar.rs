@@ -29,6 +29,14 @@ pub enum ThemeError {
         role: String,
         cause: String,
     },
+    /// A file that holds no theme.
+    #[error("{place}: {cause}: {cure}")]
+    File {
+        /// The file, and the line where there is one.
+        place: String,
+        cause: String,
+        cure: String,
+    },
 }
 
 /// Reads a theme; `source` gives the text of those it inherits.

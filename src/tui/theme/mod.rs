@@ -1,13 +1,19 @@
 //! Colours by role: a style is asked for by a dotted name, and the names fall back to the left.
 
+mod base16;
 mod color;
+pub mod contrast;
+mod depth;
+pub mod folder;
 mod grammar;
+pub mod lab;
 mod set;
 
 use std::collections::HashMap;
 
 use ratatui::style::{Modifier, Style};
 
+pub use depth::Depth;
 pub use grammar::ThemeError;
 pub use set::ThemeSet;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Theme, ThemeError, grammar};
+use super::{Depth, Theme, ThemeError, depth, grammar};
 
 /// Every theme, by name.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -21,9 +21,22 @@ const EMBEDDED: [(&str, &str); 4] = [
     ),
 ];
 
+/// A theme as it ships, whatever else has its name.
+fn embedded(name: &str, colour: bool) -> Option<Theme> {
+    let texts: BTreeMap<&str, &str> = EMBEDDED.into_iter().collect();
+    texts.get(name)?;
+    let source = |name: &str| texts.get(name).map(|text| text.to_string());
+    let theme = grammar::read(name, &source).ok()?;
+    Some(match colour {
+        true => theme,
+        false => theme.without_colour(),
+    })
+}
+
 impl ThemeSet {
     /// Reads the embedded themes and those given as (name, text); given ones replace embedded
-    /// ones of the same name. What cannot be read is left out and told.
+    /// ones of the same name. What cannot be read is left out and told; in place of an embedded
+    /// one stays that.
     pub fn new(extra: &[(String, String)], colour: bool) -> (Self, Vec<ThemeError>) {
         let mut names: Vec<String> = EMBEDDED.iter().map(|(n, _)| n.to_string()).collect();
         let mut texts: BTreeMap<&str, &str> = EMBEDDED.into_iter().collect();
@@ -39,10 +52,32 @@ impl ThemeSet {
             match grammar::read(name, &source) {
                 Ok(theme) if colour => themes.push(theme),
                 Ok(theme) => themes.push(theme.without_colour()),
-                Err(error) => errors.push(error),
+                Err(error) => {
+                    errors.push(error);
+                    themes.extend(embedded(name, colour));
+                }
             }
         }
         (ThemeSet { themes }, errors)
+    }
+
+    /// All of them in colours that a terminal of this depth has.
+    pub fn reduced(mut self, depth: Depth) -> Self {
+        for theme in &mut self.themes {
+            *theme = depth::reduced(std::mem::take(theme), depth);
+        }
+        self
+    }
+
+    /// With what an earlier set had of those `names` that this one lacks: a theme whose file was
+    /// broken since goes on as it was.
+    pub fn keeping(mut self, earlier: &ThemeSet, names: &[String]) -> Self {
+        for theme in &earlier.themes {
+            if names.contains(&theme.name) && self.get(&theme.name).is_none() {
+                self.themes.push(theme.clone());
+            }
+        }
+        self
     }
 
     /// Their names, in the order they are offered.

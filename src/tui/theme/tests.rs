@@ -65,7 +65,7 @@ fn mistakes_are_named() {
 }
 
 /// Every role the screens ask for; kept in step with the views by the test below it.
-const ROLES: &[&str] = &[
+pub const ROLES: &[&str] = &[
     "ui.background",
     "ui.text",
     "ui.text.dim",

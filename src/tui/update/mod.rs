@@ -16,6 +16,7 @@ mod pointer;
 mod samples;
 mod schedule;
 mod template;
+mod themes;
 
 use super::effect::{Effect, Keep};
 use super::key::Key;
@@ -44,6 +45,14 @@ pub fn update(state: &mut State, message: Message) -> Vec<Effect> {
         Message::Judge(event) => judge::event(state, *event),
         Message::JudgeGone => {
             judge::gone(state);
+            Vec::new()
+        }
+        Message::Themes { themes, error } => {
+            themes::read_again(state, *themes, error);
+            Vec::new()
+        }
+        Message::ThemeSuggested { theme, instead_of } => {
+            themes::suggested(state, &theme, &instead_of);
             Vec::new()
         }
         Message::Second(event) => {

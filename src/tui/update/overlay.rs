@@ -1,10 +1,15 @@
 //! Help, errors and themes.
 
+use ratatui::layout::Position;
+
+use super::pointer::WHEEL;
 use super::{action, picker};
 use crate::tui::effect::Effect;
 use crate::tui::keymap::Action;
 use crate::tui::layout::{help_in_two, overlay_height};
+use crate::tui::message::MouseKind;
 use crate::tui::state::{Overlay, State, Tone};
+use crate::tui::theme_box;
 
 /// Shows all keys.
 pub fn help(state: &mut State) {
@@ -73,6 +78,39 @@ pub fn run(state: &mut State, action: Action) -> Vec<Effect> {
     Vec::new()
 }
 
+/// Takes what the mouse did while an overlay is open: the wheel moves, a click on a theme takes
+/// it, one beside the themes leaves them.
+pub fn mouse(state: &mut State, kind: MouseKind, at: Position) -> Vec<Effect> {
+    let themes = matches!(state.overlay, Some(Overlay::Themes { .. }));
+    // Themes are tried on one by one.
+    let lines = if themes { 1 } else { WHEEL };
+    match kind {
+        MouseKind::ScrollDown => by(state, lines),
+        MouseKind::ScrollUp => by(state, -lines),
+        MouseKind::Press if themes => {
+            if let Some(place) = theme_box::theme_at(state, at) {
+                choose(state, place);
+                return run(state, Action::Accept);
+            }
+            if !theme_box::area(state).contains(at) {
+                return run(state, Action::Back);
+            }
+        }
+        MouseKind::Press | MouseKind::Drag | MouseKind::Open => {}
+    }
+    Vec::new()
+}
+
+/// Tries a theme on.
+fn choose(state: &mut State, place: usize) {
+    if let Some(Overlay::Themes { chosen, .. }) = &mut state.overlay {
+        *chosen = place;
+    }
+    if let Some(theme) = state.themes.at(place).cloned() {
+        state.set_theme(theme);
+    }
+}
+
 fn by(state: &mut State, lines: isize) {
     let [left, right] = state.help(help_in_two(state.size.0));
     let help_lines = left.len().max(right.len());
@@ -89,10 +127,8 @@ fn by(state: &mut State, lines: isize) {
         Some(Overlay::Inspect { scroll }) => *scroll = moved(*scroll, lines, usize::MAX),
         Some(Overlay::Pick { .. } | Overlay::Line { .. }) => (),
         Some(Overlay::Themes { chosen, .. }) => {
-            *chosen = moved(*chosen, lines, themes);
-            if let Some(theme) = state.themes.at(*chosen).cloned() {
-                state.set_theme(theme);
-            }
+            let place = moved(*chosen, lines, themes);
+            choose(state, place);
         }
         None => {}
     }

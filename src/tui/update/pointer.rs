@@ -11,7 +11,7 @@ use crate::tui::message::{Mouse, MouseKind};
 use crate::tui::state::{ListRow, Overlay, State};
 
 /// Lines a turn of the wheel moves.
-const WHEEL: isize = 3;
+pub const WHEEL: isize = 3;
 
 /// Takes what the mouse did.
 pub fn mouse(state: &mut State, mouse: Mouse) -> Vec<Effect> {
@@ -49,6 +49,12 @@ pub fn mouse(state: &mut State, mouse: Mouse) -> Vec<Effect> {
 
 /// The wheel moves through a list that lies over the screen, a click takes its line or closes it.
 fn in_overlay(state: &mut State, kind: MouseKind, at: Position) -> Vec<Effect> {
+    if !matches!(
+        state.overlay,
+        Some(Overlay::Pick { .. } | Overlay::Line { .. })
+    ) {
+        return overlay::mouse(state, kind, at);
+    }
     match kind {
         MouseKind::ScrollDown => return overlay::run(state, Action::Down),
         MouseKind::ScrollUp => return overlay::run(state, Action::Up),

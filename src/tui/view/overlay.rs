@@ -11,9 +11,10 @@ use super::inspect;
 use super::paint::Paint;
 use crate::tui::key::Key;
 use crate::tui::keymap::{HelpLine, sequence_label};
-use crate::tui::layout::{box_area, help_in_two, inner, padded};
+use crate::tui::layout::{help_in_two, inner, overlay_area, overlay_height, padded};
 use crate::tui::state::{Exported, Listed, Overlay, Purpose, RowError, State};
 use crate::tui::text::truncate;
+use crate::tui::theme_box;
 use crate::tui::widget::{Row, scrollbar};
 
 /// Draws the overlay, if one is open.
@@ -40,7 +41,10 @@ pub fn draw(state: &State, paint: &Paint<'_>, frame: &mut Frame<'_>) {
         }
         Some(Overlay::Themes { chosen, .. }) => {
             let lines = themes(state, *chosen, paint);
-            boxed("Themes", lines, 0, 34, paint, frame);
+            let (total, width) = (lines.len(), theme_box::area(state).width);
+            let shown = total.min(overlay_height(frame.area().height));
+            let offset = theme_box::offset(*chosen, total, shown);
+            boxed("Themes", lines, offset, width, paint, frame);
         }
         Some(Overlay::Pick {
             listed,
@@ -224,7 +228,7 @@ fn boxed(
     frame: &mut Frame<'_>,
 ) {
     let screen = frame.area();
-    let area = box_area((screen.width, screen.height), lines.len(), width);
+    let area = overlay_area((screen.width, screen.height), width, lines.len());
     ground(title, area, paint, frame);
     let buffer = frame.buffer_mut();
     let inside = inner(area);
@@ -298,6 +302,7 @@ fn error(error: &RowError, paint: &Paint<'_>, width: usize) -> Vec<Line<'static>
 }
 
 fn themes(state: &State, chosen: usize, paint: &Paint<'_>) -> Vec<Line<'static>> {
+    let width = theme_box::name_width(state);
     let names = state.themes.names().enumerate();
     names
         .map(|(place, name)| {
@@ -312,7 +317,8 @@ fn themes(state: &State, chosen: usize, paint: &Paint<'_>) -> Vec<Line<'static>>
             } else {
                 paint.style("ui.text.dim")
             };
-            row.push(format!(" {name}"), style).pad(20);
+            let name = truncate(&paint.safe(name), width, paint.glyphs.ellipsis);
+            row.push(format!(" {name}"), style).pad(width + 2);
             if let Some(theme) = state.themes.at(place) {
                 for role in [
                     "score.good",
@@ -324,7 +330,7 @@ fn themes(state: &State, chosen: usize, paint: &Paint<'_>) -> Vec<Line<'static>>
                     row.push(paint.glyphs.full, theme.style(role));
                 }
             }
-            row.fit(30)
+            row.fit(theme_box::line_width(state))
         })
         .collect()
 }

@@ -152,7 +152,12 @@ impl<'a> Paint<'a> {
 
     /// Style of numbers that belong to an older text.
     pub fn stale(&self) -> Style {
-        self.style("stale").add_modifier(Modifier::DIM)
+        let style = self.style("stale");
+        // A colour says it; dimmed as well it could hardly be read.
+        match style.fg {
+            Some(_) => style,
+            None => style.add_modifier(Modifier::DIM),
+        }
     }
 }
 

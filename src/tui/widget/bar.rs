@@ -65,9 +65,14 @@ impl Bar {
     fn over(&self, on_fill: bool, track: Style, glyphs: &Glyphs) -> Style {
         match self.fill.fg {
             Some(fill)
-                if on_fill && !self.thin && !glyphs.ascii && matches!(fill, Color::Rgb(..)) =>
+                if on_fill
+                    && !self.thin
+                    && !glyphs.ascii
+                    && matches!(fill, Color::Rgb(..) | Color::Indexed(_)) =>
             {
-                self.mark_style.bg(fill)
+                // In the colour of the ground: the mark's own may be as bright as the fill.
+                let mark = track.bg.or(self.mark_style.fg).unwrap_or(Color::Reset);
+                self.mark_style.fg(mark).bg(fill)
             }
             _ => track.patch(self.mark_style),
         }
