@@ -2,6 +2,7 @@
 
 mod best_of;
 mod bound;
+mod columns;
 mod doctor;
 mod eval;
 mod explore;
