@@ -1,7 +1,7 @@
 //! Juror: a terminal explorer for LLM judges, and the engine beneath it.
 //!
 //! Imports run one way: `kernel ← model ← engine ← judge ← method, train ← run ← cli, tui`, with `data`,
-//! `stats` and `store` beside them.
+//! `stats`, `report` and `store` beside them.
 
 pub mod cli;
 pub mod data;
@@ -10,6 +10,7 @@ pub mod judge;
 pub mod kernel;
 pub mod method;
 pub mod model;
+pub mod report;
 pub mod run;
 pub mod stats;
 pub mod store;

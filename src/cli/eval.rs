@@ -11,8 +11,9 @@ use clap::Args;
 use serde::Serialize;
 
 use super::bound::{Bound, parse_where};
+use super::columns;
 use super::output::tell;
-use crate::data::scored::{self, Names, Scored, Wanted, no_field, quality};
+use crate::data::scored::{Names, Scored, Wanted, no_field, quality};
 use crate::stats::correlation::mean;
 use crate::stats::evaluation::{
     self, Agreement, Ahead, Calibration, Correlations, Rows, Selective, Settings,
@@ -139,31 +140,9 @@ pub fn run(arguments: &Arguments) -> Result<bool> {
     };
     let mut files = Vec::new();
     for path in &arguments.scored {
-        let (rows, errors) = scored::read(path, &wanted)?;
-        super::tell(&errors);
-        if rows.is_empty() {
-            bail!("{}: no row is left by --where", path.display());
-        }
-        if rows.label.iter().all(|label| label.is_nan()) {
-            bail!(
-                "{}: no row has the label `{}`; `labels` and `meta` of the rows say which there are, and \
-                 `juror score --labels NAME` takes more of them",
-                path.display(),
-                arguments.label
-            );
-        }
-        if rows.mixed {
-            eprintln!(
-                "juror: {}: rows of several judges or templates are evaluated as one",
-                path.display()
-            );
-        }
-        if rows.modes.len() > 1 {
-            eprintln!(
-                "juror: {}: rows with and without a reference are evaluated as one; `--where mode=reference` takes \
-                 some of them",
-                path.display()
-            );
+        let (rows, _) = columns::read(path, &wanted)?;
+        if !columns::is_labelled(&rows) {
+            return Err(columns::no_label(path, &arguments.label));
         }
         files.push((path.as_path(), rows));
     }
@@ -210,24 +189,10 @@ pub fn run(arguments: &Arguments) -> Result<bool> {
 const STYLE: &str = "style";
 
 fn settings(arguments: &Arguments, candidate: &Candidate) -> Settings {
-    let on_scale = candidate.signal.starts_with("self_eval") || candidate.signal == "generated";
-    let scale = match candidate.signal {
-        "cosine" => Some((-1.0, 1.0)),
-        "fused"
-            if candidate
-                .rows
-                .fusion
-                .as_ref()
-                .is_none_or(|f| f.starts_with("range")) =>
-        {
-            Some((0.0, 1.0))
-        }
-        _ => candidate.rows.scale.filter(|_| on_scale),
-    };
     Settings {
         rounds: arguments.rounds,
         seed: arguments.seed,
-        scale,
+        scale: columns::scale(candidate.rows, candidate.signal),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod best_of;
 mod bound;
+mod columns;
 mod doctor;
 mod eval;
 mod explore;
@@ -12,6 +13,7 @@ mod model;
 mod output;
 mod progress;
 mod rank;
+mod report;
 mod sampling;
 mod score;
 mod scoring;
@@ -49,6 +51,8 @@ enum Command {
     Fuse(fuse::Arguments),
     /// Compare scores with labels
     Eval(eval::Arguments),
+    /// Figures and plots of scores as one HTML file
+    Report(report::Arguments),
     /// Find the score from which on to answer
     Threshold(threshold::Arguments),
     /// Generators by their mean score
@@ -114,6 +118,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Ok(false) => return ExitCode::from(1),
             Err(error) => Err(error),
         },
+        Some(Command::Report(report)) => report::run(&report),
         Some(Command::Threshold(threshold)) => threshold::run(&threshold),
         Some(Command::Rank(rank)) => rank::run(&rank),
         Some(Command::BestOf(best_of)) => best_of::run(&best_of),

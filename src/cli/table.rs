@@ -2,7 +2,7 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use crate::stats::Interval;
+pub use crate::stats::show::{figure, interval};
 
 /// Lines of cells as text, columns aligned: the first to the left, the others to the right. The first line is
 /// the head.
@@ -28,20 +28,6 @@ pub fn table(lines: &[Vec<String>]) -> String {
     out
 }
 
-/// A number with three digits, a dash where there is none.
-pub fn figure(value: Option<f64>) -> String {
-    value.map_or_else(|| "–".into(), |x| format!("{x:.3}"))
-}
-
-/// `0.412 [0.350, 0.470]`; the estimate alone where the interval has no width.
-pub fn interval(found: Option<Interval>) -> String {
-    match found {
-        None => "–".into(),
-        Some(i) if i.low.is_nan() || i.low == i.high => format!("{:.3}", i.estimate),
-        Some(i) => format!("{:.3} [{:.3}, {:.3}]", i.estimate, i.low, i.high),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -51,12 +37,5 @@ mod tests {
         let line = |cells: &[&str]| cells.iter().map(|c| (*c).to_owned()).collect::<Vec<_>>();
         let text = table(&[line(&["name", "τ"]), line(&["a", "0.5"]), line(&["b", ""])]);
         assert_eq!(text, "name    τ\na     0.5\nb\n");
-        assert_eq!(figure(None), "–");
-        let found = Interval {
-            estimate: 0.5,
-            low: 0.25,
-            high: 0.75,
-        };
-        assert_eq!(interval(Some(found)), "0.500 [0.250, 0.750]");
     }
 }

@@ -7,9 +7,10 @@ use clap::Args;
 use serde::Serialize;
 
 use super::bound::{Bound, parse_where};
+use super::columns;
 use super::output::{spare, tell, write_to};
 use super::table::{figure, table};
-use crate::data::scored::{self, LOWER_IS_BETTER, Names, Scored, Wanted, no_field};
+use crate::data::scored::{self, Names, Scored, Wanted, no_field};
 use crate::stats::bootstrap::{SplitMix64, is_fitted_on};
 use crate::stats::drift::Spread;
 use crate::stats::preset::Preset;
@@ -175,10 +176,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
              with --where"
         );
     }
-    let signal = signal(&rows, arguments.signal.as_deref())
+    let signal = columns::answering(&rows, arguments.signal.as_deref())
         .with_context(|| format!("{place}"))?
         .to_owned();
-    let columns = columns(&rows, &signal, arguments)
+    let columns = labelled(&rows, &signal, arguments)
         .map_err(Error::msg)
         .with_context(|| format!("{place}"))?;
     if columns.row.is_empty() {
@@ -221,18 +222,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     tell(&report, arguments.json, text)
 }
 
-/// The signal asked for, or the one that is taken without asking.
-fn signal<'a>(rows: &Scored, asked: Option<&'a str>) -> Result<&'a str> {
-    if let Some(asked) = asked.filter(|asked| LOWER_IS_BETTER.contains(asked)) {
-        // Answered are high scores.
-        bail!("a lower `{asked}` is the better one, so there is no score from which on to answer");
-    }
-    let name = asked.unwrap_or_else(|| rows.default_signal());
-    rows.signal(name).map_err(Error::msg)?;
-    Ok(name)
-}
-
-fn columns(rows: &Scored, signal: &str, arguments: &Arguments) -> Result<Columns, String> {
+fn labelled(rows: &Scored, signal: &str, arguments: &Arguments) -> Result<Columns, String> {
     let score = rows.signal(signal)?;
     let clusters = rows.clusters(arguments.cluster.as_deref())?;
     let there = |row: &usize| !score[*row].is_nan() && !rows.label[*row].is_nan();

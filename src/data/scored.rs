@@ -1,6 +1,7 @@
 //! Rows that `juror score` wrote, as columns of numbers: texts are not kept.
 
 mod collect;
+mod origin;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -9,6 +10,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 pub use collect::Collector;
+pub use origin::Origin;
 
 use super::container::RawRows;
 use super::error::{DataError, RowError};
@@ -80,6 +82,10 @@ pub struct Scored {
     pub failed: usize,
     /// Judge and template, and hashes of both, as the first row says.
     pub judge: Option<String>,
+    /// What rows tell of judge, template and embedder, the first of each first.
+    pub judges: Vec<Origin>,
+    pub templates: Vec<Origin>,
+    pub embedders: Vec<Origin>,
     /// Hash of what embedded, as the first row that tells says.
     pub embedder: Option<String>,
     /// `reference` and `reference-free`, as far as rows have them.
@@ -222,6 +228,9 @@ impl Scored {
             .copied()
             .collect::<Vec<_>>()
             .join("+");
+        origin::note(&mut self.judges, row, "judge");
+        origin::note(&mut self.templates, row, "template");
+        origin::note(&mut self.embedders, row, "embedder");
         let embedder = row.get("embedder").and_then(|e| e.get("hash")?.as_str());
         match (&self.embedder, embedder) {
             (None, Some(hash)) => self.embedder = Some(hash.to_owned()),
