@@ -25,6 +25,7 @@ pub mod score;
 pub mod scored;
 pub mod source;
 pub mod subject;
+pub mod time;
 pub mod write;
 
 pub use detect::Shape;
