@@ -12,6 +12,7 @@ pub mod conversation;
 pub mod detect;
 pub mod discover;
 pub mod error;
+pub mod export;
 pub mod fields;
 pub mod library;
 pub mod options;
