@@ -11,4 +11,5 @@ mod model_commands;
 mod pipelines;
 mod score;
 mod signals;
+mod tables;
 mod terminal;
