@@ -190,6 +190,31 @@ fn a_bad_row_is_named_with_its_line_or_its_row() {
     );
 }
 
+#[test]
+fn a_damaged_parquet_file_is_an_error_and_no_more() {
+    let place = Place::new();
+    let data = place.file("data.jsonl", DATA);
+    let table = place.path("t.parquet");
+    place.good(&[
+        "export",
+        &data,
+        "-o",
+        &place.name("t.parquet"),
+        "--as",
+        "records",
+    ]);
+    let bytes = std::fs::read(&table).unwrap();
+    for at in (4..bytes.len()).step_by(3) {
+        let mut bytes = bytes.clone();
+        bytes[at] ^= 0x55;
+        std::fs::write(&table, bytes).unwrap();
+        // Whatever comes of it: an error that names the file, or rows.
+        if let Err(error) = read(std::slice::from_ref(&table), &ReadOptions::default()) {
+            assert!(error.to_string().contains("t.parquet"), "{error}");
+        }
+    }
+}
+
 fn event(number: i64, who: &str, record: &Record, response: usize, value: f64) -> Event {
     Event {
         uid: format!("{who}-{number}"),

@@ -5,6 +5,7 @@ mod value;
 
 use std::fs::File;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use ::parquet::errors::ParquetError;
@@ -48,7 +49,8 @@ impl ParquetRows {
             })?;
             file
         };
-        let reader = SerializedFileReader::new(file).map_err(|cause| {
+        let read = fenced(|| SerializedFileReader::new(file));
+        let reader = read.map_err(|cause| {
             damaged(format!(
                 "a Parquet file without a whole footer ({cause}): it is damaged or truncated; write or download it \
                  again"
@@ -75,7 +77,8 @@ impl Iterator for ParquetRows {
     type Item = Result<RawRow, RowError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let row = self.rows.as_mut()?.next()?;
+        let rows = self.rows.as_mut()?;
+        let row = fenced(|| rows.next().transpose()).transpose()?;
         self.seen += 1;
         Some(match row {
             Ok(row) => Ok(RawRow {
@@ -93,6 +96,15 @@ impl Iterator for ParquetRows {
             }
         })
     }
+}
+
+/// The library asserts some of what a damaged file gets wrong; that is an error like any other. Whatever it was at is
+/// not asked again.
+fn fenced<T>(work: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, ParquetError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        let cause = "what is in them contradicts itself";
+        Err(ParquetError::General(cause.to_owned()))
+    })
 }
 
 fn unreadable(cause: &ParquetError) -> String {

@@ -26,14 +26,19 @@ pub fn check(root: &Type) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether every row group has the columns that the schema promises.
+/// Whether every row group has the columns that the schema promises, at places that there are.
 ///
 /// # Errors
 /// A row group that does not.
 pub fn check_groups(meta: &ParquetMetaData) -> Result<(), String> {
     let columns = meta.file_metadata().schema_descr().num_columns();
     let whole = |group: &::parquet::file::metadata::RowGroupMetaData| {
-        group.num_columns() == columns && group.num_rows() >= 0
+        let mut all = group.columns().iter();
+        let placed = all.all(|column| {
+            let start = column.dictionary_page_offset();
+            start.unwrap_or(column.data_page_offset()) >= 0 && column.compressed_size() >= 0
+        });
+        group.num_columns() == columns && group.num_rows() >= 0 && placed
     };
     match meta.row_groups().iter().all(whole) {
         true => Ok(()),
