@@ -13,4 +13,5 @@ mod pipelines;
 mod report;
 mod score;
 mod signals;
+mod tables;
 mod terminal;

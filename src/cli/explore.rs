@@ -151,7 +151,10 @@ fn shown(error: data::RowError) -> RowError {
     RowError {
         file: error.file.display().to_string(),
         line: (error.line > 0).then_some(error.line),
-        cause: error.message,
+        cause: match error.element.filter(|_| error.line == 0) {
+            Some(row) => format!("row {row}: {}", error.message),
+            None => error.message,
+        },
     }
 }
 

@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use super::bound;
 use super::output::{spare, write_to};
 use super::scoring::spooled;
-use crate::data::container::RawRows;
+use crate::data::container::JsonRows;
 use crate::data::scored::{self, Scored, Wanted};
 use crate::data::{Verdict, source};
 use crate::stats::normalize::{Method, Normalizer};
@@ -194,7 +194,7 @@ fn rewrite(
 ) -> Result<usize> {
     let name = fusion.name()?;
     let mut count = 0;
-    for row in RawRows::new(path, source::open(path)?) {
+    for row in JsonRows::new(path, source::open(path)?) {
         // What cannot be read was told of in the first pass.
         let Ok(mut row) = row else { continue };
         let Some(Value::Object(signals)) = row.object.get_mut("signals") else {

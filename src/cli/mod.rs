@@ -1,11 +1,13 @@
 //! The command line: arguments, one file a command, output as lines of JSON or a sentence.
 
+mod annotations;
 mod best_of;
 mod bound;
 mod columns;
 mod doctor;
 mod eval;
 mod explore;
+mod export;
 mod fuse;
 mod judge;
 mod make_training;
@@ -61,6 +63,11 @@ enum Command {
     BestOf(best_of::Arguments),
     /// Training data for a judge
     MakeTraining(make_training::Arguments),
+    /// Data as a table: JSON lines, CSV or Parquet
+    Export(export::Arguments),
+    /// What people said: export, import, merge, agreement
+    #[command(subcommand)]
+    Annotations(annotations::Command),
     /// Train a model
     #[command(subcommand)]
     Train(train::Command),
@@ -74,7 +81,7 @@ enum Command {
 /// Which data, and how to read them.
 #[derive(Args, Clone, Debug)]
 struct DataArguments {
-    /// Files or folders (JSON, JSONL; gzip or zstd of these); `-` is standard input
+    /// Files or folders (JSON, JSONL, CSV, Parquet; gzip or zstd of these); `-` is standard input
     data: Vec<PathBuf>,
     /// Fields that have other names in the data, as in instruction=prompt
     #[arg(long = "field", value_name = "NAME=SOURCE", value_delimiter = ',')]
@@ -123,6 +130,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Rank(rank)) => rank::run(&rank),
         Some(Command::BestOf(best_of)) => best_of::run(&best_of),
         Some(Command::MakeTraining(make)) => make_training::run(&make),
+        Some(Command::Export(export)) => export::run(&export),
+        Some(Command::Annotations(command)) => annotations::run(&command),
         Some(Command::Train(command)) => train::run(&command),
         Some(Command::Model(command)) => model::run(&command),
         Some(Command::Doctor(doctor)) => doctor::run(&doctor),

@@ -2,6 +2,50 @@
 
 use serde_json::{Map, Value};
 
+/// Fields of which one is in every row of these formats, and so in the header of a table of them.
+pub const KNOWN: [&str; 13] = [
+    "instruction",
+    "prompt",
+    "question",
+    "response",
+    "responses",
+    "output",
+    "response_a",
+    "response_b",
+    "response_A",
+    "response_B",
+    "chosen",
+    "conversations",
+    "messages",
+];
+
+/// Fields that hold an answer. An empty one is an answer too, which a table cannot tell from none.
+pub const ANSWERS: [&str; 8] = [
+    "response",
+    "output",
+    "response_a",
+    "response_b",
+    "response_A",
+    "response_B",
+    "chosen",
+    "rejected",
+];
+
+/// Fields that hold lists; a table may have these as JSON text.
+const LISTS: [&str; 3] = ["responses", "conversations", "messages"];
+
+/// Makes lists of those that are JSON text.
+pub fn unpack(row: &mut Map<String, Value>) {
+    for name in LISTS {
+        if let Some(Value::String(text)) = row.get(name)
+            && text.trim_start().starts_with('[')
+            && let Ok(list @ Value::Array(_)) = serde_json::from_str(text)
+        {
+            row.insert(name.to_owned(), list);
+        }
+    }
+}
+
 /// The formats of a JSON object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Shape {

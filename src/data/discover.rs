@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::container;
 use super::error::DataError;
 
 /// Folders within folders are followed this far.
@@ -77,7 +78,7 @@ fn walk(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), Dat
             if depth > 0 && !is_model_folder(&path) {
                 walk(&path, depth - 1, files)?;
             }
-        } else if is_record_name(&name) && path.is_file() {
+        } else if path.is_file() && (is_record_name(&name) || is_record_table(&name, &path)) {
             files.push(path);
         }
     }
@@ -85,14 +86,21 @@ fn walk(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), Dat
 }
 
 fn is_record_name(name: &str) -> bool {
+    has_extension(name, &[".json", ".jsonl", ".ndjson", ".parquet"])
+}
+
+/// Tables are often about something else: one of records has a field that is known.
+fn is_record_table(name: &str, path: &Path) -> bool {
+    has_extension(name, &[".csv", ".tsv"]) && container::names_records(path)
+}
+
+fn has_extension(name: &str, extensions: &[&str]) -> bool {
     let name = name.to_ascii_lowercase();
     let stem = name
         .strip_suffix(".gz")
         .or_else(|| name.strip_suffix(".zst"))
         .unwrap_or(&name);
-    [".json", ".jsonl", ".ndjson"]
-        .iter()
-        .any(|extension| stem.ends_with(extension))
+    extensions.iter().any(|extension| stem.ends_with(extension))
 }
 
 /// The name of a file without folder and record extensions, `stdin` for `-`: the root of the ids that
@@ -106,7 +114,9 @@ pub fn stem(path: &Path) -> String {
         .map(|name| name.to_string_lossy().into_owned())
         .unwrap_or_default();
     let mut stem = name.as_str();
-    for extension in [".gz", ".zst", ".jsonl", ".ndjson", ".json"] {
+    for extension in [
+        ".gz", ".zst", ".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet",
+    ] {
         stem = stem.strip_suffix(extension).unwrap_or(stem);
     }
     if stem.is_empty() {
@@ -142,6 +152,7 @@ mod tests {
             "c.jsonl.zst",
             "notes.txt",
             "table.csv",
+            "e.parquet",
             ".hidden.jsonl",
             "inner/d.ndjson",
             "starter/config.json",
@@ -152,6 +163,7 @@ mod tests {
         ] {
             touch(root.join(name));
         }
+        fs::write(root.join("d.csv"), "id,prompt\n").unwrap();
         let found = discover(&[root.to_path_buf(), root.join("b.jsonl")]).unwrap();
         let names: Vec<_> = found
             .iter()
@@ -159,7 +171,14 @@ mod tests {
             .collect();
         assert_eq!(
             names,
-            ["a.json.gz", "b.jsonl", "c.jsonl.zst", "inner/d.ndjson"]
+            [
+                "a.json.gz",
+                "b.jsonl",
+                "c.jsonl.zst",
+                "d.csv",
+                "e.parquet",
+                "inner/d.ndjson"
+            ]
         );
         let file = discover(&[root.join("notes.txt"), PathBuf::from("-")]).unwrap();
         assert_eq!(file, [root.join("notes.txt"), PathBuf::from("-")]);

@@ -23,7 +23,7 @@ pub enum DataError {
     },
     /// A folder without record files.
     #[error(
-        "{}: no record files in this folder; put *.json or *.jsonl files there (also .gz or .zst of these), or name the files themselves",
+        "{}: no record files in this folder; put *.json, *.jsonl, *.csv or *.parquet files there (also .gz or .zst of these), or name the files themselves",
         .path.display()
     )]
     NoFiles {
@@ -48,6 +48,14 @@ pub enum DataError {
         found: &'static str,
         /// What to do about it.
         cure: &'static str,
+    },
+    /// A Parquet file of which nothing can be read.
+    #[error("{}: {cause}", .path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Cause and cure.
+        cause: String,
     },
     /// A file without a single row.
     #[error("{}: the file is empty; check how it was written", .path.display())]
@@ -81,7 +89,7 @@ pub struct RowError {
     pub file: PathBuf,
     /// Line of the (decompressed) file, from 1; 0 where there is none.
     pub line: u64,
-    /// Place in the JSON array, from 1, where the file is one.
+    /// Place in the JSON array or the Parquet file, from 1, where the file is one.
     pub element: Option<u64>,
     /// Cause and cure.
     pub message: String,
@@ -110,7 +118,9 @@ impl fmt::Display for RowError {
             write!(f, ":{}", self.line)?;
         }
         if let Some(element) = self.element {
-            write!(f, " (element {element})")?;
+            // Without lines there are rows of a table.
+            let what = if self.line > 0 { "element" } else { "row" };
+            write!(f, " ({what} {element})")?;
         }
         write!(f, ": {}", self.message)
     }
@@ -128,6 +138,6 @@ mod tests {
         assert_eq!(error.to_string(), "a.json:7 (element 3): bad");
         error.file = PathBuf::from("-");
         error.line = 0;
-        assert_eq!(error.to_string(), "standard input (element 3): bad");
+        assert_eq!(error.to_string(), "standard input (row 3): bad");
     }
 }

@@ -12,6 +12,7 @@ pub mod conversation;
 pub mod detect;
 pub mod discover;
 pub mod error;
+pub mod export;
 pub mod fields;
 pub mod library;
 pub mod options;
@@ -25,6 +26,7 @@ pub mod score;
 pub mod scored;
 pub mod source;
 pub mod subject;
+pub mod time;
 pub mod write;
 
 pub use detect::Shape;

@@ -70,6 +70,17 @@ impl FieldMap {
         self.pairs.is_empty()
     }
 
+    /// The name in the data of a field that is known here.
+    pub fn source_of<'a>(&'a self, target: &'a str) -> &'a str {
+        let found = self.pairs.iter().rfind(|(name, _)| name == target);
+        found.map_or(target, |(_, source)| source.as_str())
+    }
+
+    /// The names that fields have in the data.
+    pub fn sources(&self) -> impl Iterator<Item = &str> {
+        self.pairs.iter().map(|(_, source)| source.as_str())
+    }
+
     /// Renames the fields of a row, all at once, so that two may change places. A field in the way of a
     /// new name takes the name that became free.
     pub fn apply(&self, row: &mut Map<String, Value>) {

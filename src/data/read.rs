@@ -13,7 +13,7 @@ use super::error::{DataError, RowError};
 use super::fields::{FieldError, Fields};
 use super::options::ReadOptions;
 use super::record::Record;
-use super::{alpaca, conversation, own, pairs, preferences, rows, source};
+use super::{alpaca, conversation, own, pairs, preferences, rows};
 
 /// A file of which the first rows, this many, are all bad is given up.
 const GIVE_UP_AFTER: u64 = 100;
@@ -86,7 +86,7 @@ pub fn records(path: &Path, options: &ReadOptions) -> Result<Records, DataError>
     Ok(Records {
         file: path.to_path_buf(),
         stem: stem(path),
-        rows: RawRows::new(path, source::open(path)?),
+        rows: RawRows::open(path, &options.fields)?,
         options: options.clone(),
         shape: None,
         pending: None,
@@ -192,6 +192,7 @@ impl Records {
             start,
         } = raw;
         self.options.fields.apply(&mut object);
+        detect::unpack(&mut object);
         let wrong = |message: String| RowError {
             file: self.file.clone(),
             line,

@@ -7,12 +7,15 @@ use super::fields::{FieldError, Fields};
 use super::record::Record;
 
 /// Reads a row whose answer is in the field `name`. The row's id is that of the record and of the
-/// response; fields without a place of their own go to the response.
+/// response, unless this has its own in `response_id`; fields without a place of their own go to the response.
 pub fn read(mut row: Fields, name: &str, labels: &[String]) -> Result<Record, FieldError> {
     let mut record = row.task()?;
     let mut response = row.response(name, labels)?;
     if let Some(id) = row.id()? {
         record.id.clone_from(&id);
+        response.id = id;
+    }
+    if let Some(id) = row.filled("response_id")? {
         response.id = id;
     }
     response.meta = row.rest();

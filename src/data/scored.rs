@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 pub use collect::Collector;
 pub use origin::Origin;
 
-use super::container::RawRows;
+use super::container::JsonRows;
 use super::error::{DataError, RowError};
 use super::source;
 
@@ -319,7 +319,7 @@ pub fn is_scored(path: &Path) -> bool {
     let Ok(source) = source::open(path) else {
         return false;
     };
-    let first = RawRows::new(path, source).take(100).find_map(Result::ok);
+    let first = JsonRows::new(path, source).take(100).find_map(Result::ok);
     first.is_some_and(|row| row.object.get("signals").is_some_and(Value::is_object))
 }
 
@@ -330,7 +330,7 @@ pub fn is_scored(path: &Path) -> bool {
 pub fn read(path: &Path, wanted: &Wanted) -> Result<(Scored, Vec<RowError>), DataError> {
     let (mut scored, mut errors) = (Scored::default(), Vec::new());
     let mut any = false;
-    for row in RawRows::new(path, source::open(path)?) {
+    for row in JsonRows::new(path, source::open(path)?) {
         let row = match row {
             Ok(row) => row,
             Err(error) => {

@@ -14,10 +14,21 @@ pub type Source = Box<dyn BufRead + Send>;
 
 const BUFFER: usize = 1 << 17;
 
-/// Opens a file, or standard input for `-`.
+/// Opens a text file, or standard input for `-`.
+///
+/// # Errors
+/// A file that is not there, cannot be read, or is no text.
 pub fn open(path: &Path) -> Result<Source, DataError> {
+    text(path, open_any(path)?)
+}
+
+/// As [`open`], also Parquet; whether it is.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_any(path: &Path) -> Result<(Source, bool), DataError> {
     if path == Path::new("-") {
-        return decode(path, Box::new(io::stdin()));
+        return decode_any(path, Box::new(io::stdin()));
     }
     let file = File::open(path).map_err(|cause| match cause.kind() {
         io::ErrorKind::NotFound => DataError::NotFound {
@@ -33,7 +44,18 @@ pub fn open(path: &Path) -> Result<Source, DataError> {
             cure: "name a file in it",
         });
     }
-    decode(path, Box::new(file))
+    decode_any(path, Box::new(file))
+}
+
+fn text(path: &Path, (source, parquet): (Source, bool)) -> Result<Source, DataError> {
+    match parquet {
+        false => Ok(source),
+        true => Err(DataError::Format {
+            path: path.to_path_buf(),
+            found: "a Parquet file",
+            cure: "where rows of `juror score` are asked for, give JSON lines",
+        }),
+    }
 }
 
 /// Bytes before the text of a file that can be entered in the middle: a plain file, with or without a byte order mark.
@@ -54,6 +76,10 @@ pub fn plain_bytes_before(path: &Path) -> Option<u64> {
 
 /// Decompresses by the first bytes and steps over a byte order mark. `path` is for messages.
 pub fn decode(path: &Path, raw: Box<dyn Read + Send>) -> Result<Source, DataError> {
+    text(path, decode_any(path, raw)?)
+}
+
+fn decode_any(path: &Path, raw: Box<dyn Read + Send>) -> Result<(Source, bool), DataError> {
     let mut raw = BufReader::with_capacity(BUFFER, raw);
     let head = head_of(&mut raw).map_err(|cause| io_error(path, cause))?;
     let raw = Cursor::new(head.clone()).chain(raw);
@@ -87,7 +113,8 @@ pub fn decode(path: &Path, raw: Box<dyn Read + Send>) -> Result<Source, DataErro
         Some(rest) => rest.to_vec(),
         None => head,
     };
-    Ok(Box::new(Cursor::new(head).chain(plain)))
+    let parquet = head == b"PAR1";
+    Ok((Box::new(Cursor::new(head).chain(plain)), parquet))
 }
 
 /// The zstd frame magic, or that of a skippable frame.
@@ -104,7 +131,6 @@ fn foreign(head: &[u8]) -> Option<(&'static str, &'static str)> {
             "text in UTF-16",
             "convert it to UTF-8, for example with iconv",
         )),
-        [b'P', b'A', b'R', b'1'] => Some(("a Parquet file", "convert it to JSON lines")),
         [b'P', b'K', 3, 4] => Some(("a zip archive", PLAIN)),
         [b'B', b'Z', b'h', ..] => Some(("a bzip2 file", PLAIN)),
         [0xfd, b'7', b'z', b'X'] => Some(("an xz file", PLAIN)),
@@ -112,7 +138,7 @@ fn foreign(head: &[u8]) -> Option<(&'static str, &'static str)> {
         _ if is_zstd(head) => Some(("compressed twice", PLAIN)),
         _ if head.contains(&0) => Some((
             "a binary file",
-            "give JSON or JSON lines, plain or compressed with gzip or zstd",
+            "give JSON, JSON lines or CSV, plain or compressed with gzip or zstd, or Parquet",
         )),
         _ => None,
     }
@@ -181,6 +207,7 @@ mod tests {
     fn what_is_not_read_is_named() {
         assert!(refused(b"\xff\xfe{\0").contains("UTF-16"));
         assert!(refused(b"PAR1....").contains("Parquet"));
+        assert!(refused(&gzip(b"PAR1....")).contains("Parquet"));
         assert!(refused(b"PK\x03\x04").contains("zip"));
         assert!(refused(b"\x7fELF\0").is_empty());
         assert!(refused(b"a\0bc").contains("binary"));

@@ -1,5 +1,6 @@
 //! Annotations as lines of JSON: taken elsewhere and brought back without loss.
 
+use std::collections::HashMap;
 use std::io::{BufRead, Write};
 
 use super::{Event, Result, StoreError};
@@ -40,4 +41,39 @@ pub fn read(file: &str, lines: impl BufRead) -> Result<Vec<Event>> {
         events.push(event);
     }
     Ok(events)
+}
+
+/// Events of several places as one sequence without repetition: of those that come next in each place always the
+/// earliest, and of equally early ones that with the smaller `uid`. What is in order of time stays so; an undo stays
+/// behind what it undoes even where a clock went back. The order of the places does not matter.
+///
+/// # Errors
+/// The `uid` of two events that differ otherwise.
+pub fn merge(places: Vec<Vec<Event>>) -> std::result::Result<Vec<Event>, String> {
+    let mut queues: Vec<_> = places
+        .into_iter()
+        .map(|events| events.into_iter().peekable())
+        .collect();
+    let mut merged: Vec<Event> = Vec::new();
+    let mut known: HashMap<String, usize> = HashMap::new();
+    loop {
+        let heads = queues.iter_mut().enumerate();
+        let first = heads
+            .filter_map(|(place, queue)| queue.peek().map(|e| (e.at, e.uid.clone(), place)))
+            .min();
+        let Some((.., place)) = first else {
+            return Ok(merged);
+        };
+        let Some(event) = queues.get_mut(place).and_then(Iterator::next) else {
+            return Ok(merged);
+        };
+        match known.get(&event.uid).and_then(|at| merged.get(*at)) {
+            None => {
+                known.insert(event.uid.clone(), merged.len());
+                merged.push(event);
+            }
+            Some(same) if *same == event => {}
+            Some(_) => return Err(event.uid),
+        }
+    }
 }

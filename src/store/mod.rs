@@ -10,6 +10,7 @@ pub mod journal;
 pub mod runs;
 pub mod scores;
 pub mod session;
+pub mod tables;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -52,6 +52,32 @@ fn events_outlive_the_program_and_come_once() {
 }
 
 #[test]
+fn events_of_several_places_are_merged_by_time() {
+    let at = |number: usize, who: &str, at: i64| Event {
+        at,
+        ..event(number, who, 1, Kind::Label)
+    };
+    let (a1, a2, b1, b2) = (at(1, "a", 5), at(2, "a", 9), at(1, "b", 5), at(2, "b", 7));
+    // A clock that went back: what was said later stays later.
+    let late = at(3, "b", 2);
+    let one = vec![a1.clone(), a2.clone()];
+    let other = vec![b1.clone(), b2.clone(), late.clone(), a2.clone()];
+    let expected = [&a1, &b1, &b2, &late, &a2].map(Clone::clone);
+    let merged = exchange::merge(vec![one.clone(), other.clone()]).unwrap();
+    assert_eq!(merged, expected);
+    let turned = exchange::merge(vec![other, one, merged.clone()]).unwrap();
+    assert_eq!(turned, expected, "in any order, and again");
+    let changed = Event {
+        value: Some(0.5),
+        ..a1.clone()
+    };
+    assert_eq!(
+        exchange::merge(vec![vec![a1], vec![changed]]),
+        Err("a-1".into())
+    );
+}
+
+#[test]
 fn undo_takes_back_and_redo_does_again() {
     let mut journal = Journal::default();
     let (one, other) = (SubjectKey(1), SubjectKey(2));

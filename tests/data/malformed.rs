@@ -126,10 +126,11 @@ fn empty_and_foreign_files() {
             .collect::<Vec<_>>(),
     );
     assert!(error.is_err());
-    let error = read_bytes("t.csv", "instruction,output\na,b\n").unwrap_err();
+    let error = read_bytes("t.csv", "frage,antwort\na,b\n").unwrap_err();
+    let said = error.to_string();
     assert!(
-        error.to_string().contains("t.csv:1: not valid JSON"),
-        "{error}"
+        said.contains("t.csv:2: no instruction") && said.contains("--field instruction=NAME"),
+        "{said}"
     );
 }
 

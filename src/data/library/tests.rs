@@ -1,6 +1,7 @@
 use std::io::Write;
 
 use super::*;
+use crate::data::export;
 
 fn rows(count: usize) -> String {
     (0..count)
@@ -60,7 +61,13 @@ fn what_is_held_and_what_is_read_again_is_the_same() {
         r#"[{"instruction":"x","output":"y"},{"prompt":"p","chosen":"c","rejected":"r"}]"#,
     )
     .unwrap();
-    for path in [&plain, &zipped, &array] {
+    // Tables, of which nothing can be read again where it is.
+    let (table, columns) = (folder.path().join("a.csv"), folder.path().join("a.parquet"));
+    let records = read::read(std::slice::from_ref(&zipped), &ReadOptions::default()).unwrap();
+    for path in [&table, &columns] {
+        export::write(path, || export::records(&records.records)).unwrap();
+    }
+    for path in [&plain, &zipped, &array, &table, &columns] {
         let paths = [path.clone()];
         let set = read::read(&paths, &ReadOptions::default()).unwrap();
         for hold in [0, 5_000, usize::MAX] {
