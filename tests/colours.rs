@@ -22,6 +22,7 @@ struct Pty {
     output: Receiver<Vec<u8>>,
     written: Vec<u8>,
     parser: vt100::Parser,
+    _home: tempfile::TempDir,
 }
 
 impl Pty {
@@ -42,6 +43,9 @@ impl Pty {
             command.env_remove(name);
         }
         command.env("TERM", "xterm-256color");
+        // Nothing of an earlier run is remembered.
+        let home = tempfile::tempdir().unwrap();
+        command.env("JUROR_HOME", home.path());
         for (name, value) in environment {
             command.env(name, value);
         }
@@ -64,6 +68,7 @@ impl Pty {
             output,
             written: Vec::new(),
             parser: vt100::Parser::new(rows, cols, 0),
+            _home: home,
         }
     }
 

@@ -92,7 +92,10 @@ pub struct ScoredRow {
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReportFacts {
     pub title: String,
-    pub judge: String,
+    /// Name and hash.
+    pub judge: (String, String),
+    pub template: (String, String),
+    pub mode: String,
     pub signal: String,
     pub label: Option<String>,
     /// Labels from this one on are good.

@@ -8,11 +8,12 @@ use std::thread;
 use super::effect::Keep;
 use super::message::{Kept, Message};
 use super::state::Changes;
+use super::writer::opened;
 use crate::run::compare::compare;
 use crate::store::{Run, Store};
 
 /// Runs that are shown.
-const RUNS: usize = 200;
+pub const RUNS: usize = 200;
 
 /// What the thread is asked for.
 pub enum Request {
@@ -29,11 +30,7 @@ pub fn start(
     let (requests, received) = channel();
     thread::spawn(move || {
         let say = |kept| tell(Message::Kept(Box::new(kept)));
-        let opened = match &path {
-            Some(path) => Store::at(path),
-            None => Store::open(),
-        };
-        let opened = opened.and_then(|store| {
+        let opened = opened(path.as_deref()).and_then(|store| {
             let kept = Kept::Opened {
                 events: store.events()?,
                 annotator: store.recall("annotator")?,

@@ -23,7 +23,6 @@ use super::update::update;
 use super::{input, keeper, watch, writer};
 use crate::run::live::{Command, Event};
 use crate::stats::preset::Preset;
-use crate::store::Store;
 
 /// The shortest time between two frames.
 const FRAME: Duration = Duration::from_millis(16);
@@ -370,11 +369,8 @@ impl Outside {
             let message = Message::Written(result);
             let _ = sender.send(Incoming::Message(Box::new(message)));
             // A run may have been added.
-            let runs = match &store {
-                Some(path) => Store::at(path),
-                None => Store::open(),
-            };
-            if let Ok(runs) = runs.and_then(|store| store.runs(200)) {
+            let runs = writer::opened(store.as_deref());
+            if let Ok(runs) = runs.and_then(|store| store.runs(keeper::RUNS)) {
                 let message = Message::Kept(Box::new(Kept::Runs(runs)));
                 let _ = sender.send(Incoming::Message(Box::new(message)));
             }

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::effect::{ScoredRow, Write};
+use super::tables;
 use crate::data::atomic::AtomicFile;
 use crate::data::{Library, atomic};
 use crate::run::row;
-use crate::store::{Run, Store};
+use crate::store::{Run, Store, StoreError};
 
 /// Writes a file; what to say of it.
 ///
@@ -23,8 +24,35 @@ pub fn write(write: Write, store: Option<&Path>) -> Result<String, String> {
             Ok(format!("The cut is saved in {}.", path.display()))
         }
         Write::Scores { run, library, rows } => scores(*run, &library, &rows, store),
-        other => super::tables::write(other),
+        Write::Export {
+            path,
+            what,
+            library,
+            records,
+            label,
+        } => {
+            let listed = records.as_ref().map(|records| records.as_slice());
+            tables::export(
+                &path,
+                what,
+                &library,
+                listed,
+                label.as_deref(),
+                opened(store),
+            )
+        }
+        Write::Report {
+            path,
+            library,
+            rows,
+            facts,
+        } => tables::report(&path, &library, &rows, &facts),
     }
+}
+
+/// The database at a path, or in Juror's folder.
+pub fn opened(path: Option<&Path>) -> Result<Store, StoreError> {
+    path.map_or_else(Store::open, Store::at)
 }
 
 /// Writes a whole file at once.
@@ -42,11 +70,7 @@ fn scores(
     rows: &[ScoredRow],
     store: Option<&Path>,
 ) -> Result<String, String> {
-    let mut opened = match store {
-        Some(path) => Store::at(path),
-        None => Store::open(),
-    }
-    .map_err(|error| error.to_string())?;
+    let mut opened = opened(store).map_err(|error| error.to_string())?;
     let folder = opened.folder().join("runs");
     std::fs::create_dir_all(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
     let path: PathBuf = folder.join(format!("{}.jsonl", run.started));

@@ -273,14 +273,18 @@ pub fn ask_report(state: &mut State) {
 
 /// Writes a report of what is scored.
 pub fn report(state: &mut State, path: PathBuf) -> Vec<Effect> {
-    let judge = match &state.judge {
-        JudgeStatus::Ready(info) => info.name.clone(),
-        _ => String::new(),
+    let (judge, template) = match &state.judge {
+        JudgeStatus::Ready(info) => (info.name.clone(), info.template.0.clone()),
+        _ => Default::default(),
     };
+    let identity = state.identity.clone().unwrap_or_default();
+    let (judge_hash, template_hash) = identity.split_once('+').unwrap_or_default();
     let signal = state.tally_signal().map_or("self-eval", Signal::word);
     let facts = ReportFacts {
         title: state.title.clone(),
-        judge,
+        judge: (judge, judge_hash.to_owned()),
+        template: (template, template_hash.to_owned()),
+        mode: state.mode.word().into(),
         signal: signal.into(),
         label: state.good.label.clone(),
         good: state.good.from,
