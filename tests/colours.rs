@@ -168,6 +168,7 @@ fn the_background_is_asked_for_behind_the_first_frame_and_its_answer_is_no_keys(
     };
     assert!(place(b"Explore") < place(QUESTION), "the frame comes first");
     assert_eq!(pty.ground(), DARK);
+    pty.wait_for("1/126");
     // With keys before and behind it, as somebody types who does not wait.
     pty.send("j\x1b]11;rgb:fbfb/fafa/f7f7\x07j");
     pty.wait_for_ground(LIGHT);

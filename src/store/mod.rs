@@ -13,7 +13,7 @@ pub mod session;
 pub mod tables;
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
@@ -110,7 +110,17 @@ impl Store {
             c.pragma_update(None, "synchronous", "FULL")?;
             c.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))
         };
-        let found = set(&self.connection).map_err(|cause| error(&self.path, cause))?;
+        // Changing to WAL needs the file alone, and does not wait by itself.
+        let started = Instant::now();
+        let found = loop {
+            match set(&self.connection) {
+                Err(cause) if is_busy(&cause) && started.elapsed() < PATIENCE => {
+                    std::thread::sleep(PATIENCE / 200);
+                }
+                other => break other,
+            }
+        };
+        let found = found.map_err(|cause| error(&self.path, cause))?;
         let known = FORMATS.len() as i64;
         if found > known {
             let path = self.path.clone();
@@ -154,6 +164,14 @@ impl Store {
     fn read<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
         work(&self.connection).map_err(|cause| error(&self.path, cause))
     }
+}
+
+fn is_busy(cause: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode as Code;
+    matches!(
+        cause.sqlite_error_code(),
+        Some(Code::DatabaseBusy | Code::DatabaseLocked)
+    )
 }
 
 fn error(path: &Path, cause: rusqlite::Error) -> StoreError {

@@ -18,7 +18,7 @@ pub const RUNS: usize = 200;
 /// What the thread is asked for.
 pub enum Request {
     Keep(Keep),
-    Compare { before: Run, after: Run },
+    Compare { before: Box<Run>, after: Box<Run> },
 }
 
 /// Opens the store on a thread of its own; `place` is the name under which the place in these data is kept.

@@ -334,7 +334,6 @@ async fn serve(
                     Effect::Find(search) => outside.searcher.find(&state.library, search),
                     Effect::CountFacets => outside.searcher.facets(&state.library),
                     Effect::CompareRuns { before, after } => {
-                        let (before, after) = (*before, *after);
                         let _ = outside
                             .keeper
                             .send(keeper::Request::Compare { before, after });

@@ -1,5 +1,7 @@
 //! One response after the other, to be rated by a person.
 
+use std::collections::BTreeMap;
+
 use super::reading::{Decision, distribution, scaled};
 use super::{Row, State};
 use crate::data::SubjectKey;
@@ -265,8 +267,7 @@ impl State {
         }
         let label = &self.annotate.name;
         let (mut judged, mut rated, mut cluster) = (Vec::new(), Vec::new(), Vec::new());
-        let mut others: std::collections::BTreeMap<String, (Vec<f64>, Vec<f64>, Vec<usize>)> =
-            std::collections::BTreeMap::new();
+        let mut others: BTreeMap<String, Columns> = BTreeMap::new();
         let from_data = format!("{label} in the data");
         for (record, response) in &self.annotate.queue {
             let Some(key) = self.row_key(*record, *response) else {
@@ -314,6 +315,9 @@ impl State {
         self.annotate.with_others = with_others;
     }
 }
+
+/// Values of somebody else, one's own, and records.
+type Columns = (Vec<f64>, Vec<f64>, Vec<usize>);
 
 fn together(
     score: &[f64],

@@ -285,6 +285,8 @@ pub struct State {
     pub remembered: Option<String>,
     /// Where to go once the data are there.
     pub place: Option<Place>,
+    /// Whether a key was pressed or the mouse used.
+    pub touched: bool,
     /// Whether the threshold was given at the start.
     pub threshold_given: bool,
 
@@ -379,6 +381,7 @@ impl State {
             place_key: String::new(),
             remembered: None,
             place: None,
+            touched: false,
             threshold_given: false,
             overlay: None,
             notice: None,

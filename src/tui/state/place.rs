@@ -44,6 +44,10 @@ impl State {
         let Some(place) = self.place.take() else {
             return;
         };
+        // Whoever has gone somewhere meanwhile wants to be there.
+        if self.touched {
+            return;
+        }
         if self
             .item(place.record)
             .is_some_and(|item| item.id == place.id)

@@ -26,6 +26,10 @@ use super::state::{DataFailure, DataStatus, Good, JudgeStatus, Loaded, State, To
 
 /// Takes a message.
 pub fn update(state: &mut State, message: Message) -> Vec<Effect> {
+    state.touched |= matches!(
+        message,
+        Message::Key(_) | Message::Mouse(_) | Message::Paste(_)
+    );
     let mut effects = match message {
         Message::Key(key) => press(state, key),
         Message::Paste(text) => editing::paste(state, &text),

@@ -132,8 +132,7 @@ fn ahead(state: &State, item: &Item, paint: &Paint<'_>, width: usize) -> Vec<Lin
         row.push(text, paint.style("ui.text"));
     };
     let both = |of: &dyn Fn(&ScoreCard) -> Option<f64>| {
-        let values = card(left).and_then(of).zip(card(right).and_then(of));
-        values
+        card(left).and_then(of).zip(card(right).and_then(of))
     };
     say(
         "self-eval",
