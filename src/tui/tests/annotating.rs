@@ -228,3 +228,22 @@ fn where_a_person_was_is_where_they_return() {
     assert!((state.threshold - 0.53).abs() < 1e-9);
     assert_eq!(state.mode, crate::tui::state::ShownMode::Free);
 }
+
+#[test]
+fn a_click_on_a_digit_rates() {
+    use crate::tui::message::{Mouse, MouseKind};
+    let mut bench = bench();
+    let area = bench.state.areas().unwrap().rating.unwrap();
+    let mouse = |column, row| {
+        Message::Mouse(Mouse {
+            kind: MouseKind::Press,
+            column,
+            row,
+        })
+    };
+    // The digits stand three columns apart, in the second line of the pane.
+    bench.send(mouse(area.x + 2 + 3 * 4 + 1, area.y + 2));
+    assert_eq!(said(&bench, 0), Some(4.0));
+    bench.send(mouse(area.x + 2 + 3 * 10 + 1, area.y + 2));
+    assert_eq!(said(&bench, 1), None, "beside the last digit");
+}

@@ -253,3 +253,26 @@ fn more_records_may_come_while_one_looks() {
     bench.send(Message::Data(Box::new(Ok(part(40, true)))));
     assert_eq!((bench.state.listed(), bench.state.cursor), (40, 3));
 }
+
+#[test]
+fn a_click_on_a_count_opens_its_records_and_the_marked_one_stays_in_sight() {
+    let mut bench = bench();
+    bench.keys("<f4>");
+    let area = bench.state.areas().unwrap().figures.unwrap();
+    let screen = bench.screen();
+    let line = screen
+        .lines()
+        .position(|line| line.contains("declined   "))
+        .unwrap();
+    bench.send(Message::Mouse(Mouse {
+        kind: MouseKind::Press,
+        column: area.x + 2 + 10 + 8 + 3,
+        row: line as u16,
+    }));
+    assert_eq!(bench.state.marked, Some(Bin::Cell(Cell::DeclinedBad)));
+    assert_eq!(bench.state.screen, Screen::Explore);
+    let mut small = Bench::ready(60, 16);
+    small.keys("<f4>").judge_all().keys("<tab>jjjjj");
+    assert!(matches!(small.state.marked, Some(Bin::Slice(_))));
+    assert!(small.screen().contains("["), "{}", small.screen());
+}

@@ -64,6 +64,10 @@ pub fn event(state: &mut State, event: Event) -> Vec<Effect> {
             let score = state.scores.failed(ticket, error.clone());
             if score {
                 state.log(format!("Not scored: {error}"));
+                if state.scores.failed_rows().count() == 1 {
+                    let hint = "L shows all that happens";
+                    state.say(Tone::Warning, format!("Not scored: {error} ({hint})"));
+                }
             } else if end_generation(state, ticket) {
                 state.log(format!("Not written: {error}"));
                 state.say(Tone::Warning, format!("Not written: {error}"));

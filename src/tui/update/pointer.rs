@@ -3,12 +3,13 @@
 use ratatui::layout::{Position, Rect};
 
 use super::action::show;
-use super::{cut, moves, overlay, picker};
+use super::{annotate, cut, moves, overlay, picker};
 use crate::tui::effect::Effect;
 use crate::tui::keymap::Action;
 use crate::tui::layout::{Areas, Pane, inner, padded, tabs};
 use crate::tui::message::{Mouse, MouseKind};
-use crate::tui::state::{ListRow, Overlay, State};
+use crate::tui::state::{Bin, Cell, ListRow, Overlay, State};
+use crate::tui::view::{COUNTS, figures_top};
 
 /// Lines a turn of the wheel moves.
 pub const WHEEL: isize = 3;
@@ -25,7 +26,7 @@ pub fn mouse(state: &mut State, mouse: Mouse) -> Vec<Effect> {
     match mouse.kind {
         MouseKind::ScrollDown => wheel(state, &areas, at, WHEEL),
         MouseKind::ScrollUp => wheel(state, &areas, at, -WHEEL),
-        MouseKind::Press => press(state, &areas, at),
+        MouseKind::Press => return press(state, &areas, at),
         MouseKind::Drag => {
             if let Some((Pane::Cut, area)) = pane_at(&areas, at) {
                 cut_at(state, area, at);
@@ -130,7 +131,36 @@ fn cut_at(state: &mut State, area: Rect, at: Position) {
     }
 }
 
-fn press(state: &mut State, areas: &Areas, at: Position) {
+/// A click on a digit rates.
+fn rate(state: &mut State, inside: Rect, at: Position) -> Vec<Effect> {
+    let (low, high) = state.annotate.scale;
+    let on_digits = inside.contains(at) && at.y == inside.y + 1;
+    if !on_digits || state.card_scroll > 0 || state.annotate.queue.is_empty() {
+        return Vec::new();
+    }
+    let digit = u16::from(low) + (at.x - inside.x) / 3;
+    match u8::try_from(digit) {
+        Ok(digit) if digit <= high => annotate::digit(state, digit),
+        _ => Vec::new(),
+    }
+}
+
+/// A click on one of the four counts opens its records.
+fn count_at(state: &mut State, inside: Rect, at: Position) {
+    if !inside.contains(at) || at.x < inside.x + 10 {
+        return;
+    }
+    let line = usize::from(at.y - inside.y);
+    let column = usize::from(at.x - inside.x - 10) / 8;
+    let top = figures_top(state, usize::MAX, usize::from(inside.height));
+    let row = (line + top).checked_sub(COUNTS).filter(|row| *row < 2);
+    if let (Some(row), true) = (row, column < 2) {
+        state.marked = Some(Bin::Cell(Cell::ALL[2 * row + column]));
+        cut::open_records(state);
+    }
+}
+
+fn press(state: &mut State, areas: &Areas, at: Position) -> Vec<Effect> {
     if areas.tabs.contains(at) {
         if let Some(tab) = tabs(state.size.0, state.screen)
             .into_iter()
@@ -138,10 +168,10 @@ fn press(state: &mut State, areas: &Areas, at: Position) {
         {
             show(state, tab.screen);
         }
-        return;
+        return Vec::new();
     }
     let Some((pane, area)) = pane_at(areas, at) else {
-        return;
+        return Vec::new();
     };
     if pane != Pane::Editor {
         state.typing = false;
@@ -149,6 +179,12 @@ fn press(state: &mut State, areas: &Areas, at: Position) {
     state.focus = pane;
     if pane == Pane::Cut {
         cut_at(state, area, at);
+    }
+    if pane == Pane::Rating {
+        return rate(state, padded(area), at);
+    }
+    if pane == Pane::Figures {
+        count_at(state, padded(area), at);
     }
     if pane == Pane::Runs && inner(area).contains(at) {
         let row = usize::from(at.y - inner(area).y);
@@ -166,4 +202,5 @@ fn press(state: &mut State, areas: &Areas, at: Position) {
             }
         }
     }
+    Vec::new()
 }

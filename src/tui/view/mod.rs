@@ -22,6 +22,7 @@ use ratatui::widgets::{Paragraph, Widget};
 use super::layout::{MIN_SIZE, Screen, areas};
 use super::state::{DataStatus, State};
 use paint::Paint;
+pub use threshold::{COUNTS, figures_top};
 
 /// Draws the explorer.
 pub fn view(state: &State, frame: &mut Frame<'_>) {

@@ -16,6 +16,9 @@ use crate::tui::widget::{Bar, PaneFrame, Row, scrollbar};
 /// Stands for a number that is not defined.
 const UNDEFINED: &str = "-";
 
+/// The line of the first counts among the figures.
+pub const COUNTS: usize = 6;
+
 /// Thresholds that the curve is drawn through.
 const POINTS: usize = 200;
 
@@ -256,12 +259,34 @@ pub fn figures(state: &State, paint: &Paint<'_>, area: Rect, buffer: &mut Buffer
     let (width, height) = (usize::from(inside.width), usize::from(inside.height));
     let lines = numbers(state, paint, width);
     let total = lines.len();
-    let offset = state.card_scroll.min(total.saturating_sub(height));
+    let offset = figures_top(state, total, height);
     for (row, line) in lines.into_iter().skip(offset).take(height).enumerate() {
         let at = Rect::new(inside.x, inside.y + row as u16, inside.width, 1);
         line.render(at, buffer);
     }
     scrollbar(area, total, offset, paint.theme, paint.glyphs, buffer);
+}
+
+/// The line of the marked count or category among the figures.
+fn marked_line(state: &State) -> Option<usize> {
+    let categories = COUNTS + 11;
+    match state.marked.as_ref()? {
+        Bin::Cell(Cell::AnsweredGood | Cell::AnsweredBad) => Some(COUNTS),
+        Bin::Cell(_) => Some(COUNTS + 1),
+        Bin::Slice(name) => {
+            let slices = &state.cut.slices;
+            let at = slices.iter().position(|slice| slice.name == *name)?;
+            // The sentence above them may be wrapped: rather one line too far than one too few.
+            Some(categories + 2 + at)
+        }
+        Bin::Scores(..) => None,
+    }
+}
+
+/// The first line of the figures on screen: what is marked is among them.
+pub fn figures_top(state: &State, total: usize, height: usize) -> usize {
+    let least = marked_line(state).map_or(0, |line| (line + 2).saturating_sub(height));
+    least.min(total.saturating_sub(height))
 }
 
 fn numbers(state: &State, paint: &Paint<'_>, width: usize) -> Vec<Line<'static>> {
