@@ -6,11 +6,56 @@ use std::process::{Command, Output};
 use serde_json::Value;
 
 pub fn juror(arguments: &[&str]) -> Output {
+    // Nothing of another run is remembered.
+    juror_at(tempfile::tempdir().unwrap().path(), arguments)
+}
+
+/// With what is remembered in a folder.
+fn juror_at(home: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_juror"))
         .args(arguments)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env("JUROR_HOME", home)
         .output()
         .unwrap()
+}
+
+#[test]
+fn what_was_computed_is_not_computed_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (home, out) = (folder.path().join("home"), folder.path().join("out.jsonl"));
+    let out_name = out.display().to_string();
+    let score = |more: &[&str]| {
+        let arguments = [
+            "score",
+            "sample_data/coding.jsonl",
+            "-o",
+            &out_name,
+            "--json",
+        ];
+        let output = juror_at(&home, &[&arguments[..], more].concat());
+        assert!(output.status.success());
+        let summary: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let computed = summary["computed_tokens"].as_u64().unwrap();
+        (
+            std::fs::read(&out).unwrap(),
+            computed,
+            summary["prompt_tokens"].clone(),
+        )
+    };
+    let first = score(&[]);
+    assert!(first.1 > 0);
+    let again = score(&[]);
+    assert_eq!(
+        (&again.0, again.1, &again.2),
+        (&first.0, 0, &first.2),
+        "the same to the last bit"
+    );
+    let anew = score(&["--no-cache"]);
+    assert_eq!((&anew.0, anew.1), (&first.0, first.1));
+    // Another mode is another score.
+    assert!(score(&["--mode", "free"]).1 > 0);
+    assert!(score(&["--dtype", "f32"]).1 > 0);
 }
 
 fn rows(path: &Path) -> Vec<Value> {

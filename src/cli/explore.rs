@@ -166,7 +166,7 @@ fn remembered_theme() -> Option<String> {
 }
 
 /// The database with the scores, where its folder can be made; the explorer tells why not.
-fn cache() -> Option<PathBuf> {
+pub fn cache() -> Option<PathBuf> {
     let folder = home::folder()?;
     std::fs::create_dir_all(&folder).ok()?;
     Some(folder.join("juror.db"))

@@ -16,6 +16,7 @@ use super::{DataArguments, bound};
 use crate::data::{self, DataSet, Record};
 use crate::judge::{Judge, Setup};
 use crate::run::ensemble::merge;
+use crate::run::kept::KeptScores;
 use crate::run::score::{Mode, ScoreRun, Scorer, Signal, Summary};
 
 /// Score every response of a data set.
@@ -48,6 +49,9 @@ pub struct Arguments {
     /// End with one JSON object of figures on standard output
     #[arg(long)]
     json: bool,
+    /// Compute everything: neither look scores up nor keep them
+    #[arg(long)]
+    no_cache: bool,
     /// No progress and no closing sentence
     #[arg(long)]
     quiet: bool,
@@ -123,6 +127,7 @@ fn score(
     out: &mut dyn Write,
 ) -> Result<Summary> {
     let started = Instant::now();
+    let numbers = format!("{:?}", judge.engine().dtype);
     let (engine, cast) = judge.start(loading(bar))?;
     let judge = Judge::new(cast, setup)?;
     let load_s = started.elapsed().as_secs_f64();
@@ -166,13 +171,13 @@ fn score(
             texts
         }
     };
-    let scorer = Scorer::new(&judge, &engine, &run)
-        .with_samples(samples)
-        .on_first_failure(|what| {
-            bar.suspend(|| {
-                eprintln!("juror: {what} (the first such row; see `error` in the output)")
-            })
-        });
+    let mut scorer = Scorer::new(&judge, &engine, &run);
+    if let Some(path) = super::explore::cache().filter(|_| !arguments.no_cache) {
+        scorer = scorer.with_kept(KeptScores::new(path, numbers));
+    }
+    let scorer = scorer.with_samples(samples).on_first_failure(|what| {
+        bar.suspend(|| eprintln!("juror: {what} (the first such row; see `error` in the output)"))
+    });
     Ok(Summary {
         load_s,
         ..scored(scorer, &set.records, out, bar)?

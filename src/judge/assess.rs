@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde::{Deserialize, Serialize};
+
 use super::generating::Reader;
 use super::plan::{Part, Plan, Signals, Text, both};
 use super::prompt::{self, Prompt, Truncate};
@@ -60,7 +62,7 @@ pub struct Judge {
 }
 
 /// A complete score.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Scored {
     pub card: ScoreCard,
     /// Expected score by each criterion of the templates (by all in one, where there are none), with the reference and

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use crate::data::{ScoreCard, SubjectKey};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::data::SubjectKey;
 use crate::judge::Judge;
 use crate::store::Store;
 use crate::store::scores::Maker;
@@ -20,7 +23,7 @@ pub struct KeptScores {
     /// Opened at the first score; `None` where it cannot be: then everything is computed.
     store: Option<Option<Store>>,
     maker: Option<Maker>,
-    waiting: Vec<(SubjectKey, ScoreCard)>,
+    waiting: Vec<(SubjectKey, String)>,
 }
 
 impl KeptScores {
@@ -35,15 +38,17 @@ impl KeptScores {
         }
     }
 
-    /// Scores are by this judge from now on.
-    pub fn made_by(&mut self, judge: &Judge) {
+    /// Scores are by this judge from now on; `what` says what is kept of them.
+    pub fn made_by(&mut self, judge: &Judge, what: &str) {
         self.write();
         let (identity, source) = (judge.identity(), judge.source());
         let parts = [
             SCORING,
+            what,
             &identity,
             &source.embedder,
             &source.fusion,
+            &judge.cast().policy.hash,
             &self.numbers,
             &judge.reading(),
         ];
@@ -56,15 +61,19 @@ impl KeptScores {
         store.as_mut()
     }
 
-    /// The score of these texts, if it is known.
-    pub fn find(&mut self, key: SubjectKey) -> Option<ScoreCard> {
+    /// What is known of these texts. What another version wrote in another way is not.
+    pub fn find<T: DeserializeOwned>(&mut self, key: SubjectKey) -> Option<T> {
         let maker = self.maker?;
-        self.store()?.score(maker, key).ok()?
+        let text = self.store()?.score(maker, key).ok()??;
+        serde_json::from_str(&text).ok()
     }
 
-    /// Keeps a score.
-    pub fn keep(&mut self, key: SubjectKey, card: &ScoreCard) {
-        self.waiting.push((key, card.clone()));
+    /// Keeps what is known of these texts.
+    pub fn keep<T: Serialize>(&mut self, key: SubjectKey, score: &T) {
+        let Ok(text) = serde_json::to_string(score) else {
+            return;
+        };
+        self.waiting.push((key, text));
         if self.waiting.len() >= AT_ONCE {
             self.write();
         }

@@ -1,5 +1,6 @@
 //! Scoring a data set: plans go in, rows come out in input order.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -8,8 +9,9 @@ use std::time::Instant;
 use serde::Serialize;
 use serde_json::Map;
 
+use super::kept::KeptScores;
 use super::row::{self, Distribution, Named, Row};
-use crate::data::{LabelDistribution, Record, Response, ScoreCard, Subject, Verdict};
+use crate::data::{LabelDistribution, Record, Response, ScoreCard, Subject, SubjectKey, Verdict};
 use crate::engine::{Answer, Engine, Job, Lane, Outcome};
 use crate::judge::attribution::{Attribution, Omissions};
 use crate::judge::{Judge, Plan, Scored, Signals};
@@ -165,6 +167,8 @@ pub struct Scorer<'a> {
     cut_values: Vec<f64>,
     /// What the policy wrote to each record, where `vro` is wanted.
     samples: Vec<Result<Vec<String>, String>>,
+    /// Scores of earlier runs, where they can be taken as they are.
+    kept: Option<RefCell<KeptScores>>,
     /// Told of the first row that cannot be scored.
     first_failure: Box<dyn Fn(&str) + 'a>,
 }
@@ -196,6 +200,7 @@ impl<'a> Scorer<'a> {
             summary: Summary::default(),
             cut_values: Vec::new(),
             samples: Vec::new(),
+            kept: None,
             first_failure: Box::new(|_| ()),
         }
     }
@@ -204,6 +209,21 @@ impl<'a> Scorer<'a> {
     #[must_use]
     pub fn with_samples(mut self, samples: Vec<Result<Vec<String>, String>>) -> Self {
         self.samples = samples;
+        self
+    }
+
+    /// Takes scores of earlier runs, and keeps those of this one. What the policy draws and what sentences are worth is
+    /// always computed.
+    #[must_use]
+    pub fn with_kept(mut self, mut kept: KeptScores) -> Self {
+        if self.run.attribute || self.run.signals.contains(&Signal::Vro) {
+            return self;
+        }
+        let mut signals: Vec<&str> = self.run.signals.iter().map(|s| s.name()).collect();
+        signals.sort_unstable();
+        let what = format!("scored {:?} {}", self.run.mode, signals.join(" "));
+        kept.made_by(self.judge, &what);
+        self.kept = Some(kept.into());
         self
     }
 
@@ -329,6 +349,20 @@ impl<'a> Scorer<'a> {
             return item(State::Ready(Err(cause.into())));
         }
         let subject = Subject::of(record, &response.text);
+        if let Some(kept) = &self.kept {
+            let found: Option<Scored> = kept.borrow_mut().find(SubjectKey::of_subject(&subject));
+            if let Some(scored) = found {
+                let scored = Scored {
+                    computed_tokens: 0,
+                    ..scored
+                };
+                let attribution = None;
+                return item(State::Ready(Ok(Box::new(Found {
+                    scored,
+                    attribution,
+                }))));
+            }
+        }
         let plan = self.judge.plan(&subject, want).and_then(|mut plan| {
             match samples {
                 Some(Ok(texts)) => self.judge.compare(&mut plan, &response.text, texts)?,
@@ -405,6 +439,12 @@ impl<'a> Scorer<'a> {
             (_, Err(cause)) => Err(cause),
             (State::Ready(_), Ok(_)) => return Ok(()),
         };
+        if let (Some(kept), Ok(found)) = (&self.kept, &scored)
+            && found.scored.trouble.is_none()
+        {
+            let key = SubjectKey::of(item.record, &item.response.text);
+            kept.borrow_mut().keep(key, &found.scored);
+        }
         item.state = State::Ready(scored);
         Ok(())
     }

@@ -8,7 +8,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::kept::KeptScores;
 use super::live::{Command, Event, JudgeInfo, LiveOptions, Ticket};
-use crate::data::{Subject, SubjectKey};
+use crate::data::{ScoreCard, Subject, SubjectKey};
 use crate::engine::{Answer, Ask, Engine, Job, Lane, LoadEvent, Outcome, Role, Task};
 use crate::judge::attribution::Omissions;
 use crate::judge::inspect::Inspection;
@@ -194,7 +194,7 @@ impl Service {
     fn take(&mut self, judge: Judge) {
         let info = info(&judge);
         if let Some(kept) = &mut self.kept {
-            kept.made_by(&judge);
+            kept.made_by(&judge, "card");
         }
         self.judge = Some(judge);
         self.tell(Event::Ready(info));
@@ -212,10 +212,14 @@ impl Service {
         });
         match made {
             Ok(judge) => {
-                for (ticket, waiting) in &self.waiting {
-                    if matches!(waiting, Waiting::Score(..)) {
-                        self.engine.cancel(*ticket);
-                    }
+                // What was asked for by the template before would be read by this one: nobody waits for it any more.
+                let of_judge = |w: &Waiting| !matches!(w, Waiting::Text { .. });
+                let waiting = self.waiting.iter().filter(|(_, w)| of_judge(w));
+                let tickets: Vec<Ticket> = waiting.map(|(ticket, _)| *ticket).collect();
+                for ticket in tickets {
+                    self.waiting.remove(&ticket);
+                    self.engine.cancel(ticket);
+                    self.tell(Event::Cancelled { ticket });
                 }
                 self.take(judge);
             }
@@ -312,7 +316,8 @@ impl Service {
         else {
             return false;
         };
-        let Some(card) = kept.find(SubjectKey::of_subject(subject)) else {
+        let found: Option<ScoreCard> = kept.find(SubjectKey::of_subject(subject));
+        let Some(card) = found else {
             return false;
         };
         self.tell(Event::Scored {

@@ -4,7 +4,7 @@ use rusqlite::{OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
 use super::{Result, Store};
-use crate::data::{ScoreCard, SubjectKey};
+use crate::data::SubjectKey;
 
 /// Stands for everything besides the texts that a score depends on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -29,33 +29,29 @@ impl Maker {
 }
 
 impl Store {
-    /// The score of these texts by this maker.
+    /// What was kept of these texts by this maker, as JSON.
     ///
     /// # Errors
     /// What the database says.
-    pub fn score(&self, maker: Maker, subject: SubjectKey) -> Result<Option<ScoreCard>> {
-        let text: Option<String> = self.read(|connection| {
+    pub fn score(&self, maker: Maker, subject: SubjectKey) -> Result<Option<String>> {
+        self.read(|connection| {
             let mut one = connection
                 .prepare_cached("SELECT card FROM scores WHERE maker = ?1 AND subject = ?2")?;
             let key = params![maker.0, subject.0.to_be_bytes()];
             one.query_row(key, |row| row.get(0)).optional()
-        })?;
-        // What an older version wrote in another way is scored again.
-        Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+        })
     }
 
-    /// Keeps scores.
+    /// Keeps scores, as JSON.
     ///
     /// # Errors
     /// What the database says.
-    pub fn keep_scores(&mut self, maker: Maker, scores: &[(SubjectKey, ScoreCard)]) -> Result<()> {
+    pub fn keep_scores(&mut self, maker: Maker, scores: &[(SubjectKey, String)]) -> Result<()> {
         self.write(|transaction| {
             let mut one = transaction.prepare_cached(
                 "INSERT OR REPLACE INTO scores (maker, subject, card) VALUES (?1, ?2, ?3)",
             )?;
-            for (subject, card) in scores {
-                // Numbers and strings: there is no way for this to fail, and nothing lost if it did.
-                let text = serde_json::to_string(card).unwrap_or_default();
+            for (subject, text) in scores {
                 one.execute(params![maker.0, subject.0.to_be_bytes(), text])?;
             }
             Ok(())

@@ -171,12 +171,11 @@ fn scores_belong_to_what_made_them() {
         prompt_tokens: 3,
         ..ScoreCard::default()
     };
-    store.keep_scores(one, &[(key, card.clone())]).unwrap();
-    assert_eq!(
-        store.score(one, key).unwrap(),
-        Some(card),
-        "to the last bit"
-    );
+    let text = serde_json::to_string(&card).unwrap();
+    store.keep_scores(one, &[(key, text)]).unwrap();
+    let found = store.score(one, key).unwrap().unwrap();
+    let found: ScoreCard = serde_json::from_str(&found).unwrap();
+    assert_eq!(found, card, "to the last bit");
     assert_eq!(store.score(other, key).unwrap(), None);
     assert_eq!(store.score(one, SubjectKey(1)).unwrap(), None);
 }
