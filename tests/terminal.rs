@@ -278,10 +278,10 @@ fn what_was_rated_outlives_a_kill() {
     let mut pty = Pty::juror(&data, 100, 30);
     pty.wait_for("Records");
     pty.press("\u{1b}[15~");
-    pty.wait_for("0 of");
+    pty.wait_for("0 of 168");
     for done in 1..=10 {
         pty.press(&(done % 10).to_string());
-        pty.wait_for(&format!("{done} of"));
+        pty.wait_for(&format!("{done} of 168"));
     }
     pty.press("cunclear\r");
     pty.wait_for("unclear");
@@ -296,12 +296,12 @@ fn what_was_rated_outlives_a_kill() {
     assert_eq!(labels(home.path()), 10);
     let mut pty = Pty::at_home(home, &data, 100, 30);
     // Where one was is where one returns.
-    pty.wait_for("10 of");
+    pty.wait_for("10 of 168");
     pty.wait_for("unclear");
     pty.press("u");
     pty.wait_for("Undone");
     pty.press("u");
-    pty.wait_for("9 of");
+    pty.wait_for("9 of 168");
     pty.press("q");
     pty.wait_for_end();
     assert_eq!(labels(pty.home.as_ref().unwrap().path()), 9);
