@@ -127,7 +127,6 @@ fn score(
     out: &mut dyn Write,
 ) -> Result<Summary> {
     let started = Instant::now();
-    let numbers = format!("{:?}", judge.engine().dtype);
     let (engine, cast) = judge.start(loading(bar))?;
     let judge = Judge::new(cast, setup)?;
     let load_s = started.elapsed().as_secs_f64();
@@ -173,7 +172,7 @@ fn score(
     };
     let mut scorer = Scorer::new(&judge, &engine, &run);
     if let Some(path) = super::explore::cache().filter(|_| !arguments.no_cache) {
-        scorer = scorer.with_kept(KeptScores::new(path, numbers));
+        scorer = scorer.with_kept(KeptScores::new(path));
     }
     let scorer = scorer.with_samples(samples).on_first_failure(|what| {
         bar.suspend(|| eprintln!("juror: {what} (the first such row; see `error` in the output)"))
@@ -212,13 +211,14 @@ fn ensemble(
             rows: one.rows,
             truncated: all.truncated + one.truncated,
             prompt_tokens: all.prompt_tokens + one.prompt_tokens,
+            fresh_tokens: all.fresh_tokens + one.fresh_tokens,
             computed_tokens: all.computed_tokens + one.computed_tokens,
             load_s: all.load_s + one.load_s,
             score_s: all.score_s + one.score_s,
             ..all
         };
     }
-    all.tokens_per_s = all.prompt_tokens as f64 / all.score_s;
+    all.tokens_per_s = all.fresh_tokens as f64 / all.score_s;
     all.errors = write_to(&arguments.output, |out| Ok(merge(&mut parts, out)?))?;
     all.failed = all.errors;
     Ok(all)

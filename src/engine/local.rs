@@ -55,6 +55,8 @@ pub struct Cast {
     pub judge: Arc<Facts>,
     pub embedder: Arc<Facts>,
     pub policy: Arc<Facts>,
+    /// What numbers are computed in, and on what: scores of others differ in their last digits.
+    pub numbers: String,
 }
 
 /// What is said while models load.
@@ -129,12 +131,13 @@ impl<C: Compute> Models<C> {
         own.unwrap_or(&self.judge)
     }
 
-    fn cast(&self) -> Cast {
+    fn cast(&self, numbers: String) -> Cast {
         let facts = |role| Arc::clone(&self.of(role).facts);
         Cast {
             judge: facts(Role::Judge),
             embedder: facts(Role::Embedder),
             policy: facts(Role::Policy),
+            numbers,
         }
     }
 }
@@ -197,12 +200,14 @@ fn work(options: &Options, queue: &Queue, events: &Sender<LoadEvent>) {
         Ok(device) if device.is_cpu() => {
             let format = options.dtype.unwrap_or_else(Format::best);
             let place = Place::new(Cpu::new(threads, format), is_chosen);
-            serve(options, place, queue, events);
+            let numbers = format!("cpu {format:?} {is_chosen}");
+            serve(options, place, numbers, queue, events);
         }
         Ok(device) => {
             let format = options.dtype.unwrap_or(Format::Bf16);
             let place = Accelerator::new(device, format).and_then(|a| Place::new(a, is_chosen));
-            serve(options, place, queue, events);
+            let numbers = format!("accelerator {format:?} {is_chosen}");
+            serve(options, place, numbers, queue, events);
         }
         Err(error) => fail(error, queue, events),
     }
@@ -221,6 +226,7 @@ fn fail(error: ModelError, queue: &Queue, events: &Sender<LoadEvent>) {
 fn serve<C: Compute>(
     options: &Options,
     place: Result<Place<C>, ModelError>,
+    numbers: String,
     queue: &Queue,
     events: &Sender<LoadEvent>,
 ) {
@@ -229,7 +235,7 @@ fn serve<C: Compute>(
         .unwrap_or_else(|_| Err(ModelError::Text("loading the model panicked".into())));
     match loaded {
         Ok(models) => {
-            let _ = events.send(LoadEvent::Ready(models.cast()));
+            let _ = events.send(LoadEvent::Ready(models.cast(numbers)));
             Computer {
                 models: &models,
                 cache: PrefixCache::new(options.cache_bytes),

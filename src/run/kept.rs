@@ -1,6 +1,7 @@
 //! Scores from earlier runs, looked up before anything is computed and kept as they come.
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -14,27 +15,29 @@ use crate::store::scores::Maker;
 const SCORING: &str = "1";
 /// So many scores are written at once.
 const AT_ONCE: usize = 256;
+/// None waits longer than until the next one after this time.
+const SOON: Duration = Duration::from_secs(2);
 
 /// The scores of one judge in the store.
 pub struct KeptScores {
     path: PathBuf,
-    /// The format that was asked for numbers.
-    numbers: String,
     /// Opened at the first score; `None` where it cannot be: then everything is computed.
     store: Option<Option<Store>>,
     maker: Option<Maker>,
     waiting: Vec<(SubjectKey, String)>,
+    /// When something was written last.
+    written: Instant,
 }
 
 impl KeptScores {
     /// In a database.
-    pub fn new(path: PathBuf, numbers: String) -> Self {
+    pub fn new(path: PathBuf) -> Self {
         KeptScores {
             path,
-            numbers,
             store: None,
             maker: None,
             waiting: Vec::new(),
+            written: Instant::now(),
         }
     }
 
@@ -49,7 +52,7 @@ impl KeptScores {
             &source.embedder,
             &source.fusion,
             &judge.cast().policy.hash,
-            &self.numbers,
+            &judge.cast().numbers,
             &judge.reading(),
         ];
         self.maker = Some(Maker::of(&parts));
@@ -74,13 +77,14 @@ impl KeptScores {
             return;
         };
         self.waiting.push((key, text));
-        if self.waiting.len() >= AT_ONCE {
+        if self.waiting.len() >= AT_ONCE || self.written.elapsed() > SOON {
             self.write();
         }
     }
 
     /// Puts what waits on disk. A cache that cannot be written costs time, never a result.
     pub fn write(&mut self) {
+        self.written = Instant::now();
         let waiting = std::mem::take(&mut self.waiting);
         if let (Some(maker), false) = (self.maker, waiting.is_empty())
             && let Some(store) = self.store()

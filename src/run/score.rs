@@ -103,6 +103,9 @@ pub struct Summary {
     /// What it may be by chance.
     pub drift_tolerance: Option<f64>,
     pub prompt_tokens: usize,
+    /// Those of rows that were not known from an earlier run.
+    #[serde(skip)]
+    pub fresh_tokens: usize,
     pub computed_tokens: usize,
     pub load_s: f64,
     pub score_s: f64,
@@ -291,7 +294,7 @@ impl<'a> Scorer<'a> {
         self.summary.drift = spread.and_then(|spread| spread.drift(&self.cut_values));
         self.summary.drift_tolerance = spread.map(|spread| spread.tolerance(self.cut_values.len()));
         self.summary.score_s = started.elapsed().as_secs_f64();
-        self.summary.tokens_per_s = self.summary.prompt_tokens as f64 / self.summary.score_s;
+        self.summary.tokens_per_s = self.summary.fresh_tokens as f64 / self.summary.score_s;
         Ok(self.summary)
     }
 
@@ -552,6 +555,9 @@ impl<'a> Scorer<'a> {
         if let Some(scored) = scored {
             summary.truncated += usize::from(scored.truncated);
             summary.computed_tokens += scored.computed_tokens;
+            if scored.computed_tokens > 0 {
+                summary.fresh_tokens += row.prompt_tokens;
+            }
         }
         match error {
             Some(cause) if self.run.strict => Err(ScoreError::Row {

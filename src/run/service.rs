@@ -52,7 +52,6 @@ pub fn spawn(options: LiveOptions) -> std::io::Result<(LiveHandle, UnboundedRece
     let (commands, commanded) = channel::<Input>();
     let (events, receiver) = unbounded_channel();
     let (load_events, loading) = channel();
-    let numbers = format!("{:?}", options.engine.dtype);
     let engine = Engine::start(options.engine, load_events)?;
     // Three sources feed one inbox; when the last handle goes, the whole judge ends.
     let forward = inputs.clone();
@@ -87,7 +86,7 @@ pub fn spawn(options: LiveOptions) -> std::io::Result<(LiveHandle, UnboundedRece
             }
         })?;
     let service = Service {
-        kept: options.cache.map(|path| KeptScores::new(path, numbers)),
+        kept: options.cache.map(KeptScores::new),
         setup: options.setup,
         engine,
         replies,

@@ -116,6 +116,25 @@ pub struct Said {
 }
 
 impl Said {
+    /// Takes what an event says.
+    fn take(&mut self, event: &Event) {
+        self.at = event.at;
+        match (event.kind, &event.name) {
+            (Kind::Label, Some(name)) => {
+                match event.value {
+                    Some(value) => drop(self.labels.insert(name.clone(), value)),
+                    None => drop(self.labels.remove(name)),
+                }
+                self.skipped = false;
+            }
+            (Kind::Comment, _) => {
+                self.comment = event.text.clone().filter(|text| !text.trim().is_empty());
+            }
+            (Kind::Skip, _) => self.skipped = true,
+            _ => {}
+        }
+    }
+
     /// Whether nothing is said (any more).
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty() && self.comment.is_none() && !self.skipped
@@ -130,25 +149,48 @@ pub struct Journal {
     done: HashMap<String, Vec<Event>>,
     /// Those undone, the latest last.
     undone: HashMap<String, Vec<Event>>,
+    /// Those undone before something new was done: a redo from elsewhere may still mean one of them.
+    buried: HashMap<String, Event>,
 }
 
 impl Journal {
     /// Of events in their order.
     pub fn of(events: impl IntoIterator<Item = Event>) -> Self {
         let mut journal = Journal::default();
-        events.into_iter().for_each(|event| journal.add(event));
+        for event in events {
+            journal.fold(event);
+        }
+        for (who, events) in &journal.done {
+            for event in events {
+                let by = journal.said.entry(event.subject).or_default();
+                by.entry(who.clone()).or_default().take(event);
+            }
+        }
+        for by in journal.said.values_mut() {
+            by.retain(|_, said| !said.is_empty());
+        }
+        journal.said.retain(|_, by| !by.is_empty());
         journal
     }
 
     /// Takes one more event.
     pub fn add(&mut self, event: Event) {
         let who = event.annotator.clone();
+        if let Some(subject) = self.fold(event) {
+            self.settle(&who, subject);
+        }
+    }
+
+    /// Does, undoes or redoes; whose texts it was about.
+    fn fold(&mut self, event: Event) -> Option<SubjectKey> {
+        let who = event.annotator.clone();
         let done = self.done.entry(who.clone()).or_default();
         let undone = self.undone.entry(who.clone()).or_default();
         let subject = match event.kind {
             Kind::Label | Kind::Comment | Kind::Skip => {
                 let subject = event.subject;
-                undone.clear();
+                let old = undone.drain(..);
+                self.buried.extend(old.map(|e| (e.uid.clone(), e)));
                 done.push(event);
                 subject
             }
@@ -156,8 +198,7 @@ impl Journal {
                 let at = done
                     .iter()
                     .rposition(|e| Some(&e.uid) == event.target.as_ref());
-                let Some(at) = at else { return };
-                let event = done.remove(at);
+                let event = done.remove(at?);
                 let subject = event.subject;
                 undone.push(event);
                 subject
@@ -166,14 +207,16 @@ impl Journal {
                 let at = undone
                     .iter()
                     .rposition(|e| Some(&e.uid) == event.target.as_ref());
-                let Some(at) = at else { return };
-                let event = undone.remove(at);
+                let event = match at {
+                    Some(at) => undone.remove(at),
+                    None => self.buried.remove(event.target.as_ref()?)?,
+                };
                 let subject = event.subject;
                 done.push(event);
                 subject
             }
         };
-        self.settle(&who, subject);
+        Some(subject)
     }
 
     /// Says anew what the events of an annotator come to for a response.
@@ -181,21 +224,7 @@ impl Journal {
         let mut said = Said::default();
         let events = self.done.get(who).into_iter().flatten();
         for event in events.filter(|event| event.subject == subject) {
-            said.at = event.at;
-            match (event.kind, &event.name) {
-                (Kind::Label, Some(name)) => {
-                    match event.value {
-                        Some(value) => drop(said.labels.insert(name.clone(), value)),
-                        None => drop(said.labels.remove(name)),
-                    }
-                    said.skipped = false;
-                }
-                (Kind::Comment, _) => {
-                    said.comment = event.text.clone().filter(|text| !text.trim().is_empty());
-                }
-                (Kind::Skip, _) => said.skipped = true,
-                _ => {}
-            }
+            said.take(event);
         }
         let all = self.said.entry(subject).or_default();
         match said.is_empty() {
@@ -259,7 +288,7 @@ impl Store {
         self.read(|connection| {
             let mut all = connection.prepare(
                 "SELECT uid, at, annotator, subject, record, response, kind, name, value, text, target, seconds, blind
-                 FROM events ORDER BY id",
+                 FROM events ORDER BY at, id",
             )?;
             let rows = all.query_map([], |row| {
                 let subject: [u8; 16] = row.get(3)?;

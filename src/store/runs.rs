@@ -1,6 +1,6 @@
 //! Runs: what was scored, by what, how it ended.
 
-use rusqlite::{Row, params};
+use rusqlite::{OptionalExtension, Row, params};
 
 use super::{Result, Store};
 
@@ -66,7 +66,14 @@ impl Store {
     /// What the database says.
     pub fn keep_run(&mut self, run: &Run) -> Result<i64> {
         self.write(|transaction| {
-            let id = (run.id > 0).then_some(run.id);
+            // One that has no number yet may have been kept already, when it began.
+            let known = "SELECT id FROM runs WHERE started = ?1 AND version = ?2 ORDER BY id LIMIT 1";
+            let id = match run.id {
+                0 => transaction
+                    .query_row(known, params![run.started, run.version], |row| row.get(0))
+                    .optional()?,
+                id => Some(id),
+            };
             transaction.execute(
                 "INSERT OR REPLACE INTO runs (id, started, ended, title, judge, template, identity, mode, output, done,
                  total, errors, state, version) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",

@@ -258,3 +258,76 @@ fn two_at_once_do_not_lose_anything() {
     });
     assert_eq!(Store::at(&path).unwrap().events().unwrap().len(), 60);
 }
+
+#[test]
+fn what_came_from_elsewhere_counts_by_its_time() {
+    let (_folder, mut store) = store();
+    let june = event(60, "ada", 1, Kind::Label);
+    let may = event(50, "ada", 1, Kind::Label);
+    store.add_events(&[june]).unwrap();
+    store.add_events(&[may]).unwrap();
+    let journal = Journal::of(store.events().unwrap());
+    let said = journal.said("ada", SubjectKey(1)).unwrap();
+    assert_eq!(
+        said.labels["rating"], 60.0,
+        "the later label, whichever came first"
+    );
+}
+
+#[test]
+fn a_redo_finds_what_was_undone_before_something_new() {
+    let (first, other) = (
+        event(1, "ada", 1, Kind::Label),
+        event(3, "ada", 2, Kind::Label),
+    );
+    let aimed = |number, kind| Event {
+        target: Some(first.uid.clone()),
+        ..event(number, "ada", 1, kind)
+    };
+    let events = [
+        first.clone(),
+        aimed(2, Kind::Undo),
+        other,
+        aimed(4, Kind::Redo),
+    ];
+    let journal = Journal::of(events.clone());
+    assert!(journal.said("ada", SubjectKey(1)).is_some());
+    let mut grown = Journal::default();
+    events.into_iter().for_each(|event| grown.add(event));
+    assert_eq!(
+        grown.said("ada", SubjectKey(1)),
+        journal.said("ada", SubjectKey(1))
+    );
+    assert_eq!(
+        grown.said("ada", SubjectKey(2)),
+        journal.said("ada", SubjectKey(2))
+    );
+}
+
+#[test]
+fn a_run_that_ends_at_once_is_one_run() {
+    let (_folder, mut store) = store();
+    let run = Run {
+        id: 0,
+        started: 7,
+        ended: None,
+        title: String::new(),
+        judge: String::new(),
+        template: String::new(),
+        identity: String::new(),
+        mode: String::new(),
+        output: None,
+        done: 0,
+        total: 0,
+        errors: 0,
+        state: RunState::Running,
+        version: "0".into(),
+    };
+    let id = store.keep_run(&run).unwrap();
+    let ended = Run {
+        state: RunState::Done,
+        ..run
+    };
+    assert_eq!(store.keep_run(&ended).unwrap(), id);
+    assert_eq!(store.runs(5).unwrap().len(), 1);
+}

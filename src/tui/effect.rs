@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::state::{Exported, Search};
+use super::state::{DraftId, Exported, Search};
 use crate::data::{Library, ScoreCard};
 use crate::run::live::Command;
 use crate::stats::preset::Preset;
@@ -29,13 +29,20 @@ pub enum Effect {
     /// Count the facets of the data.
     CountFacets,
     /// Have a text edited by the person's own editor.
-    External(String),
+    External { text: String, target: Target },
     /// Write a file.
     Write(Box<Write>),
     /// Read two runs and say what changed.
     CompareRuns { before: Box<Run>, after: Box<Run> },
     /// Leave.
     Quit,
+}
+
+/// Whose text it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    Draft(DraftId),
+    Template,
 }
 
 /// What is put on disk.

@@ -60,14 +60,15 @@ impl Finder {
     ) {
         let narrowed = !search.facets.is_empty() || search.unlabelled || search.sort.is_some();
         if search.query.trim().is_empty() {
-            let all = 0..self.library.len() as u32;
+            let all = 0..self.count(search) as u32;
             let kept = self.narrow(all, search, stop, &mut |part| tell(part, false));
             if let Some(kept) = kept {
                 tell(Arc::new(kept), true);
             }
             return;
         }
-        let matched = self.matching(&search.query, stop, &mut |part| {
+        let count = self.count(search);
+        let matched = self.matching(&search.query, count, stop, &mut |part| {
             if !narrowed {
                 tell(part, false);
             }
@@ -84,10 +85,16 @@ impl Finder {
         }
     }
 
+    /// Records that have been told of: others may not be readable yet.
+    fn count(&self, search: &Search) -> usize {
+        search.records.min(self.library.len())
+    }
+
     /// Records by the query, best first; `None` where it was stopped.
     fn matching(
         &mut self,
         query: &str,
+        count: usize,
         stop: &dyn Fn() -> bool,
         tell: &mut dyn FnMut(Arc<Vec<u32>>),
     ) -> Option<Vec<u32>> {
@@ -103,7 +110,7 @@ impl Finder {
             .reparse(0, query, CaseMatching::Smart, Normalization::Smart, append);
         query.clone_into(&mut texts.query);
         let injector = texts.nucleo.injector();
-        while texts.indexed < self.library.len() {
+        while texts.indexed < count {
             if texts.indexed.is_multiple_of(LOOK) {
                 if stop() {
                     return None;
@@ -293,6 +300,10 @@ mod tests {
 
     fn found(search: &Search) -> Vec<u32> {
         let mut last = None;
+        let search = &Search {
+            records: 3,
+            ..search.clone()
+        };
         Finder::new(library()).find(search, &|| false, &mut |part, complete| {
             last = complete.then(|| part.to_vec());
         });
@@ -370,7 +381,11 @@ mod tests {
     #[test]
     fn a_newer_search_stops_an_older_one() {
         let mut told = 0;
-        Finder::new(library()).find(&query("egg"), &|| true, &mut |_, _| told += 1);
+        let search = Search {
+            records: 3,
+            ..query("egg")
+        };
+        Finder::new(library()).find(&search, &|| true, &mut |_, _| told += 1);
         assert_eq!(told, 0);
     }
 }

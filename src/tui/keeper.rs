@@ -3,7 +3,7 @@
 use std::io::BufReader;
 use std::path::PathBuf;
 use std::sync::mpsc::{Sender, channel};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 use super::effect::Keep;
 use super::message::{Kept, Message};
@@ -26,9 +26,9 @@ pub fn start(
     path: Option<PathBuf>,
     place: String,
     tell: impl Fn(Message) + Send + 'static,
-) -> Sender<Request> {
+) -> (Sender<Request>, JoinHandle<()>) {
     let (requests, received) = channel();
-    thread::spawn(move || {
+    let thread = thread::spawn(move || {
         let say = |kept| tell(Message::Kept(Box::new(kept)));
         let opened = opened(path.as_deref()).and_then(|store| {
             let kept = Kept::Opened {
@@ -62,7 +62,7 @@ pub fn start(
             }
         }
     });
-    requests
+    (requests, thread)
 }
 
 fn kept(store: &mut Store, keep: Keep) -> Kept {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::effect::Target;
 use super::finder::FacetCount;
 use super::key::Key;
 use super::state::{Changes, DataFailure, Loaded};
@@ -50,7 +51,10 @@ pub enum Message {
     /// The facets of the data.
     Facets(Arc<Vec<FacetCount>>),
     /// The person's editor has ended: the text, or why there is none.
-    Edited(Result<String, String>),
+    Edited {
+        target: Target,
+        text: Result<String, String>,
+    },
     /// A file is written: what to say of it; or it could not be.
     Written(Result<String, String>),
     /// What changed between two runs, or why that cannot be said.

@@ -139,7 +139,7 @@ pub fn run(options: ExploreOptions) -> anyhow::Result<()> {
             let _ = sender.send(Incoming::Message(Box::new(message)));
         }
     };
-    let keeper = keeper::start(
+    let (keeper, kept) = keeper::start(
         options.store.clone(),
         state.place_key.clone(),
         tell(&sender),
@@ -156,16 +156,26 @@ pub fn run(options: ExploreOptions) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()?;
-    let outside = Outside {
+    let mut outside = Outside {
         connect: options.judge,
         keeper,
         searcher,
         store: options.store,
         sender,
         pause,
+        writing: Vec::new(),
     };
-    let ended = runtime.block_on(serve(&mut state, &mut session, inbox, link, outside));
+    let ended = runtime.block_on(serve(&mut state, &mut session, inbox, link, &mut outside));
     drop(session);
+    // What was handed over is on disk before the program ends.
+    let Outside {
+        keeper, writing, ..
+    } = outside;
+    drop(keeper);
+    for thread in writing.into_iter().chain([kept]) {
+        // One that panicked has left nothing to wait for.
+        let _ = thread.join();
+    }
     match ended? {
         Some(signal) => end_by(signal),
         None => Ok(()),
@@ -223,6 +233,8 @@ struct Outside {
     store: Option<PathBuf>,
     sender: UnboundedSender<Incoming>,
     pause: Arc<Pause>,
+    /// Threads that write files.
+    writing: Vec<thread::JoinHandle<()>>,
 }
 
 /// A judge's two ends.
@@ -258,7 +270,7 @@ async fn serve(
     session: &mut Session,
     mut inbox: UnboundedReceiver<Incoming>,
     link: Option<JudgeLink>,
-    outside: Outside,
+    outside: &mut Outside,
 ) -> anyhow::Result<Option<i32>> {
     let (mut first, mut second) = (Ends::from(link), Ends::default());
     let mut dirty = true;
@@ -339,9 +351,9 @@ async fn serve(
                             .send(keeper::Request::Compare { before, after });
                     }
                     Effect::Write(write) => outside.write(*write),
-                    Effect::External(text) => {
-                        let edited = outside.pause.during(|| session.suspended(|| edit(&text)));
-                        outside.say(Message::Edited(edited));
+                    Effect::External { text, target } => {
+                        let text = outside.pause.during(|| session.suspended(|| edit(&text)));
+                        outside.say(Message::Edited { target, text });
                     }
                     Effect::Quit => return Ok(None),
                 }
@@ -361,9 +373,10 @@ impl Outside {
     }
 
     /// Writes a file on a thread of its own.
-    fn write(&self, write: Write) {
+    fn write(&mut self, write: Write) {
         let (sender, store) = (self.sender.clone(), self.store.clone());
-        thread::spawn(move || {
+        self.writing.retain(|thread| !thread.is_finished());
+        self.writing.push(thread::spawn(move || {
             let result = writer::write(write, store.as_deref());
             let message = Message::Written(result);
             let _ = sender.send(Incoming::Message(Box::new(message)));
@@ -373,7 +386,7 @@ impl Outside {
                 let message = Message::Kept(Box::new(Kept::Runs(runs)));
                 let _ = sender.send(Incoming::Message(Box::new(message)));
             }
-        });
+        }));
     }
 }
 

@@ -84,14 +84,14 @@ fn scores(
     }
     file.finish().map_err(failed)?;
     run.output = Some(path.display().to_string());
-    opened.keep_run(&run).map_err(|error| error.to_string())?;
+    let id = opened.keep_run(&run).map_err(|error| error.to_string())?;
     let failures = match run.errors {
         0 => String::new(),
         errors => format!(", {errors} failed"),
     };
     Ok(format!(
         "Run {}: {} scored{failures}; c on F6 compares it.",
-        run.id, run.done
+        id, run.done
     ))
 }
 

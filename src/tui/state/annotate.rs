@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::reading::{Decision, distribution, scaled};
-use super::{Row, State};
+use super::{DataStatus, Row, State};
 use crate::data::SubjectKey;
 use crate::stats::bootstrap::SplitMix64;
 use crate::stats::evaluation::{Agreement, Correlations, Rows, Settings, agreement, correlations};
@@ -85,18 +85,22 @@ pub struct Annotate {
     pub order: Queue,
     pub seed: u64,
     pub queue: Vec<Row>,
+    /// Of the same responses.
+    pub keys: Vec<SubjectKey>,
     pub at: usize,
     /// What the queue was made of.
     pub made_of: Option<(usize, Queue, u64, String)>,
     /// When the response came on screen, in milliseconds.
     pub shown_at: i64,
     pub shown: Option<SubjectKey>,
+    /// Whether it was looked at without being blind.
+    pub peeked: bool,
     /// An event that is not on disk yet.
-    pub waiting: Option<u64>,
+    pub waiting: Option<(u64, Box<Event>)>,
     /// Agreement with the judge, and of how many events and scores it was made.
     pub with_judge: Together,
     pub with_others: Vec<(String, Together)>,
-    pub counted: Option<(usize, usize, bool)>,
+    pub counted: Option<(usize, usize, bool, Queue, String)>,
 }
 
 impl Annotate {
@@ -124,11 +128,18 @@ impl State {
         if annotate.made_of.as_ref() == Some(&of) || annotate.journal.is_none() {
             return;
         }
-        let queue = self.make_queue();
+        // A sample of many is drawn once, from all of them.
+        if self.data == DataStatus::Loading && self.facts.records > SAMPLED {
+            return;
+        }
+        let keyed = self.make_queue().into_iter();
+        let keyed = keyed.filter_map(|row| Some((row, self.row_key(row.0, row.1)?)));
+        let (queue, keys): (Vec<Row>, Vec<SubjectKey>) = keyed.unzip();
         let current = self.annotate.row();
         self.annotate.made_of = Some(of);
         self.annotate.at = 0;
         self.annotate.queue = queue;
+        self.annotate.keys = keys;
         match current.and_then(|row| self.annotate.queue.iter().position(|r| *r == row)) {
             Some(at) => self.annotate.at = at,
             None => drop(self.to_unsaid(0)),
@@ -198,10 +209,7 @@ impl State {
     pub fn to_unsaid(&mut self, from: usize) -> bool {
         let count = self.annotate.queue.len();
         let mut places = (0..count).map(|step| (from + step) % count.max(1));
-        let next = places.find(|at| {
-            let (record, response) = self.annotate.queue[*at];
-            !self.said(self.row_key(record, response))
-        });
+        let next = places.find(|at| !self.said(self.annotate.keys.get(*at).copied()));
         match next {
             Some(at) => self.annotate.at = at,
             None => self.annotate.at = from.min(count.saturating_sub(1)),
@@ -211,9 +219,8 @@ impl State {
 
     /// How many responses of the queue are done.
     pub fn said_count(&self) -> usize {
-        let queue = self.annotate.queue.iter();
-        let done = queue.filter(|(record, response)| self.said(self.row_key(*record, *response)));
-        done.count()
+        let keys = self.annotate.keys.iter();
+        keys.filter(|key| self.said(Some(**key))).count()
     }
 
     /// Labels an hour over the latest ones, pauses left out.
@@ -247,7 +254,7 @@ impl State {
             text: None,
             target: None,
             seconds: Some((self.clock - self.annotate.shown_at).max(0) as f64 / 1000.0),
-            blind: Some(self.annotate.blind),
+            blind: Some(self.annotate.blind && !self.annotate.peeked),
         })
     }
 
@@ -261,18 +268,19 @@ impl State {
             journal.done_by(name).len(),
             self.scores.rows().len(),
             self.mode == super::ShownMode::Free,
+            self.annotate.order,
+            format!("{name} {}", self.annotate.name),
         );
-        if self.annotate.counted == Some(of) {
+        if self.annotate.counted.as_ref() == Some(&of) {
             return;
         }
         let label = &self.annotate.name;
         let (mut judged, mut rated, mut cluster) = (Vec::new(), Vec::new(), Vec::new());
         let mut others: BTreeMap<String, Columns> = BTreeMap::new();
         let from_data = format!("{label} in the data");
-        for (record, response) in &self.annotate.queue {
-            let Some(key) = self.row_key(*record, *response) else {
-                continue;
-            };
+        let rows = self.annotate.queue.iter().zip(&self.annotate.keys);
+        for ((record, response), key) in rows {
+            let key = *key;
             let Some(own) = journal
                 .said(name, key)
                 .and_then(|said| said.labels.get(label))

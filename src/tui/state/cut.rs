@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::Scores;
 use super::reading::{Decision, ShownMode, Signal};
+use super::{Scores, State};
 use crate::data::{Facts, Library};
 use crate::stats::bootstrap::is_fitted_on;
 use crate::stats::threshold::{Confusion, Found, pac};
@@ -130,6 +130,39 @@ impl Part {
 pub struct Slice {
     pub name: String,
     pub part: Part,
+}
+
+/// A threshold that was solved for, and everything that it holds for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Solved {
+    pub threshold: f64,
+    pub target: f64,
+    good: (Option<String>, f64),
+    reading: (ShownMode, bool),
+    identity: Option<String>,
+}
+
+impl Solved {
+    /// That of a state which has just been solved.
+    pub fn now(state: &State) -> Self {
+        Solved {
+            threshold: state.threshold,
+            target: state.target,
+            good: (state.good.label.clone(), state.good.from),
+            reading: (state.mode, state.alone),
+            identity: state.identity.clone(),
+        }
+    }
+
+    /// Whether it is still about what is on screen.
+    pub fn holds(&self, state: &State) -> bool {
+        let target = self.target;
+        *self
+            == Solved {
+                target,
+                ..Solved::now(state)
+            }
+    }
 }
 
 /// A part of the screen behind which there are records.

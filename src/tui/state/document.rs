@@ -4,6 +4,7 @@ mod marks;
 
 pub use marks::{apart, wrapped};
 
+use super::ShownMode;
 use crate::data::Record;
 use crate::judge::attribution::Attribution;
 use crate::tui::layout::Screen;
@@ -18,8 +19,8 @@ pub struct DocumentKey {
     pub width: u16,
     /// Response and reference show what they do not share.
     pub diff: bool,
-    /// Sentences show their worth.
-    pub worth: bool,
+    /// Sentences show their worth in a mode.
+    pub worth: Option<ShownMode>,
     /// The generator is hidden.
     pub blind: bool,
 }
@@ -91,7 +92,12 @@ impl Document {
         }
         let mut response_at = builder.lines.len();
         if key.screen != Screen::Judge {
-            response_at = builder.response(record, key.response, own, worth.filter(|_| key.worth));
+            response_at = builder.response(
+                record,
+                key.response,
+                own,
+                worth.filter(|_| key.worth.is_some()),
+            );
         }
         match &record.reference {
             Some(_) if theirs.is_some() => {

@@ -112,6 +112,8 @@ impl SortBy {
 pub struct Search {
     /// Later ones have larger numbers.
     pub number: u64,
+    /// Of so many records.
+    pub records: usize,
     pub query: String,
     pub facets: Vec<Facet>,
     pub unlabelled: bool,
@@ -122,7 +124,7 @@ pub struct Search {
 
 impl Search {
     /// Whether it finds everything in its order.
-    fn is_idle(&self) -> bool {
+    pub fn is_idle(&self) -> bool {
         let nothing = self.query.trim().is_empty() && self.facets.is_empty();
         nothing && !self.unlabelled && self.sort.is_none()
     }
@@ -160,10 +162,11 @@ pub struct Listing {
 
 impl Listing {
     /// The search that is wanted now, if it is another than the last one.
-    pub fn wanted(&self) -> Option<Search> {
+    pub fn wanted(&self, records: usize) -> Option<Search> {
         let by_data = matches!(self.sort, SortBy::Label(_) | SortBy::Length);
         let wanted = Search {
             number: self.asked.number + 1,
+            records,
             query: self.query.clone(),
             facets: self.facets.clone(),
             unlabelled: self.quick == Quick::Unlabelled,
@@ -174,7 +177,9 @@ impl Listing {
             number: wanted.number,
             ..self.asked.clone()
         };
-        (wanted != same).then_some(wanted)
+        // More records change nothing where nothing is searched for.
+        let idle = wanted.is_idle() && same.is_idle();
+        (wanted != same && !idle).then_some(wanted)
     }
 
     /// Takes a search: what it will find is not known yet, unless it is everything.
@@ -260,7 +265,11 @@ impl State {
             };
         }
         let kept = |record: &u32| keep.as_ref().is_none_or(|keep| keep.contains(record));
-        let mut order: Vec<u32> = match &listing.found {
+        let in_order = match (&listing.picked, listing.quick) {
+            (Some((_, picked)), Quick::Picked) if listing.found.is_none() => Some(picked),
+            _ => None,
+        };
+        let mut order: Vec<u32> = match in_order.or(listing.found.as_ref()) {
             Some(found) => found.iter().copied().filter(kept).collect(),
             None => (0..self.facts.records as u32).filter(kept).collect(),
         };

@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 pub use annotate::{Annotate, Queue, Together};
 pub use columns::Column;
-pub use cut::{Bin, CONFIDENCE, Cell, Cut, Good};
+pub use cut::{Bin, CONFIDENCE, Cell, Cut, Good, Solved};
 pub use document::{Document, DocumentKey, DocumentLine, Mark, apart, wrapped};
 pub use draft::{Draft, DraftId, Origin};
 pub use filter::{is_near, matched_chars};
@@ -206,11 +206,11 @@ pub struct State {
     /// What response and reference do not share is marked.
     pub diff: bool,
     /// What each sentence is worth, of the texts it was asked for.
-    pub attributions: HashMap<SubjectKey, Attribution>,
+    pub attributions: HashMap<(SubjectKey, bool), Attribution>,
     /// Sentences are marked by their worth.
     pub attributing: bool,
     /// The ticket of an attribution on its way, and of which texts.
-    pub asked_worth: Option<(Ticket, SubjectKey)>,
+    pub asked_worth: Option<(Ticket, (SubjectKey, bool))>,
 
     pub mode: ShownMode,
     /// The decline threshold τ.
@@ -272,8 +272,8 @@ pub struct State {
     pub compare_scroll: (usize, usize),
     /// The marked bin or cell.
     pub marked: Option<Bin>,
-    /// A threshold that was solved for, and its risk.
-    pub solved: Option<(f64, f64)>,
+    /// A threshold that was solved for.
+    pub solved: Option<Solved>,
     /// Milliseconds since 1970, as of the message at hand.
     pub clock: i64,
     /// Drawn anew at every start, so that events of two never have one name.
@@ -626,8 +626,10 @@ impl State {
                 if key != self.annotate.shown {
                     self.annotate.shown = key;
                     self.annotate.shown_at = self.clock;
+                    self.annotate.peeked = false;
                     self.text_scroll = 0;
                 }
+                self.annotate.peeked |= !self.annotate.blind;
             }
             Screen::Compare => {
                 let most = responses.saturating_sub(1);
@@ -672,8 +674,12 @@ impl State {
     /// What the sentences of the response on screen are worth, where that is to be seen.
     pub fn shown_worth(&self) -> Option<&Attribution> {
         let shown = self.attributing && self.screen == Screen::Explore;
-        let key = self.row_key(self.record_index()?, self.response)?;
-        self.attributions.get(&key).filter(|_| shown)
+        let item = self.record()?;
+        let key = item.keys.get(self.response).copied()?;
+        let with_reference = self.mode == ShownMode::Reference && item.reference.is_some();
+        self.attributions
+            .get(&(key, with_reference))
+            .filter(|_| shown)
     }
 
     /// Whether judge, generator and labels are hidden.
@@ -706,6 +712,8 @@ impl State {
         self.cut = Cut::default();
         self.attributions.clear();
         self.asked_worth = None;
+        self.asked_inspection = None;
+        self.annotate.counted = None;
     }
 
     /// What decides about most scored rows, if one is scored.
@@ -738,7 +746,7 @@ impl State {
             response: self.response,
             width,
             diff: self.diff && self.screen == Screen::Explore,
-            worth: self.shown_worth().is_some(),
+            worth: self.shown_worth().map(|_| self.mode),
             blind: self.is_blind(),
         };
         let old = self.document.key;

@@ -39,7 +39,10 @@ impl State {
                         format!("{} {:.2}", decision.signal.word(), decision.value)
                     }
                     (None, _, Some(_)) => "failed".into(),
-                    (None, Some(_), _) => "being scored".into(),
+                    (None, Some(_), _) => {
+                        let failed = sample.key.and_then(|key| self.scores.failure(key));
+                        failed.map_or("being scored", |_| "not scored").into()
+                    }
                     (None, None, _) => "being written".into(),
                 };
                 let text = sample.text.as_deref().or(sample.trouble.as_deref());

@@ -247,3 +247,29 @@ fn a_click_on_a_digit_rates() {
     bench.send(mouse(area.x + 2 + 3 * 10 + 1, area.y + 2));
     assert_eq!(said(&bench, 1), None, "beside the last digit");
 }
+
+#[test]
+fn a_comment_that_could_not_be_kept_is_still_there() {
+    let mut bench = Bench::ready(120, 40);
+    bench.send(Message::Kept(Box::new(Kept::Opened {
+        events: Vec::new(),
+        annotator: None,
+        place: None,
+        runs: Vec::new(),
+    })));
+    bench.keys("<f5>");
+    bench.take();
+    bench.keys("cwell said<enter>");
+    let effects = bench.take();
+    let [Effect::Keep(Keep::Event { ticket, .. })] = effects.as_slice() else {
+        panic!("{effects:?}");
+    };
+    bench.send(Message::Kept(Box::new(Kept::Refused {
+        ticket: *ticket,
+        cause: "the disk is full".into(),
+    })));
+    let Some(Overlay::Line { text, .. }) = &bench.state.overlay else {
+        panic!("{:?}", bench.state.overlay);
+    };
+    assert_eq!(text, "well said");
+}

@@ -6,7 +6,7 @@ use crate::judge::attribution::{Attribution, Sentence};
 use crate::judge::inspect::{Inspection, Likely, Token};
 use crate::run::live::{Command, Event, JudgeInfo};
 use crate::store::{Run, RunState};
-use crate::tui::effect::{Effect, Keep, Write};
+use crate::tui::effect::{Effect, Keep, Target, Write};
 use crate::tui::layout::Screen;
 use crate::tui::message::{Kept, Message};
 use crate::tui::state::{Changed, Changes, JudgeStatus};
@@ -469,14 +469,79 @@ fn the_persons_own_editor_changes_the_draft() {
     let mut bench = Bench::ready(120, 40);
     bench.judge_all().keys("]e");
     let text = records()[0].responses[1].text.clone();
-    assert!(bench.take().contains(&Effect::External(text)));
-    bench.send(Message::Edited(Ok("Another\u{1b} answer.\n".into())));
+    let target = bench.state.draft_id().unwrap();
+    assert!(bench.take().contains(&Effect::External {
+        text,
+        target: Target::Draft(target),
+    }));
+    let target = Target::Draft(target);
+    bench.send(Message::Edited {
+        target,
+        text: Ok("Another\u{1b} answer.\n".into()),
+    });
     assert_eq!(bench.state.draft().unwrap().text(), "Another answer.");
-    bench.send(Message::Edited(Err("vi: not found".into())));
+    bench.send(Message::Edited {
+        target,
+        text: Err("vi: not found".into()),
+    });
     assert!(bench.screen().contains("vi: not found"));
     bench.keys("uu");
     assert_eq!(
         bench.state.draft().unwrap().text(),
         records()[0].responses[1].text
     );
+}
+
+#[test]
+fn a_job_ends_with_its_judge() {
+    let mut bench = Bench::ready(120, 40);
+    bench.keys("<f6>s");
+    bench.take();
+    bench.keys("Mother<enter>");
+    let effects = bench.take();
+    let written = effects.iter().find_map(|effect| match effect {
+        Effect::Write(write) => match &**write {
+            Write::Scores { run, .. } => Some(run.clone()),
+            _ => None,
+        },
+        _ => None,
+    });
+    let run = written.unwrap();
+    assert_eq!(
+        (run.state, run.identity),
+        (RunState::Cancelled, info().identity)
+    );
+    assert!(bench.state.runs.job.is_none());
+}
+
+#[test]
+fn a_promise_holds_for_what_it_was_solved_for() {
+    let mut bench = Bench::ready(120, 40);
+    bench.keys("<f4>").judge_all();
+    // Every answer is good enough, so that there is a promise to make.
+    bench.keys(",,,,,,");
+    bench.state.target = 0.4;
+    bench.keys("s");
+    let saved = |bench: &mut Bench| {
+        bench.take();
+        bench.keys("w<enter>");
+        let preset = bench.take().into_iter().find_map(|effect| match effect {
+            Effect::Write(write) => match *write {
+                Write::Preset { preset, .. } => Some(preset),
+                _ => None,
+            },
+            _ => None,
+        });
+        preset.unwrap()
+    };
+    assert_eq!(saved(&mut bench).target_risk, Some(0.4));
+    bench.keys(".");
+    let moved = saved(&mut bench);
+    assert_eq!(
+        (moved.target_risk, moved.guarantee),
+        (None, None),
+        "good is something else now"
+    );
+    bench.keys(",");
+    assert_eq!(saved(&mut bench).target_risk, Some(0.4));
 }

@@ -227,6 +227,14 @@ fn back(state: &mut State) -> Vec<Effect> {
 /// Leaves, after a second press where texts were typed that nothing keeps.
 fn quit(state: &mut State) -> Vec<Effect> {
     let edited = state.drafts.values().any(Draft::is_changed);
+    let job = state.runs.job.is_some();
+    if job && !state.asked_to_quit {
+        state.asked_to_quit = true;
+        let said =
+            "Everything is being scored; q again quits. What is scored is not computed again.";
+        state.say(Tone::Warning, said);
+        return Vec::new();
+    }
     if edited && !state.asked_to_quit {
         state.asked_to_quit = true;
         state.say(

@@ -132,11 +132,9 @@ fn set(state: &mut State, kind: Kind, fill: impl FnOnce(&mut Event)) -> Vec<Effe
 
 fn keep(state: &mut State, event: Event) -> Vec<Effect> {
     let ticket = state.ticket();
-    state.annotate.waiting = Some(ticket);
-    vec![Effect::Keep(Keep::Event {
-        ticket,
-        event: Box::new(event),
-    })]
+    let event = Box::new(event);
+    state.annotate.waiting = Some((ticket, event.clone()));
+    vec![Effect::Keep(Keep::Event { ticket, event })]
 }
 
 /// Whether labels can be kept; says why if not.
@@ -150,7 +148,11 @@ fn is_ready(state: &mut State) -> bool {
         return false;
     }
     // One at a time: what comes next is not known before this one is kept.
-    state.annotate.waiting.is_none()
+    if state.annotate.waiting.is_some() {
+        state.say(Tone::Plain, "The one before is still being saved.");
+        return false;
+    }
+    true
 }
 
 /// Takes everything that was ever said.
@@ -177,8 +179,8 @@ pub fn scale(state: &mut State) {
         state.annotate.name = name;
         state.annotate.scale = match (low as u8, high as u8) {
             // Nobody happened to give the lowest or the highest.
-            (0 | 1, 2..=5) => (1, 5),
-            (0, 1) => (0, 1),
+            (1, 2..=5) => (1, 5),
+            (0, high @ 1..=5) => (0, high),
             _ => (0, 9),
         };
     }
@@ -195,19 +197,26 @@ pub fn kept(state: &mut State, kept: Kept) {
             state.annotate.trouble = Some(cause);
         }
         Kept::Refused { ticket, cause } => {
-            if state.annotate.waiting == Some(ticket) {
-                state.annotate.waiting = None;
+            let ours = |(waiting, _): &mut (u64, _)| *waiting == ticket;
+            if let Some((_, event)) = state.annotate.waiting.take_if(ours)
+                && let (Kind::Comment, Some(text)) = (event.kind, event.text)
+            {
+                // What was typed is still there to be kept.
+                let purpose = Purpose::Comment;
+                state.overlay = Some(Overlay::Line { purpose, text });
             }
             state.log(format!("Not kept: {cause}"));
             state.say(Tone::Warning, format!("Not kept: {cause}"));
         }
         Kept::Event { ticket, event } => {
-            let ours = state.annotate.waiting == Some(ticket);
-            if ours {
-                state.annotate.waiting = None;
-            }
+            let waiting = &mut state.annotate.waiting;
+            let ours = waiting.take_if(|(waiting, _)| *waiting == ticket).is_some();
             let (kind, subject, value) = (event.kind, event.subject, event.value);
-            let place = format!("{} {}", event.record, event.response);
+            // An id may be the generator's name.
+            let place = match state.annotate.blind {
+                true => event.record.clone(),
+                false => format!("{} {}", event.record, event.response),
+            };
             if let Some(journal) = &mut state.annotate.journal {
                 journal.add(*event);
             }
@@ -228,10 +237,8 @@ pub fn kept(state: &mut State, kept: Kept) {
                     } else {
                         "Done again"
                     };
-                    let queue = state.annotate.queue.iter();
-                    let mut queue = queue.enumerate();
-                    let at = queue.find(|(_, (r, p))| state.row_key(*r, *p) == Some(subject));
-                    match at.map(|(at, _)| at) {
+                    let at = state.annotate.keys.iter().position(|key| *key == subject);
+                    match at {
                         Some(at) => {
                             state.annotate.at = at;
                             state.say(Tone::Plain, format!("{again}: {place}."));

@@ -4,7 +4,7 @@ use super::listing;
 use crate::data::Verdict;
 use crate::stats::threshold::Found;
 use crate::tui::layout::Pane;
-use crate::tui::state::{Bin, Cell, Decision, Row, State, Tone};
+use crate::tui::state::{Bin, Cell, Decision, Row, Solved, State, Tone};
 
 /// Risks that a threshold is solved for, one after the other.
 const TARGETS: [f64; 5] = [0.05, 0.1, 0.2, 0.3, 0.4];
@@ -38,7 +38,7 @@ pub fn solve(state: &mut State) {
     match found {
         Found::Threshold(threshold) => {
             state.threshold = threshold;
-            state.solved = Some((threshold, state.target));
+            state.solved = Some(Solved::now(state));
             state.say(
                 Tone::Plain,
                 format!(

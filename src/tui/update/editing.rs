@@ -4,7 +4,7 @@ use tui_textarea::{Input, Key as EditorKey};
 
 use super::action::show;
 use super::picker;
-use crate::tui::effect::Effect;
+use crate::tui::effect::{Effect, Target};
 use crate::tui::key::{Code, Key};
 use crate::tui::layout::{Pane, Screen};
 use crate::tui::state::{Origin, State, Tone};
@@ -48,16 +48,21 @@ pub fn external(state: &mut State) -> Vec<Effect> {
         .as_ref()
         .filter(|_| state.screen == Screen::Judge)
     {
-        return vec![Effect::External(template.text())];
+        let text = template.text();
+        let target = Target::Template;
+        return vec![Effect::External { text, target }];
     }
     edit(state);
     state.typing = false;
     let text = state.draft().map(|draft| draft.text());
-    text.map(Effect::External).into_iter().collect()
+    let target = state.draft_id().map(Target::Draft);
+    let both = text.zip(target);
+    let effect = both.map(|(text, target)| Effect::External { text, target });
+    effect.into_iter().collect()
 }
 
 /// Takes the text that the person's own editor left.
-pub fn edited(state: &mut State, text: Result<String, String>) -> Vec<Effect> {
+pub fn edited(state: &mut State, target: Target, text: Result<String, String>) -> Vec<Effect> {
     let text = match text {
         Ok(text) => clean(text.trim_end_matches('\n')),
         Err(cause) => {
@@ -66,22 +71,20 @@ pub fn edited(state: &mut State, text: Result<String, String>) -> Vec<Effect> {
             return Vec::new();
         }
     };
-    if let Some(template) = state
-        .template
-        .as_mut()
-        .filter(|_| state.screen == Screen::Judge)
-    {
-        template.replace(&text);
-        return Vec::new();
-    }
-    let Some(id) = state.draft_id() else {
-        return Vec::new();
-    };
-    let record = state.item(id.record);
-    if let (Some(draft), Some(record)) = (state.drafts.get_mut(&id), record)
-        && draft.text() != text
-    {
-        draft.replace(&record, &text);
+    match target {
+        Target::Template => {
+            if let Some(template) = &mut state.template {
+                template.replace(&text);
+            }
+        }
+        Target::Draft(id) => {
+            let record = state.item(id.record);
+            if let (Some(draft), Some(record)) = (state.drafts.get_mut(&id), record)
+                && draft.text() != text
+            {
+                draft.replace(&record, &text);
+            }
+        }
     }
     Vec::new()
 }

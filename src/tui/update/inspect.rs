@@ -26,6 +26,10 @@ fn with_reference(state: &State, subject: &Subject) -> bool {
 
 /// Shows the prompt's tokens and what is likely behind them.
 pub fn inspect(state: &mut State) -> Vec<Effect> {
+    if state.is_blind() {
+        state.say(Tone::Plain, "Blind: b shows what the judge thinks.");
+        return Vec::new();
+    }
     if !judge_is_ready(state) {
         return Vec::new();
     }
@@ -72,6 +76,8 @@ pub fn ask(state: &mut State) -> Vec<Effect> {
     let Some((key, subject)) = subject(state) else {
         return Vec::new();
     };
+    let with_reference = with_reference(state, &subject);
+    let key = (key, with_reference);
     let asked = state.asked_worth.is_some_and(|(_, asked)| asked == key);
     if asked || state.attributions.contains_key(&key) {
         return Vec::new();
@@ -82,7 +88,6 @@ pub fn ask(state: &mut State) -> Vec<Effect> {
     }
     let ticket = state.ticket();
     state.asked_worth = Some((ticket, key));
-    let with_reference = with_reference(state, &subject);
     effects.push(Effect::Judge(Command::Attribute {
         ticket,
         subject,
@@ -109,7 +114,9 @@ pub fn failed(state: &mut State, ticket: Ticket, cause: Option<&str>) -> bool {
     }
     if prompt {
         state.asked_inspection = None;
-        state.overlay = None;
+        if matches!(state.overlay, Some(Overlay::Inspect { .. })) {
+            state.overlay = None;
+        }
     }
     if let (true, Some(cause)) = (worth || prompt, cause) {
         state.log(cause.to_owned());

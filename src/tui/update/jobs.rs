@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{judge_is_ready, listing, picker};
+use super::{judge_is_ready, listing, picker, schedule};
 use crate::run::live::Command;
 use crate::stats::preset::Preset;
 use crate::store::{Run, RunState};
@@ -58,11 +58,21 @@ pub fn start(state: &mut State) -> Vec<Effect> {
 /// Ends the job where nothing is left to do.
 pub fn advance(state: &mut State) -> Vec<Effect> {
     let whole = state.data == super::DataStatus::Ready;
-    match state.job_progress() {
-        Some((done, total)) if whole && done >= total && state.scores.queue() == 0 => {
-            end(state, RunState::Done)
-        }
-        _ => Vec::new(),
+    if state.runs.job.is_some()
+        && whole
+        && state.scores.queue() == 0
+        && schedule::nothing_missing(state)
+    {
+        return end(state, RunState::Done);
+    }
+    Vec::new()
+}
+
+/// Ends the job, if there is one, because its judge goes.
+pub fn leave(state: &mut State) -> Vec<Effect> {
+    match state.runs.job.is_some() {
+        true => stop(state),
+        false => Vec::new(),
     }
 }
 
@@ -113,6 +123,10 @@ fn end(state: &mut State, how: RunState) -> Vec<Effect> {
 
 /// Scores again what failed.
 pub fn retry(state: &mut State) -> Vec<Effect> {
+    if state.runs.job.is_some() {
+        state.say(Tone::Plain, "Everything is being scored already.");
+        return Vec::new();
+    }
     let failed = state.scores.failed_rows().count();
     if failed == 0 {
         state.say(Tone::Plain, "Nothing has failed.");
@@ -234,9 +248,7 @@ pub fn save_preset(state: &mut State, path: PathBuf) -> Vec<Effect> {
         (false, ShownMode::Free) => "self_eval_free",
         (false, ShownMode::Reference) => "self_eval",
     };
-    let solved = state
-        .solved
-        .filter(|(threshold, _)| *threshold == state.threshold);
+    let solved = state.solved.as_ref().filter(|solved| solved.holds(state));
     let modes = match (fused, state.mode) {
         (true, _) => vec!["reference".to_owned()],
         _ => Vec::new(),
@@ -253,7 +265,7 @@ pub fn save_preset(state: &mut State, path: PathBuf) -> Vec<Effect> {
         modes,
         label: state.good.label.clone().unwrap_or_default(),
         good: format!(">={}", state.good.from),
-        target_risk: solved.map(|(_, target)| target),
+        target_risk: solved.map(|solved| solved.target),
         target_coverage: None,
         confidence: solved.map(|_| crate::tui::state::CONFIDENCE),
         guarantee: solved.map(|_| crate::stats::threshold::Guarantee::Pac),

@@ -1,6 +1,6 @@
 //! Another judge in place of the first, or a second one beside it.
 
-use super::picker;
+use super::{jobs, picker};
 use crate::data::Subject;
 use crate::run::live::{Command, Event, Lane};
 use crate::tui::effect::Effect;
@@ -31,6 +31,7 @@ pub fn load(state: &mut State, second: bool, name: String) -> Vec<Effect> {
         done: 0,
         total: 0,
     };
+    let mut effects = Vec::new();
     if second {
         state.second = Some(Second {
             name: name.clone(),
@@ -38,6 +39,8 @@ pub fn load(state: &mut State, second: bool, name: String) -> Vec<Effect> {
             scores: Default::default(),
         });
     } else {
+        // What it has scored so far is its own.
+        effects.extend(jobs::leave(state));
         state.put_scores_away();
         state.generation = None;
         state.samples = None;
@@ -47,10 +50,11 @@ pub fn load(state: &mut State, second: bool, name: String) -> Vec<Effect> {
         state.judge = loading;
     }
     state.log(format!("Loading {name}"));
-    vec![Effect::Load {
+    effects.push(Effect::Load {
         second,
         judge: Some(name),
-    }]
+    });
+    effects
 }
 
 /// The second judge says something.

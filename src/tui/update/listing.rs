@@ -1,5 +1,6 @@
 //! What narrows and orders the list.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::{action, moves, picker};
@@ -66,7 +67,7 @@ pub fn found(state: &mut State, number: u64, records: Arc<Vec<u32>>, complete: b
 
 /// Asks for a search where another is wanted than the last.
 pub fn search(state: &mut State) -> Vec<Effect> {
-    let Some(search) = state.listing.wanted() else {
+    let Some(search) = state.listing.wanted(state.facts.records) else {
         return Vec::new();
     };
     state.listing.fresh = true;
@@ -86,8 +87,9 @@ pub fn open_records(state: &mut State, title: String, rows: &[Row]) {
         state.say(Tone::Plain, format!("No record: {title}."));
         return;
     }
-    let mut records: Vec<u32> = rows.iter().map(|(record, _)| *record as u32).collect();
-    records.dedup();
+    let mut seen = HashSet::new();
+    let each = rows.iter().map(|(record, _)| *record as u32);
+    let records: Vec<u32> = each.filter(|record| seen.insert(*record)).collect();
     let response = rows.first().map_or(0, |(_, response)| *response);
     state.listing.picked = Some((title, Arc::new(records)));
     state.listing.quick = Quick::Picked;
@@ -95,6 +97,8 @@ pub fn open_records(state: &mut State, title: String, rows: &[Row]) {
     state.listing.facets.clear();
     state.listing.sort = SortBy::Data;
     state.listing.reverse = false;
+    // What was found by the query before counts no more.
+    state.listing.found = None;
     action::show(state, Screen::Explore);
     state.focus = Pane::List;
     to_top(state);
@@ -126,6 +130,7 @@ pub fn most_disagreeing(state: &mut State) {
         state.listing.quick = Quick::All;
         state.listing.query.clear();
         state.listing.facets.clear();
+        state.listing.found = None;
         state.relist();
     }
     if let Some(position) = state.listing.position_of(record, state.facts.records) {

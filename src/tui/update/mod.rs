@@ -83,7 +83,7 @@ pub fn update(state: &mut State, message: Message) -> Vec<Effect> {
             listing::counted(state, facets);
             Vec::new()
         }
-        Message::Edited(text) => editing::edited(state, text),
+        Message::Edited { target, text } => editing::edited(state, target, text),
         Message::Written(result) => {
             let (tone, said) = match result {
                 Ok(said) => (Tone::Plain, said),
@@ -204,8 +204,9 @@ fn data(state: &mut State, result: Result<Loaded, DataFailure>) {
                 annotate::scale(state);
                 state.go_to_place();
             }
-            // What was searched for is searched for in the new records, too.
-            state.listing.asked.query.push('\0');
+            if state.listing.asked.is_idle() {
+                state.relist();
+            }
         }
         Err(failure) => state.data = DataStatus::Failed(failure),
     }

@@ -187,7 +187,9 @@ fn press(state: &mut State, areas: &Areas, at: Position) -> Vec<Effect> {
         count_at(state, padded(area), at);
     }
     if pane == Pane::Runs && inner(area).contains(at) {
-        let row = usize::from(at.y - inner(area).y);
+        let inside = inner(area);
+        let top = (state.runs.chosen + 1).saturating_sub(usize::from(inside.height));
+        let row = top + usize::from(at.y - inside.y);
         let last = state.runs.all.len().saturating_sub(1);
         state.runs.chosen = row.min(last);
     }

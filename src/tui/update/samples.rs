@@ -63,26 +63,47 @@ pub fn written(state: &mut State, ticket: Ticket, text: &str) -> Option<Vec<Effe
     let sample = samples.all.iter_mut().find(|s| s.ticket == ticket)?;
     sample.text = Some(text.to_owned());
     let item = state.library.get(record)?;
-    let key = SubjectKey::of(&item, text);
-    sample.key = Some(key);
-    if state.scores.card(key).is_some() {
-        return Some(Vec::new());
-    }
-    let subject = Subject::of(&item, text);
-    let ticket = state.ticket();
-    let lane = Lane::Batch;
-    let pending = Pending {
-        key,
-        lane,
-        row: None,
-        dropped: false,
+    sample.key = Some(SubjectKey::of(&item, text));
+    // The schedule asks for its score.
+    Some(Vec::new())
+}
+
+/// Asks for scores of samples that have none, whatever became of an earlier asking.
+pub fn ask_missing(state: &mut State) -> Vec<Effect> {
+    let Some(samples) = &state.samples else {
+        return Vec::new();
     };
-    state.scores.ask(ticket, pending);
-    Some(vec![Effect::Judge(Command::Score {
-        ticket,
-        subject,
-        lane,
-    })])
+    let Some(item) = state.library.get(samples.record) else {
+        return Vec::new();
+    };
+    let written = samples.all.iter();
+    let written = written.filter_map(|s| Some((s.key?, s.text.clone()?)));
+    let missing: Vec<(SubjectKey, String)> = written
+        .filter(|(key, _)| {
+            let scores = &state.scores;
+            let known = scores.card(*key).is_some() || scores.failure(*key).is_some();
+            !known && !scores.is_pending(*key)
+        })
+        .collect();
+    let mut effects = Vec::new();
+    for (key, text) in missing {
+        let subject = Subject::of(&item, &text);
+        let ticket = state.ticket();
+        let lane = Lane::Batch;
+        let pending = Pending {
+            key,
+            lane,
+            row: None,
+            dropped: false,
+        };
+        state.scores.ask(ticket, pending);
+        effects.push(Effect::Judge(Command::Score {
+            ticket,
+            subject,
+            lane,
+        }));
+    }
+    effects
 }
 
 /// Whether the ticket was a sample's, which has failed or was stopped.

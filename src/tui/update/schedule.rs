@@ -28,6 +28,7 @@ pub fn schedule(state: &mut State) -> Vec<Effect> {
             if explaining && state.scores.interactive().is_none() {
                 effects.extend(super::inspect::ask(state));
             }
+            effects.extend(super::samples::ask_missing(state));
             ahead(state, &mut effects);
         }
         // Each score waits its turn between two tokens: a few words at a time keep the writing quick.
@@ -164,6 +165,11 @@ fn ahead(state: &mut State, effects: &mut Vec<Effect>) {
         }));
         outstanding += 1;
     }
+}
+
+/// Whether every row is scored or cannot be.
+pub fn nothing_missing(state: &mut State) -> bool {
+    all_missing(state).is_empty()
 }
 
 /// The pinned rows that have no score by the template as it stands.

@@ -1,6 +1,7 @@
 //! Editing the judge's template, with live scores of the record under the cursor and of a pinned set.
 
 use super::action::show;
+use super::jobs;
 use crate::run::live::Command;
 use crate::tui::effect::Effect;
 use crate::tui::layout::{Pane, Screen};
@@ -79,5 +80,7 @@ pub fn send(state: &mut State) -> Vec<Effect> {
     }
     template.sent.clone_from(&text);
     template.last = identity;
-    vec![Effect::Judge(Command::Template { text })]
+    let mut effects = jobs::leave(state);
+    effects.push(Effect::Judge(Command::Template { text }));
+    effects
 }

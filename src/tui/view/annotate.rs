@@ -17,7 +17,7 @@ use crate::tui::widget::{Bar, PaneFrame, Row, scrollbar};
 pub fn draw(state: &State, paint: &Paint<'_>, area: Rect, buffer: &mut Buffer) {
     let focus = focused(state, Pane::Rating);
     let annotate = &state.annotate;
-    let note = match annotate.waiting {
+    let note = match &annotate.waiting {
         Some(_) => "saving".to_owned(),
         None if annotate.blind => "blind".to_owned(),
         None => String::new(),

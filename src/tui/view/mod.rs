@@ -74,6 +74,17 @@ pub fn view(state: &State, frame: &mut Frame<'_>) {
     overlay::draw(state, &paint, frame);
 }
 
+/// Lines of the box that shows what the judge sees.
+pub fn inspect_height(state: &State) -> usize {
+    let width = state.size.0.saturating_sub(4).min(110);
+    inspect::lines(
+        state,
+        &Paint::new(state),
+        usize::from(width).saturating_sub(4),
+    )
+    .len()
+}
+
 fn too_small(paint: &Paint<'_>, area: Rect, frame: &mut Frame<'_>) {
     let (width, height) = MIN_SIZE;
     let times = paint.glyphs.times;

@@ -201,9 +201,12 @@ fn ground(title: &str, area: Rect, paint: &Paint<'_>, frame: &mut Frame<'_>) -> 
 fn log(state: &State, paint: &Paint<'_>, width: usize) -> Vec<Line<'static>> {
     let lines = state.runs.log.iter();
     lines
-        .flat_map(|(at, text)| {
-            let time = clock(*at);
-            paint.wrapped(&format!("{time}  {text}"), width, paint.style("ui.text"))
+        .map(|(at, text)| {
+            let text = paint
+                .safe(&format!("{}  {text}", clock(*at)))
+                .replace('\n', " ");
+            let shown = truncate(&text, width, paint.glyphs.ellipsis);
+            Line::styled(shown, paint.style("ui.text"))
         })
         .collect()
 }
