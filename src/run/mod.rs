@@ -3,6 +3,7 @@
 pub mod compare;
 pub mod ensemble;
 pub mod kept;
+pub mod line;
 pub mod live;
 pub mod row;
 pub mod sample;

@@ -1,11 +1,10 @@
 //! Texts of a policy: several for each record.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::mpsc::channel;
+use std::collections::HashMap;
 
-use super::score::ScoreError;
+use super::line::{EngineGone, Line};
 use crate::data::{Record, Subject};
-use crate::engine::{Answer, Ask, Engine, Job, Lane, Outcome, Role, Task};
+use crate::engine::{Ask, Engine, Outcome, Role, Task};
 use crate::judge::{Judge, dialogue};
 use crate::model::sampling::Sampling;
 use crate::stats::bootstrap::SplitMix64;
@@ -25,9 +24,8 @@ pub fn sample(
     records: &[&Record],
     (count, sampling): (usize, Sampling),
     progress: &mut dyn FnMut(usize),
-) -> Result<Vec<Result<Vec<String>, String>>, ScoreError> {
+) -> Result<Vec<Result<Vec<String>, String>>, EngineGone> {
     let policy = &judge.cast().policy;
-    let (replies, answers) = channel();
     // Records of one instruction get the same texts: these are written once.
     let mut places: HashMap<String, usize> = HashMap::new();
     let mut distinct = Vec::new();
@@ -40,23 +38,16 @@ pub fn sample(
             })
         })
         .collect();
-    let records = distinct;
-    let mut texts: Vec<Option<Result<Vec<String>, String>>> = vec![None; records.len()];
-    let (mut next, mut done, mut waiting) = (0, 0, HashSet::new());
-    while done < records.len() {
-        while waiting.len() < AHEAD && next < records.len() {
-            let (at, record) = (next, records[next]);
-            next += 1;
-            let ids = match dialogue::request(&Subject::of(record, ""), policy) {
-                Ok(ids) => ids,
-                Err(error) => {
-                    texts[at] = Some(Err(error.to_string()));
-                    done += 1;
-                    continue;
-                }
-            };
+    let mut texts: Vec<Result<Vec<String>, String>> = Vec::new();
+    let mut line = Line::new(engine, AHEAD);
+    let mut next = distinct.iter();
+    loop {
+        while line.has_room()
+            && let Some(record) = next.next()
+        {
+            let request = dialogue::request(&Subject::of(record, ""), policy);
             let mut seeds = seeds(sampling.seed, record);
-            let task = |_| Task {
+            let mut task = |ids: &Vec<u32>| Task {
                 role: Role::Policy,
                 ids: ids.clone(),
                 ask: Ask::Generate {
@@ -67,27 +58,15 @@ pub fn sample(
                     end: policy.end_tokens.clone(),
                 },
             };
-            engine.submit(Job {
-                id: at as u64,
-                lane: Lane::Batch,
-                tasks: (0..count).map(task).collect(),
-                reply: replies.clone(),
-            });
-            waiting.insert(at as u64);
+            match request {
+                Ok(ids) => line.push(Ok(()), (0..count).map(|_| task(&ids)).collect()),
+                Err(error) => line.push(Err(error.to_string()), Vec::new()),
+            }
         }
-        if waiting.is_empty() {
-            continue;
-        }
-        let (id, outcomes) = match answers.recv().map_err(|_| ScoreError::Engine)? {
-            Answer::Token { .. } => continue,
-            Answer::Cancelled { .. } => return Err(ScoreError::Engine),
-            Answer::Done { id, outcomes, .. } => (id, Ok(outcomes)),
-            Answer::Failed { id, cause } => (id, Err(cause)),
+        let Some((asked, answered)) = line.pop()? else {
+            break;
         };
-        if !waiting.remove(&id) {
-            continue;
-        }
-        let written = outcomes.and_then(|outcomes| {
+        let written = asked.and(answered).and_then(|outcomes| {
             let ids = outcomes.iter().filter_map(|outcome| match outcome {
                 Outcome::Generated { ids, .. } => Some(ids),
                 _ => None,
@@ -98,15 +77,10 @@ pub fn sample(
             };
             ids.map(text).collect()
         });
-        texts[id as usize] = Some(written);
-        done += 1;
-        progress(done);
+        texts.push(written);
+        progress(texts.len());
     }
-    let missing = || Err("nothing was written".to_owned());
-    Ok(own
-        .into_iter()
-        .map(|at| texts[at].clone().unwrap_or_else(missing))
-        .collect())
+    Ok(own.into_iter().map(|at| texts[at].clone()).collect())
 }
 
 /// The seeds of a record's texts.

@@ -1,18 +1,17 @@
 //! Scoring a data set: plans go in, rows come out in input order.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::io::{self, Write};
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Instant;
 
 use serde::Serialize;
 use serde_json::Map;
 
 use super::kept::KeptScores;
+use super::line::{Answered, EngineGone, Line};
 use super::row::{self, Distribution, Named, Row};
 use crate::data::{LabelDistribution, Record, Response, ScoreCard, Subject, SubjectKey, Verdict};
-use crate::engine::{Answer, Engine, Job, Lane, Outcome};
+use crate::engine::{Engine, Outcome, Task};
 use crate::judge::attribution::{Attribution, Omissions};
 use crate::judge::{Judge, Plan, Scored, Signals};
 use crate::stats::preset::Preset;
@@ -126,8 +125,8 @@ pub enum ScoreError {
     #[error("cannot write the results: {0}")]
     Write(#[from] io::Error),
     /// The engine went away.
-    #[error("the engine stopped before the run was complete")]
-    Engine,
+    #[error(transparent)]
+    Engine(#[from] EngineGone),
 }
 
 /// Plans that may be with the engine at a time.
@@ -138,13 +137,13 @@ struct Item<'a> {
     record: &'a Record,
     response: &'a Response,
     with_reference: bool,
-    /// Computed by the engine, or not to be had.
     state: State,
 }
 
 enum State {
-    /// With prompts that leave sentences out.
+    /// The engine computes it, with prompts that leave sentences out.
     Planned(Box<Plan>, Option<Omissions>),
+    /// Known, or not to be had.
     Ready(Result<Box<Found>, String>),
 }
 
@@ -163,8 +162,6 @@ pub struct Scorer<'a> {
     template_name: Named,
     embedder_name: Named,
     fusion: String,
-    replies: Sender<Answer>,
-    answers: Receiver<Answer>,
     summary: Summary,
     /// What the threshold was put to.
     cut_values: Vec<f64>,
@@ -179,7 +176,6 @@ pub struct Scorer<'a> {
 impl<'a> Scorer<'a> {
     /// A run on a loaded judge.
     pub fn new(judge: &'a Judge, engine: &'a Engine, run: &'a ScoreRun) -> Self {
-        let (replies, answers) = channel();
         let facts = &judge.cast().judge;
         Scorer {
             judge_name: Named {
@@ -198,8 +194,6 @@ impl<'a> Scorer<'a> {
             judge,
             engine,
             run,
-            replies,
-            answers,
             summary: Summary::default(),
             cut_values: Vec::new(),
             samples: Vec::new(),
@@ -251,39 +245,21 @@ impl<'a> Scorer<'a> {
         let mut pairs = records
             .iter()
             .enumerate()
-            .flat_map(|(at, record)| record.responses.iter().map(move |r| (at, record, r)))
-            .enumerate();
-        let mut line: HashMap<usize, Item<'_>> = HashMap::new();
-        let (mut next, mut exhausted) = (0, false);
+            .flat_map(|(at, record)| record.responses.iter().map(move |r| (at, record, r)));
+        let mut line = Line::new(self.engine, AHEAD);
         loop {
-            while line.len() < AHEAD && !exhausted {
-                match pairs.next() {
-                    Some((index, (at, record, response))) => {
-                        let samples = self.samples.get(at);
-                        line.insert(index, self.hand_in(index, record, response, samples));
-                    }
-                    None => exhausted = true,
-                }
-            }
-            while let Some(item) = line.remove(&next) {
-                if matches!(item.state, State::Planned(..)) {
-                    line.insert(next, item);
-                    break;
-                }
-                self.write(item, out)?;
-                next += 1;
-                progress(self.summary.rows, self.summary.prompt_tokens);
-            }
-            if line.is_empty() && exhausted {
-                break;
-            }
-            if line
-                .get(&next)
-                .is_some_and(|i| matches!(i.state, State::Planned(..)))
+            while line.has_room()
+                && let Some((at, record, response)) = pairs.next()
             {
-                let answer = self.answers.recv().map_err(|_| ScoreError::Engine)?;
-                self.take(answer, &mut line)?;
+                let (item, tasks) = self.hand_in(record, response, self.samples.get(at));
+                line.push(item, tasks);
             }
+            let Some((item, answered)) = line.pop()? else {
+                break;
+            };
+            let item = self.read_item(item, answered);
+            self.write(item, out)?;
+            progress(self.summary.rows, self.summary.prompt_tokens);
         }
         out.flush()?;
         let spread = self
@@ -298,14 +274,13 @@ impl<'a> Scorer<'a> {
         Ok(self.summary)
     }
 
-    /// Makes the prompts of a response and hands them to the engine.
+    /// Makes the prompts of a response.
     fn hand_in<'r>(
         &self,
-        index: usize,
         record: &'r Record,
         response: &'r Response,
         samples: Option<&Result<Vec<String>, String>>,
-    ) -> Item<'r> {
+    ) -> (Item<'r>, Vec<Task>) {
         let with_reference = match self.run.mode {
             Mode::Reference => true,
             Mode::Free => false,
@@ -321,6 +296,7 @@ impl<'a> Scorer<'a> {
             with_reference: shown,
             state,
         };
+        let ready = |result| (item(State::Ready(result)), Vec::new());
         let wants = |s: Signal| self.run.signals.contains(&s);
         let fused = wants(Signal::Fused);
         let in_mode = wants(Signal::SelfEval) || fused;
@@ -331,7 +307,7 @@ impl<'a> Scorer<'a> {
         if with_reference && record.reference.is_none() && is_asked {
             let cause = "there is no reference, and the judge is to be shown one: use --mode free or auto, \
                          with a template that does without";
-            return item(State::Ready(Err(cause.into())));
+            return ready(Err(cause.into()));
         }
         let want = Signals {
             self_eval_ref: wants(Signal::SelfEvalRef) || (in_mode && with_reference),
@@ -349,7 +325,7 @@ impl<'a> Scorer<'a> {
         };
         if by_template && template.is_none() {
             let cause = "the judge has no template for this mode: give one with --template";
-            return item(State::Ready(Err(cause.into())));
+            return ready(Err(cause.into()));
         }
         let subject = Subject::of(record, &response.text);
         if let Some(kept) = &self.kept {
@@ -360,10 +336,10 @@ impl<'a> Scorer<'a> {
                     ..scored
                 };
                 let attribution = None;
-                return item(State::Ready(Ok(Box::new(Found {
+                return ready(Ok(Box::new(Found {
                     scored,
                     attribution,
-                }))));
+                })));
             }
         }
         let plan = self.judge.plan(&subject, want).and_then(|mut plan| {
@@ -379,19 +355,13 @@ impl<'a> Scorer<'a> {
             Ok((plan, asked.transpose()?))
         });
         match plan {
-            Err(error) => item(State::Ready(Err(error.to_string()))),
+            Err(error) => ready(Err(error.to_string())),
             Ok((mut plan, mut omissions)) => {
                 let mut tasks = std::mem::take(&mut plan.tasks);
                 if let Some(omissions) = &mut omissions {
                     tasks.append(&mut omissions.tasks);
                 }
-                self.engine.submit(Job {
-                    id: index as u64,
-                    lane: Lane::Batch,
-                    tasks,
-                    reply: self.replies.clone(),
-                });
-                item(State::Planned(Box::new(plan), omissions))
+                (item(State::Planned(Box::new(plan), omissions)), tasks)
             }
         }
     }
@@ -421,27 +391,14 @@ impl<'a> Scorer<'a> {
         }))
     }
 
-    fn take(
-        &mut self,
-        answer: Answer,
-        line: &mut HashMap<usize, Item<'_>>,
-    ) -> Result<(), ScoreError> {
-        let (id, result) = match answer {
-            Answer::Done { id, outcomes, .. } => (id, Ok(outcomes)),
-            Answer::Failed { id, cause } => (id, Err(cause)),
-            Answer::Cancelled { .. } => return Err(ScoreError::Engine),
-            Answer::Token { .. } => return Ok(()),
+    /// The item with what the engine computed for it.
+    fn read_item<'r>(&self, mut item: Item<'r>, answered: Answered) -> Item<'r> {
+        let State::Planned(plan, omissions) = &item.state else {
+            return item;
         };
-        let Some(item) = line.get_mut(&(id as usize)) else {
-            return Ok(());
-        };
-        let scored = match (&item.state, result) {
-            (State::Planned(plan, omissions), Ok(outcomes)) => {
-                self.read(plan, omissions.as_ref(), item.with_reference, &outcomes)
-            }
-            (_, Err(cause)) => Err(cause),
-            (State::Ready(_), Ok(_)) => return Ok(()),
-        };
+        let scored = answered.and_then(|outcomes| {
+            self.read(plan, omissions.as_ref(), item.with_reference, &outcomes)
+        });
         if let (Some(kept), Ok(found)) = (&self.kept, &scored)
             && found.scored.trouble.is_none()
         {
@@ -449,7 +406,7 @@ impl<'a> Scorer<'a> {
             kept.borrow_mut().keep(key, &found.scored);
         }
         item.state = State::Ready(scored);
-        Ok(())
+        item
     }
 
     fn write(&mut self, item: Item<'_>, out: &mut dyn Write) -> Result<(), ScoreError> {
