@@ -332,3 +332,31 @@ fn scores_are_not_computed_twice() {
     pty.press("q");
     pty.wait_for_end();
 }
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_in_the_persons_editor_is_the_editors() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let home = tempfile::tempdir().unwrap();
+    let editor = home.path().join("editor");
+    // What a terminal does at Ctrl-C: the signal goes to everyone in the foreground.
+    let script =
+        "#!/bin/sh\ntrap '' INT\nkill -INT 0\nsleep 0.2\nprintf ' Written outside.' >> \"$1\"\n";
+    std::fs::write(&editor, script).unwrap();
+    std::fs::set_permissions(&editor, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_juror"));
+    command.env("EDITOR", &editor);
+    command.env_remove("VISUAL");
+    let mut pty = Pty::open_at(home, command, 120, 40);
+    pty.wait_for_score();
+    pty.press("\x1bOQ");
+    pty.wait_for("F2");
+    pty.press("e");
+    pty.wait_for("Written outside.");
+    // All is drawn again, not only what has changed.
+    pty.wait_for("F6 Runs");
+    pty.press("q");
+    pty.wait_for("q again quits");
+    pty.press("q");
+    pty.wait_for_end();
+}

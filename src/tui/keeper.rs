@@ -15,18 +15,12 @@ use crate::store::{Run, Store};
 /// Runs that are shown.
 pub const RUNS: usize = 200;
 
-/// What the thread is asked for.
-pub enum Request {
-    Keep(Keep),
-    Compare { before: Box<Run>, after: Box<Run> },
-}
-
 /// Opens the store on a thread of its own; `place` is the name under which the place in these data is kept.
 pub fn start(
     path: Option<PathBuf>,
     place: String,
     tell: impl Fn(Message) + Send + 'static,
-) -> (Sender<Request>, JoinHandle<()>) {
+) -> (Sender<Keep>, JoinHandle<()>) {
     let (requests, received) = channel();
     let thread = thread::spawn(move || {
         let say = |kept| tell(Message::Kept(Box::new(kept)));
@@ -49,16 +43,10 @@ pub fn start(
                 None
             }
         };
-        for request in received {
-            match (request, &mut store) {
-                (Request::Compare { before, after }, _) => {
-                    let between = (before.id, after.id);
-                    let found = Box::new(changes(&before, &after));
-                    tell(Message::Compared { between, found });
-                }
-                (Request::Keep(keep), Some(store)) => say(kept(store, keep)),
-                // Said once, when it could not be opened.
-                (Request::Keep(_), None) => (),
+        for keep in received {
+            // That it could not be opened has been said.
+            if let Some(store) = &mut store {
+                say(kept(store, keep));
             }
         }
     });
@@ -91,7 +79,11 @@ fn kept(store: &mut Store, keep: Keep) -> Kept {
     }
 }
 
-fn changes(before: &Run, after: &Run) -> Result<Changes, String> {
+/// What changed from one run to another, by the rows that they wrote.
+///
+/// # Errors
+/// Which rows cannot be read, and why.
+pub fn changes(before: &Run, after: &Run) -> Result<Changes, String> {
     let open = |run: &Run| {
         let path = run.output.as_ref().ok_or_else(|| {
             let id = run.id;

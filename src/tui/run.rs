@@ -113,7 +113,8 @@ pub fn run(options: ExploreOptions) -> anyhow::Result<()> {
     let mut state = prepare(&options, &look)?;
     let (sender, inbox) = unbounded_channel();
     // Before the terminal is taken over: a signal in between would leave it so.
-    watch_signals(sender.clone())?;
+    let pause = Arc::new(Pause::default());
+    watch_signals(sender.clone(), Arc::clone(&pause))?;
     let mut session = Session::enter().context("cannot take over the terminal")?;
     state.size = session.size()?;
     // Something is on screen before anything is loaded.
@@ -121,7 +122,6 @@ pub fn run(options: ExploreOptions) -> anyhow::Result<()> {
     if look.asks {
         ground::ask()?;
     }
-    let pause = Arc::new(Pause::default());
     read_terminal(
         sender.clone(),
         Arc::clone(&pause),
@@ -228,7 +228,7 @@ fn prepare(options: &ExploreOptions, look: &Look) -> anyhow::Result<State> {
 /// What effects reach.
 struct Outside {
     connect: Option<JudgeConnector>,
-    keeper: std::sync::mpsc::Sender<keeper::Request>,
+    keeper: std::sync::mpsc::Sender<Keep>,
     searcher: Searcher,
     store: Option<PathBuf>,
     sender: UnboundedSender<Incoming>,
@@ -346,9 +346,14 @@ async fn serve(
                     Effect::Find(search) => outside.searcher.find(&state.library, search),
                     Effect::CountFacets => outside.searcher.facets(&state.library),
                     Effect::CompareRuns { before, after } => {
-                        let _ = outside
-                            .keeper
-                            .send(keeper::Request::Compare { before, after });
+                        // Labels do not wait for it, and nor does the end of the program.
+                        let sender = outside.sender.clone();
+                        thread::spawn(move || {
+                            let between = (before.id, after.id);
+                            let found = Box::new(keeper::changes(&before, &after));
+                            let message = Message::Compared { between, found };
+                            let _ = sender.send(Incoming::Message(Box::new(message)));
+                        });
                     }
                     Effect::Write(write) => outside.write(*write),
                     Effect::External { text, target } => {
@@ -369,7 +374,7 @@ impl Outside {
 
     fn keep(&self, keep: Keep) {
         // A keeper that has gone has said why.
-        let _ = self.keeper.send(keeper::Request::Keep(keep));
+        let _ = self.keeper.send(keep);
     }
 
     /// Writes a file on a thread of its own.
@@ -515,11 +520,13 @@ fn read_data(load: DataLoader, sender: UnboundedSender<Incoming>) {
 
 /// Ends in good order when asked to, and by force where the loop does not come round.
 #[cfg(unix)]
-fn watch_signals(sender: UnboundedSender<Incoming>) -> anyhow::Result<()> {
-    use signal_hook::consts::{SIGHUP, SIGTERM};
-    let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGHUP])?;
+fn watch_signals(sender: UnboundedSender<Incoming>, pause: Arc<Pause>) -> anyhow::Result<()> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGHUP, SIGINT])?;
     thread::spawn(move || {
-        if let Some(signal) = signals.forever().next() {
+        // Ctrl-C in the person's editor is meant for the editor.
+        let is_ours = |signal: &i32| *signal != SIGINT || !pause.wanted.load(Ordering::SeqCst);
+        if let Some(signal) = signals.forever().find(is_ours) {
             let _ = sender.send(Incoming::Signal(signal));
             thread::sleep(Duration::from_secs(1));
             super::terminal::restore();
@@ -530,7 +537,7 @@ fn watch_signals(sender: UnboundedSender<Incoming>) -> anyhow::Result<()> {
 }
 
 #[cfg(not(unix))]
-fn watch_signals(_sender: UnboundedSender<Incoming>) -> anyhow::Result<()> {
+fn watch_signals(_sender: UnboundedSender<Incoming>, _pause: Arc<Pause>) -> anyhow::Result<()> {
     Ok(())
 }
 

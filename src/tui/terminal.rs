@@ -11,8 +11,8 @@ use crossterm::event::{
 };
 use crossterm::execute;
 use crossterm::terminal::{
-    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
-    disable_raw_mode, enable_raw_mode,
+    BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate, EnterAlternateScreen,
+    LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
@@ -84,9 +84,14 @@ impl Session {
             stdout(),
             EnterAlternateScreen,
             EnableBracketedPaste,
-            EnableMouseCapture
+            EnableMouseCapture,
+            Clear(ClearType::All)
         );
-        let _ = self.terminal.clear();
+        // One that knows nothing draws everything; `Terminal::clear` would wait for the terminal to say where its
+        // cursor is.
+        if let Ok(terminal) = Terminal::new(CrosstermBackend::new(stdout())) {
+            self.terminal = terminal;
+        }
         done
     }
 
