@@ -7,6 +7,7 @@ mod document;
 mod draft;
 mod filter;
 mod listing;
+mod parts;
 mod picker;
 mod place;
 mod reading;
@@ -14,6 +15,7 @@ mod rows;
 mod runs;
 mod samples;
 mod scores;
+mod settle;
 mod subject;
 mod tally;
 mod template;
@@ -29,6 +31,9 @@ pub use document::{Document, DocumentKey, DocumentLine, Mark, apart, wrapped};
 pub use draft::{Draft, DraftId, Origin};
 pub use filter::{is_near, matched_chars};
 pub use listing::{Facet, Listing, Quick, Search, SortBy};
+pub use parts::{
+    DataStatus, Generation, JudgeStatus, Notice, Overlay, Purpose, Second, Shown, Tone,
+};
 pub use picker::{Entry, Exported, Listed, Pick};
 pub use place::Place;
 pub use reading::{Decision, ShownMode, Signal, distribution, scaled};
@@ -45,130 +50,14 @@ use super::finder::FacetCount;
 use super::glyphs::Glyphs;
 use super::key::Key;
 use super::keymap::{HelpLine, Keymap, Layer};
-use super::layout::{Areas, Pane, Screen, areas, inner, padded};
+use super::layout::{Areas, Pane, Screen, areas, inner};
 use super::theme::{Theme, ThemeSet};
 pub use crate::data::SubjectKey;
 use crate::data::{Facts, Item, Library, ScoreCard};
 use crate::judge::attribution::Attribution;
 use crate::judge::inspect::Inspection;
-use crate::run::live::{JudgeInfo, Ticket};
+use crate::run::live::Ticket;
 use crate::stats::preset::Preset;
-
-/// How far the data is.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub enum DataStatus {
-    /// Being read; records may be there already.
-    #[default]
-    Loading,
-    /// There, possibly without any record.
-    Ready,
-    /// Cannot be read.
-    Failed(DataFailure),
-}
-
-/// How far the judge is.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub enum JudgeStatus {
-    /// None was asked for.
-    #[default]
-    Absent,
-    /// Being loaded.
-    Loading {
-        stage: String,
-        done: u64,
-        total: u64,
-    },
-    /// Can score.
-    Ready(JudgeInfo),
-    /// Cannot be loaded.
-    Failed { cause: String, cure: String },
-}
-
-/// A response being written by the judge's model.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Generation {
-    /// The command it answers.
-    pub ticket: Ticket,
-    /// Where the text goes.
-    pub draft: DraftId,
-    /// What the draft held before.
-    pub before: String,
-    /// Characters so far.
-    pub chars: usize,
-    /// Characters when a score was last asked for.
-    pub scored: usize,
-}
-
-/// What lies over the screen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Overlay {
-    /// All keys, scrolled by this many lines.
-    Help { scroll: usize },
-    /// Rows that could not be read.
-    Errors { scroll: usize },
-    /// Themes; the one before stands by for Esc.
-    Themes { chosen: usize, before: String },
-    /// Lines to choose from, narrowed by what is typed.
-    Pick {
-        listed: Listed,
-        query: String,
-        chosen: usize,
-    },
-    /// One line to type.
-    Line { purpose: Purpose, text: String },
-    /// The prompt's tokens, once they are there.
-    Inspect { scroll: usize },
-    /// What happened.
-    Log { scroll: usize },
-}
-
-/// What a typed line is for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    Comment,
-    Annotator,
-    Preset,
-    Report,
-    Export(Exported),
-}
-
-/// A judge beside the first.
-#[derive(Clone, Debug)]
-pub struct Second {
-    /// As it was asked for.
-    pub name: String,
-    pub status: JudgeStatus,
-    pub scores: Scores,
-}
-
-/// How a notice is meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tone {
-    Plain,
-    Warning,
-}
-
-/// A line for the person, until the next key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Notice {
-    pub text: String,
-    pub tone: Tone,
-}
-
-/// What is shown of the subject under the cursor.
-#[derive(Clone, Debug, Default)]
-pub struct Shown<'a> {
-    /// The numbers, of this text or of an older one.
-    pub card: Option<&'a ScoreCard>,
-    /// The numbers belong to an older text.
-    pub stale: bool,
-    /// A score of this text is on its way.
-    pub pending: bool,
-    /// Why this text has no score.
-    pub failure: Option<&'a str>,
-    /// There is no text.
-    pub blank: bool,
-}
 
 /// All that the explorer knows.
 #[derive(Clone, Debug)]
@@ -591,86 +480,6 @@ impl State {
         self.theme = theme;
     }
 
-    /// Makes the draft the judge screen shows, if it is not there.
-    pub fn ensure_draft(&mut self) {
-        let Some(id) = self.draft_id() else {
-            return;
-        };
-        let Some(record) = self.item(id.record) else {
-            return;
-        };
-        let text = match id.origin {
-            Origin::Own => "",
-            Origin::Response(place) => record.responses.get(place).map_or("", |r| &r.text),
-        };
-        let theme = &self.theme;
-        self.drafts
-            .entry(id)
-            .or_insert_with(|| Draft::new(&record, text, theme));
-    }
-
-    /// Brings everything that follows from the rest up to date.
-    pub fn settle(&mut self) {
-        self.cursor = self.cursor.min(self.listed().saturating_sub(1));
-        let responses = self.record().map_or(0, |record| record.responses.len());
-        self.response = self.response.min(responses.saturating_sub(1));
-        match self.screen {
-            Screen::Judge => self.ensure_draft(),
-            Screen::Annotate => {
-                self.ensure_queue();
-                if let Some((_, response)) = self.annotate.row() {
-                    self.response = response;
-                }
-                self.count_agreement();
-                let key = self.current().map(|(key, _)| key);
-                if key != self.annotate.shown {
-                    self.annotate.shown = key;
-                    self.annotate.shown_at = self.clock;
-                    self.annotate.peeked = false;
-                    self.text_scroll = 0;
-                }
-                self.annotate.peeked |= !self.annotate.blind;
-            }
-            Screen::Compare => {
-                let most = responses.saturating_sub(1);
-                self.compare = (self.compare.0.min(most), self.compare.1.min(most));
-            }
-            _ => {}
-        }
-        if self.listing.needs_scores() {
-            let more =
-                self.scores.noted().len() - self.listing.scored.min(self.scores.noted().len());
-            if more > self.listing.scored / 16 || (more > 0 && self.scores.queue() == 0) {
-                self.relist();
-            }
-        }
-        let height = self.list_height();
-        if height > 0 {
-            self.follow(height);
-        }
-        self.wrap_texts();
-        if let Some((key, row)) = self.current()
-            && self.scores.card(key).is_some()
-        {
-            if let Some(row) = row {
-                self.scores.note_row(row, key);
-            }
-            if let Some(draft) = self.draft_id().and_then(|id| self.drafts.get_mut(&id))
-                && draft.key == key
-            {
-                draft.scored = Some(key);
-            }
-        }
-        if self.screen == Screen::Threshold {
-            let (mode, alone) = (self.mode, self.alone);
-            if self.cut.is_old(&self.scores, mode, alone, &self.good) {
-                self.cut = Cut::new(&self.library, &self.scores, (mode, alone), &self.good);
-            }
-        }
-        self.tally.update(&self.scores, self.mode, self.alone);
-        self.coverage = self.tally.at(self.threshold);
-    }
-
     /// What the sentences of the response on screen are worth, where that is to be seen.
     pub fn shown_worth(&self) -> Option<&Attribution> {
         let shown = self.attributing && self.screen == Screen::Explore;
@@ -687,35 +496,6 @@ impl State {
         self.screen == Screen::Annotate && self.annotate.blind
     }
 
-    /// The scores belong to another judge or template from now on; those of the one before are put away.
-    pub fn take_identity(&mut self, identity: &str) {
-        if self.identity.as_deref() == Some(identity) {
-            return;
-        }
-        self.put_scores_away();
-        if let Some(scores) = self.shelf.remove(identity) {
-            self.scores = scores;
-        }
-        self.identity = Some(identity.to_owned());
-    }
-
-    /// Puts the scores away under their judge's name.
-    pub fn put_scores_away(&mut self) {
-        let mut scores = std::mem::take(&mut self.scores);
-        scores.forget_pending();
-        if let Some(identity) = self.identity.take() {
-            self.shelf.insert(identity, scores);
-        }
-        self.considered = None;
-        self.sweep = 0;
-        self.tally = Tally::default();
-        self.cut = Cut::default();
-        self.attributions.clear();
-        self.asked_worth = None;
-        self.asked_inspection = None;
-        self.annotate.counted = None;
-    }
-
     /// What decides about most scored rows, if one is scored.
     pub fn tally_signal(&self) -> Option<Signal> {
         let mut cards = self
@@ -725,53 +505,5 @@ impl State {
             .filter_map(|key| self.scores.card(*key));
         let decision = cards.find_map(|card| Decision::of(card, self.mode, self.alone));
         decision.map(|decision| decision.signal)
-    }
-
-    fn wrap_texts(&mut self) {
-        let width = self
-            .areas()
-            .and_then(|areas| areas.text)
-            .map(|area| padded(area).width);
-        let Some(width) = width else {
-            return;
-        };
-        let record = self.record_index();
-        let Some((record, item)) = record.and_then(|at| Some((at, self.item(at)?))) else {
-            self.document = Document::default();
-            return;
-        };
-        let key = DocumentKey {
-            screen: self.screen,
-            record,
-            response: self.response,
-            width,
-            diff: self.diff && self.screen == Screen::Explore,
-            worth: self.shown_worth().map(|_| self.mode),
-            blind: self.is_blind(),
-        };
-        let old = self.document.key;
-        if old != Some(key) {
-            let worth = self.shown_worth();
-            self.document = Document::new(key, &item, worth, self.glyphs.ascii);
-            let same_record =
-                old.is_some_and(|old| old.record == record && old.screen == self.screen);
-            if same_record {
-                self.reveal_response();
-            } else {
-                self.text_scroll = 0;
-            }
-        }
-        let most = self.document.lines.len().saturating_sub(self.text_height());
-        self.text_scroll = self.text_scroll.min(most);
-    }
-
-    /// Scrolls to the response where its beginning is out of sight.
-    fn reveal_response(&mut self) {
-        let height = self.text_height();
-        let at = self.document.response_at;
-        let in_sight = at >= self.text_scroll && at + 3 <= self.text_scroll + height;
-        if self.screen == Screen::Explore && !in_sight {
-            self.text_scroll = at;
-        }
     }
 }
