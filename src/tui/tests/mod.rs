@@ -10,3 +10,4 @@ mod looking;
 #[cfg(unix)]
 mod screens;
 mod updates;
+mod writing;
