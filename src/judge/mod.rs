@@ -7,11 +7,13 @@ pub mod dialogue;
 pub mod fusion;
 pub mod generating;
 pub mod inspect;
+pub mod pairwise;
 pub mod plan;
 pub mod prompt;
 pub mod scale;
 pub mod similarity;
 pub mod template;
+pub mod tournament;
 
 pub use assess::{Judge, Scored, Setup};
 pub use plan::{Plan, Signals};

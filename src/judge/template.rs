@@ -31,42 +31,53 @@ pub struct Template {
     source: String,
 }
 
+/// A stretch of a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Part {
+pub(super) enum Part {
     Words(String),
     Slot(&'static str),
+}
+
+/// Splits a text at its slots, given as their names in a file and here. With `python_format`, `{{` and `}}` stand for
+/// braces.
+pub(super) fn parts(
+    source: &str,
+    slots: &[(&str, &'static str)],
+    python_format: bool,
+) -> Vec<Part> {
+    let mut parts = Vec::new();
+    let (mut words, mut rest) = (String::new(), source);
+    while let Some(c) = rest.chars().next() {
+        let slot = slots.iter().find_map(|(name, slot)| {
+            let after = rest.strip_prefix('{')?.strip_prefix(name)?;
+            Some((*slot, after.strip_prefix('}')?))
+        });
+        let doubled = rest.starts_with("{{") || rest.starts_with("}}");
+        if python_format && doubled {
+            words.push(c);
+            rest = &rest[2..];
+        } else if let Some((slot, after)) = slot {
+            if !words.is_empty() {
+                parts.push(Part::Words(std::mem::take(&mut words)));
+            }
+            parts.push(Part::Slot(slot));
+            rest = after;
+        } else {
+            words.push(c);
+            rest = &rest[c.len_utf8()..];
+        }
+    }
+    if !words.is_empty() {
+        parts.push(Part::Words(words));
+    }
+    parts
 }
 
 impl Template {
     /// Parses a text. With `python_format`, `{{` and `}}` stand for braces.
     pub fn parse(source: &str, python_format: bool) -> Self {
-        let mut parts = Vec::new();
-        let (mut words, mut rest) = (String::new(), source);
-        while let Some(c) = rest.chars().next() {
-            let slot = SLOTS.iter().find_map(|(name, slot)| {
-                let after = rest.strip_prefix('{')?.strip_prefix(name)?;
-                Some((*slot, after.strip_prefix('}')?))
-            });
-            let doubled = rest.starts_with("{{") || rest.starts_with("}}");
-            if python_format && doubled {
-                words.push(c);
-                rest = &rest[2..];
-            } else if let Some((slot, after)) = slot {
-                if !words.is_empty() {
-                    parts.push(Part::Words(std::mem::take(&mut words)));
-                }
-                parts.push(Part::Slot(slot));
-                rest = after;
-            } else {
-                words.push(c);
-                rest = &rest[c.len_utf8()..];
-            }
-        }
-        if !words.is_empty() {
-            parts.push(Part::Words(words));
-        }
         Template {
-            parts,
+            parts: parts(source, &SLOTS, python_format),
             source: source.to_owned(),
         }
     }

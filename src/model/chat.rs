@@ -43,6 +43,11 @@ impl ChatTemplate {
         ChatTemplate { source, bos, eos }
     }
 
+    /// Texts of the tokens that begin and end a text.
+    pub fn ends(&self) -> (&str, &str) {
+        (&self.bos, &self.eos)
+    }
+
     /// Jinja source.
     pub fn source(&self) -> &str {
         &self.source
