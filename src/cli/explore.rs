@@ -8,6 +8,7 @@ use clap::Args;
 use super::judge::JudgeArguments;
 use super::{DataArguments, bound};
 use crate::data::{self, Library, Progress, ReadOptions};
+use crate::judge::pairwise::PairSetup;
 use crate::model::spec;
 use crate::run::live::LiveOptions;
 use crate::run::service;
@@ -85,6 +86,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let live = LiveOptions {
         engine: arguments.judge.engine(),
         setup: arguments.judge.setup()?,
+        pairs: PairSetup::default(),
         cache: match arguments.no_cache {
             true => None,
             false => cache(),

@@ -10,6 +10,8 @@ pub use crate::data::Subject;
 pub use crate::engine::Lane;
 use crate::judge::attribution::Attribution;
 use crate::judge::inspect::Inspection;
+pub use crate::judge::pairwise::Pair;
+use crate::judge::pairwise::{Judgment, PairSetup};
 pub use crate::model::sampling::Sampling;
 use crate::stats::preset::Source;
 
@@ -44,12 +46,28 @@ pub enum Command {
         subject: Subject,
         with_reference: bool,
     },
+    /// Which of two responses is better, by every principle in both orders.
+    Pair { ticket: Ticket, pair: Pair },
+    /// Why, in the judge's words.
+    Reason { ticket: Ticket, reason: Reason },
     /// Judge by another template file from now on (TOML); answered by `Ready` or `TemplateFailed`.
     Template { text: String },
     /// Stop one command; answered by `Cancelled` if it had not ended.
     Cancel(Ticket),
     /// Stop all waiting scores of the batch lane.
     CancelBatch,
+}
+
+/// A verdict whose reason is asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reason {
+    pub pair: Pair,
+    /// Which of the principles.
+    pub principle: usize,
+    /// Whether the second response stands in position A.
+    pub swapped: bool,
+    /// The position that won: 0 is A, 1 is B.
+    pub position: usize,
 }
 
 /// What the live judge says of itself.
@@ -108,6 +126,14 @@ pub enum Event {
         ticket: Ticket,
         inspection: Box<Inspection>,
     },
+    /// Which response of a pair is better.
+    Paired {
+        ticket: Ticket,
+        judgment: Box<Judgment>,
+        seconds: f64,
+    },
+    /// Why.
+    Reasoned { ticket: Ticket, text: String },
     /// A template that cannot be used; the one before stays.
     TemplateFailed { cause: String },
     /// The command ended without a result, on request.
@@ -121,6 +147,7 @@ pub enum Event {
 pub struct LiveOptions {
     pub engine: crate::engine::Options,
     pub setup: crate::judge::Setup,
+    pub pairs: PairSetup,
     /// Where scores are kept and looked up; `None` computes all of them.
     pub cache: Option<PathBuf>,
 }

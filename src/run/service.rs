@@ -1,6 +1,8 @@
 //! The thread behind the live judge: makes prompts from commands, hands them to the engine, and
 //! turns its answers into events.
 
+mod pairs;
+
 use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
@@ -9,9 +11,11 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use super::kept::KeptScores;
 use super::live::{Command, Event, JudgeInfo, LiveOptions, Ticket};
 use crate::data::{ScoreCard, Subject, SubjectKey};
-use crate::engine::{Answer, Ask, Engine, Job, Lane, LoadEvent, Outcome, Role, Task};
+use crate::engine::{Answer, Ask, Engine, Lane, LoadEvent, Outcome, Role, Task};
 use crate::judge::attribution::Omissions;
 use crate::judge::inspect::Inspection;
+use crate::judge::pairwise::rationale::Rationale;
+use crate::judge::pairwise::{PairJudge, PairSetup};
 use crate::judge::{Judge, Plan, Setup, Signals, TemplateSet, dialogue};
 
 /// Sends commands; the judge ends when the last handle is dropped.
@@ -88,6 +92,8 @@ pub fn spawn(options: LiveOptions) -> std::io::Result<(LiveHandle, UnboundedRece
     let service = Service {
         kept: options.cache.map(KeptScores::new),
         setup: options.setup,
+        pair_setup: options.pairs,
+        pairs: None,
         engine,
         replies,
         events,
@@ -111,10 +117,18 @@ enum Waiting {
     /// The plan of the whole response; its score comes last.
     Worth(Box<(Omissions, Plan, bool)>),
     Prompt(Box<Inspection>),
+    Pair,
+    Reason(Box<Rationale>),
 }
+
+/// What a command takes: prompts, what to read from their outcomes, and how urgent it is.
+type Work = (Vec<Task>, Waiting, Lane);
 
 struct Service {
     setup: Setup,
+    pair_setup: PairSetup,
+    /// What judges pairs, or why nothing does.
+    pairs: Option<Result<PairJudge, String>>,
     /// Scores from earlier runs.
     kept: Option<KeptScores>,
     engine: Engine,
@@ -172,6 +186,8 @@ impl Service {
             }),
             LoadEvent::Ready(cast) => match Judge::new(cast, self.setup.clone()) {
                 Ok(judge) => {
+                    let pairs = PairJudge::new(judge.cast().clone(), self.pair_setup.clone());
+                    self.pairs = Some(pairs.map_err(|e| e.to_string()));
                     self.take(judge);
                     for command in std::mem::take(&mut self.early) {
                         self.command(command);
@@ -212,7 +228,9 @@ impl Service {
         match made {
             Ok(judge) => {
                 // What was asked for by the template before would be read by this one: nobody waits for it any more.
-                let of_judge = |w: &Waiting| !matches!(w, Waiting::Text { .. });
+                let of_judge = |w: &Waiting| {
+                    !matches!(w, Waiting::Text { .. } | Waiting::Pair | Waiting::Reason(_))
+                };
                 let waiting = self.waiting.iter().filter(|(_, w)| of_judge(w));
                 let tickets: Vec<Ticket> = waiting.map(|(ticket, _)| *ticket).collect();
                 for ticket in tickets {
@@ -276,28 +294,17 @@ impl Service {
                 true => self.template(&text),
                 false => self.early.push(Command::Template { text }),
             },
-            Command::Score { ticket, .. }
-            | Command::Generate { ticket, .. }
-            | Command::Attribute { ticket, .. }
-            | Command::Inspect { ticket, .. }
-                if self.failed =>
-            {
-                self.tell(Event::Failed {
-                    ticket,
-                    error: "there is no judge".into(),
-                });
+            command if self.failed => {
+                if let Some(ticket) = ticket_of(&command) {
+                    let error = "there is no judge".into();
+                    self.tell(Event::Failed { ticket, error });
+                }
             }
             command if self.is_kept(&command) => (),
             command => match self.tasks(&command) {
                 None => self.early.push(command),
                 Some((ticket, Ok((tasks, waiting, lane)))) => {
-                    self.waiting.insert(ticket, waiting);
-                    self.engine.submit(Job {
-                        id: ticket,
-                        lane,
-                        tasks,
-                        reply: self.replies.clone(),
-                    });
+                    self.submit(ticket, tasks, waiting, lane);
                 }
                 Some((ticket, Err(error))) => self.tell(Event::Failed { ticket, error }),
             },
@@ -328,11 +335,7 @@ impl Service {
     }
 
     /// The work a command means; nothing while there is no judge.
-    #[allow(clippy::type_complexity)]
-    fn tasks(
-        &self,
-        command: &Command,
-    ) -> Option<(Ticket, Result<(Vec<Task>, Waiting, Lane), String>)> {
+    fn tasks(&self, command: &Command) -> Option<(Ticket, Result<Work, String>)> {
         let judge = self.judge.as_ref()?;
         match command {
             Command::Score {
@@ -408,6 +411,8 @@ impl Service {
                 });
                 Some((*ticket, work))
             }
+            Command::Pair { ticket, pair } => Some((*ticket, self.pair(pair))),
+            Command::Reason { ticket, reason } => Some((*ticket, self.reason(reason))),
             Command::Cancel(_) | Command::CancelBatch | Command::Template { .. } => None,
         }
     }
@@ -435,10 +440,24 @@ impl Service {
     }
 
     fn done(&mut self, ticket: Ticket, outcomes: &[Outcome], seconds: f64) {
-        let (Some(judge), Some(waiting)) = (&self.judge, self.waiting.remove(&ticket)) else {
-            return;
-        };
         let failed = |error: String| Event::Failed { ticket, error };
+        let waiting = match (self.waiting.remove(&ticket), outcomes) {
+            (None, _) => return,
+            (Some(Waiting::Pair), outcomes) => {
+                let paired = self.paired(ticket, outcomes, seconds);
+                return self.tell(paired.unwrap_or_else(failed));
+            }
+            (Some(Waiting::Reason(rationale)), [outcome]) => {
+                match self.reasoned(ticket, *rationale, outcome) {
+                    Ok(None) => (),
+                    Ok(Some(event)) => self.tell(event),
+                    Err(error) => self.tell(failed(error)),
+                }
+                return;
+            }
+            (Some(waiting), _) => waiting,
+        };
+        let Some(judge) = &self.judge else { return };
         let event = match (waiting, outcomes) {
             (Waiting::Score(plan, _, key), outcomes) => match judge.read(&plan, outcomes) {
                 Ok(scored) => {
@@ -531,6 +550,8 @@ fn ticket_of(command: &Command) -> Option<Ticket> {
         Command::Score { ticket, .. }
         | Command::Generate { ticket, .. }
         | Command::Attribute { ticket, .. }
+        | Command::Pair { ticket, .. }
+        | Command::Reason { ticket, .. }
         | Command::Inspect { ticket, .. } => Some(*ticket),
         Command::Cancel(_) | Command::CancelBatch | Command::Template { .. } => None,
     }

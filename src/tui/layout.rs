@@ -53,7 +53,7 @@ impl Screen {
         match self {
             Screen::Explore => &[Pane::List, Pane::Text, Pane::Card],
             Screen::Judge => &[Pane::Editor, Pane::Text, Pane::Card],
-            Screen::Compare => &[Pane::Left, Pane::Right],
+            Screen::Compare => &[Pane::Left, Pane::Right, Pane::Verdict],
             Screen::Annotate => &[Pane::Text, Pane::Rating],
             Screen::Runs => &[Pane::Runs, Pane::Run],
             Screen::Threshold => &[Pane::Cut, Pane::Figures],
@@ -92,6 +92,8 @@ pub enum Pane {
     /// One response, and another beside it.
     Left,
     Right,
+    /// Which of the two is better.
+    Verdict,
     /// What a person says of a response.
     Rating,
     /// All runs.
@@ -123,6 +125,7 @@ pub struct Areas {
     pub task: Option<Rect>,
     pub left: Option<Rect>,
     pub right: Option<Rect>,
+    pub verdict: Option<Rect>,
     pub rating: Option<Rect>,
     pub runs: Option<Rect>,
     pub run: Option<Rect>,
@@ -156,6 +159,7 @@ pub fn areas(width: u16, height: u16, screen: Screen, focus: Pane) -> Option<Are
         task: None,
         left: None,
         right: None,
+        verdict: None,
         rating: None,
         runs: None,
         run: None,
@@ -199,7 +203,10 @@ pub fn areas(width: u16, height: u16, screen: Screen, focus: Pane) -> Option<Are
         }
         (Screen::Compare, Shape::Two | Shape::Three) => {
             let (task, rest) = cut_top(body, (body.height / 4).clamp(4, 10));
+            let verdict = (body.height / 4).clamp(4, 9);
+            let (rest, verdict) = cut_top(rest, rest.height.saturating_sub(verdict));
             let (left, right) = cut_left(rest, rest.width / 2);
+            areas.verdict = Some(verdict);
             areas.task = Some(task);
             areas.left = Some(left);
             areas.right = Some(right);
@@ -232,6 +239,7 @@ pub fn areas(width: u16, height: u16, screen: Screen, focus: Pane) -> Option<Are
                 Pane::Figures => areas.figures = Some(pane),
                 Pane::Left => areas.left = Some(pane),
                 Pane::Right => areas.right = Some(pane),
+                Pane::Verdict => areas.verdict = Some(pane),
                 Pane::Rating => areas.rating = Some(pane),
                 Pane::Runs => areas.runs = Some(pane),
                 Pane::Run => areas.run = Some(pane),
@@ -373,6 +381,7 @@ mod tests {
                         areas.task,
                         areas.left,
                         areas.right,
+                        areas.verdict,
                         areas.rating,
                         areas.runs,
                         areas.run,

@@ -148,6 +148,10 @@ actions! {
     Disagreeing = "most-disagreeing",
     /// Several responses written, best first.
     Samples = "samples",
+    /// Why the judge prefers one of two responses, in its own words.
+    Why = "why",
+    /// The tournament among the record's responses.
+    Bracket = "bracket",
     /// Edit the judge's template and watch the scores.
     Template = "template",
     /// The prompt's tokens, the scored position, the likeliest tokens.

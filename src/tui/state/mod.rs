@@ -7,6 +7,7 @@ mod document;
 mod draft;
 mod filter;
 mod listing;
+mod pairs;
 mod parts;
 mod picker;
 mod place;
@@ -31,6 +32,7 @@ pub use document::{Document, DocumentKey, DocumentLine, Mark, apart, wrapped};
 pub use draft::{Draft, DraftId, Origin};
 pub use filter::{is_near, matched_chars};
 pub use listing::{Facet, Listing, Quick, Search, SortBy};
+pub use pairs::{Bracket, PairKey, Pairs, Reasoned};
 pub use parts::{
     DataStatus, Generation, JudgeStatus, Notice, Overlay, Purpose, Second, Shown, Tone,
 };
@@ -159,6 +161,8 @@ pub struct State {
     pub compare: (usize, usize),
     /// Lines each of the two is scrolled by.
     pub compare_scroll: (usize, usize),
+    /// Which of two responses is better.
+    pub pairs: Pairs,
     /// The marked bin or cell.
     pub marked: Option<Bin>,
     /// A threshold that was solved for.
@@ -262,6 +266,7 @@ impl State {
             runs: Runs::default(),
             compare: (0, 1),
             compare_scroll: (0, 0),
+            pairs: Pairs::default(),
             marked: None,
             solved: None,
             clock: 0,
@@ -456,6 +461,7 @@ impl State {
             || self.listing.searching
             || self.asked_inspection.is_some()
             || self.asked_worth.is_some()
+            || self.pairs.is_waiting()
             || self.scores.queue() > 0
     }
 

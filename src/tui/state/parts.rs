@@ -68,6 +68,8 @@ pub enum Overlay {
     Line { purpose: Purpose, text: String },
     /// The prompt's tokens, once they are there.
     Inspect { scroll: usize },
+    /// The tournament among the record's responses.
+    Bracket { scroll: usize },
     /// What happened.
     Log { scroll: usize },
 }

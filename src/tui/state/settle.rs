@@ -1,6 +1,6 @@
 //! What follows from a change: cursors in bounds, texts wrapped, figures counted.
 
-use super::{Cut, Document, DocumentKey, Draft, Origin, State, Tally};
+use super::{Cut, Document, DocumentKey, Draft, Origin, Pairs, State, Tally};
 use crate::tui::layout::{Screen, padded};
 
 impl State {
@@ -110,6 +110,7 @@ impl State {
         self.attributions.clear();
         self.asked_worth = None;
         self.asked_inspection = None;
+        self.pairs = Pairs::default();
         self.annotate.counted = None;
     }
 

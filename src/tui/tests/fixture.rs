@@ -6,6 +6,8 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
 use crate::data::{LabelDistribution, Record, Response, ScoreCard};
+use crate::judge::pairwise::verdict::Positions;
+use crate::judge::pairwise::{Judgment, Pair, Rule};
 use crate::run::live::{Command, Event, JudgeInfo, Lane, Subject, Ticket};
 use crate::stats::preset::Source;
 use crate::store::Store;
@@ -149,6 +151,20 @@ pub fn info() -> JudgeInfo {
         },
         template: ("standard".into(), TEMPLATE.into()),
     }
+}
+
+/// The longer one is better by the first principle, the shorter by the second, but not by as much.
+pub fn compared(pair: &Pair) -> Judgment {
+    let lead = (pair.a.len() as f64 - pair.b.len() as f64) / 1000.0;
+    let order = |lead: f64| Positions {
+        p_a: (0.45 + lead + 0.05).clamp(0.01, 0.9),
+        p_b: (0.45 - lead - 0.05).clamp(0.01, 0.9),
+    };
+    let found = [
+        ("helpfulness", [order(lead), order(-lead)]),
+        ("brevity", [order(-lead / 2.0), order(lead / 2.0)]),
+    ];
+    Judgment::new(found, Rule::default()).unwrap()
 }
 
 /// A template file as a judge tells it.
@@ -329,17 +345,33 @@ impl Bench {
     /// Answers everything asked for, until nothing more is asked.
     pub fn judge_all(&mut self) -> &mut Self {
         loop {
-            let asked = self.asked();
-            if asked.is_empty() {
+            let mut answers = Vec::new();
+            for effect in self.take() {
+                answers.extend(match effect {
+                    Effect::Judge(Command::Score {
+                        ticket, subject, ..
+                    }) => Some(Event::Scored {
+                        ticket,
+                        card: judged(&subject),
+                        seconds: 0.2,
+                    }),
+                    Effect::Judge(Command::Pair { ticket, pair }) => Some(Event::Paired {
+                        ticket,
+                        judgment: Box::new(compared(&pair)),
+                        seconds: 0.2,
+                    }),
+                    Effect::Judge(Command::Reason { ticket, reason }) => Some(Event::Reasoned {
+                        ticket,
+                        text: format!("Position {} says more.", ["A", "B"][reason.position]),
+                    }),
+                    _ => None,
+                });
+            }
+            if answers.is_empty() {
                 return self;
             }
-            for (ticket, subject, _) in asked {
-                let card = judged(&subject);
-                self.tell(Event::Scored {
-                    ticket,
-                    card,
-                    seconds: 0.2,
-                });
+            for answer in answers {
+                self.tell(answer);
             }
         }
     }

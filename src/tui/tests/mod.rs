@@ -7,6 +7,7 @@ pub mod fixture;
 mod annotating;
 mod listing;
 mod looking;
+mod pairing;
 #[cfg(unix)]
 mod screens;
 mod updates;

@@ -5,9 +5,9 @@ use crate::run::live::Event;
 use crate::tui::message::Message;
 use crate::tui::state::{DataFailure, JudgeStatus};
 
-const SIZES: [(u16, u16); 4] = [(120, 40), (80, 24), (60, 16), (40, 10)];
+pub const SIZES: [(u16, u16); 4] = [(120, 40), (80, 24), (60, 16), (40, 10)];
 
-fn snapshot(name: &str, bench: &Bench) {
+pub fn snapshot(name: &str, bench: &Bench) {
     let (width, height) = bench.state.size;
     insta::assert_snapshot!(format!("{name}_{width}x{height}"), bench.screen());
 }

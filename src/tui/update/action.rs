@@ -1,8 +1,8 @@
 //! What actions do outside overlays.
 
 use super::{
-    annotate, cut, editing, inspect, jobs, judge, judges, listing, moves, overlay, picker, samples,
-    template,
+    annotate, cut, editing, inspect, jobs, judge, judges, listing, moves, overlay, pairs, picker,
+    samples, template,
 };
 use crate::tui::effect::Effect;
 use crate::tui::keymap::Action;
@@ -42,6 +42,8 @@ pub fn run(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Attribute => return inspect::attribute(state),
         Action::Disagreeing => listing::most_disagreeing(state),
         Action::Samples => return samples::open(state),
+        Action::Why => return pairs::why(state),
+        Action::Bracket => pairs::bracket(state),
         Action::Template => template::edit(state),
         Action::Inspect => return inspect::inspect(state),
         Action::Pin => template::pin(state),

@@ -1,7 +1,7 @@
 //! What the judge says, and having a response written.
 
 use super::action::show;
-use super::{inspect, judge_is_ready, samples};
+use super::{inspect, judge_is_ready, pairs, samples};
 use crate::run::live::{Command, Event, JudgeInfo, Sampling, Ticket};
 use crate::stats::preset::Preset;
 use crate::tui::effect::Effect;
@@ -39,6 +39,12 @@ pub fn event(state: &mut State, event: Event) -> Vec<Effect> {
             attribution,
         } => inspect::attributed(state, ticket, attribution),
         Event::Inspected { ticket, inspection } => inspect::inspected(state, ticket, inspection),
+        Event::Paired {
+            ticket, judgment, ..
+        } => pairs::paired(state, ticket, *judgment),
+        Event::Reasoned { ticket, text } => {
+            pairs::reasoned(state, ticket, Ok(text));
+        }
         Event::Scored {
             ticket,
             card,
@@ -51,12 +57,14 @@ pub fn event(state: &mut State, event: Event) -> Vec<Effect> {
         },
         Event::Cancelled { ticket } => {
             inspect::failed(state, ticket, None);
+            state.pairs.cancelled(ticket);
             if !state.scores.cancelled(ticket) && !samples::failed(state, ticket, "stopped") {
                 end_generation(state, ticket);
             }
         }
         Event::Failed { ticket, error } => {
             if inspect::failed(state, ticket, Some(&error))
+                || pairs::failed(state, ticket, &error)
                 || samples::failed(state, ticket, &error)
             {
                 return Vec::new();
@@ -101,6 +109,7 @@ pub fn gone(state: &mut State) {
     state.generation = None;
     state.asked_worth = None;
     state.asked_inspection = None;
+    state.pairs.forget_pending();
     if !matches!(state.judge, JudgeStatus::Failed { .. }) {
         state.judge = JudgeStatus::Failed {
             cause: "The judge stopped.".into(),

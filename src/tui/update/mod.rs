@@ -11,6 +11,7 @@ mod judges;
 mod listing;
 mod moves;
 mod overlay;
+mod pairs;
 mod picker;
 mod pointer;
 mod samples;

@@ -13,6 +13,7 @@ pub fn by(state: &mut State, lines: isize) {
         Pane::Figures => cut::mark_cell(state, lines),
         Pane::Left => scroll(&mut state.compare_scroll.0, lines),
         Pane::Right => scroll(&mut state.compare_scroll.1, lines),
+        Pane::Verdict => scroll(&mut state.pairs.scroll, lines),
         Pane::Runs => {
             let last = state.runs.all.len().saturating_sub(1);
             let chosen = state.runs.chosen.saturating_add_signed(lines);
@@ -33,6 +34,7 @@ pub fn by_half(state: &mut State, direction: isize) {
             let area = areas.and_then(|areas| match pane {
                 Pane::Left => areas.left,
                 Pane::Right => areas.right,
+                Pane::Verdict => areas.verdict,
                 Pane::Rating => areas.rating,
                 Pane::Runs => areas.runs,
                 Pane::Run => areas.run,
@@ -52,6 +54,7 @@ pub fn to_end(state: &mut State, last: bool) {
         Pane::Card | Pane::Figures | Pane::Rating | Pane::Run => state.card_scroll = 0,
         Pane::Left => state.compare_scroll.0 = 0,
         Pane::Right => state.compare_scroll.1 = 0,
+        Pane::Verdict => state.pairs.scroll = 0,
         Pane::Runs => {
             let end = state.runs.all.len().saturating_sub(1);
             state.runs.chosen = if last { end } else { 0 };

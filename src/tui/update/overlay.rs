@@ -120,17 +120,20 @@ fn by(state: &mut State, lines: isize) {
     let help_lines = (help_lines + 1).saturating_sub(shown);
     let error_lines = (state.errors.len() + 1).saturating_sub(shown);
     let log_lines = (state.runs.log.len() + 1).saturating_sub(shown);
-    let inspected = match &state.overlay {
+    let tall = match &state.overlay {
         Some(Overlay::Inspect { .. }) => view::inspect_height(state) + 1,
+        Some(Overlay::Bracket { .. }) => view::bracket_height(state) + 1,
         _ => 0,
     };
-    let inspected = inspected.saturating_sub(shown);
+    let tall = tall.saturating_sub(shown);
     let themes = state.themes.len();
     match &mut state.overlay {
         Some(Overlay::Help { scroll }) => *scroll = moved(*scroll, lines, help_lines),
         Some(Overlay::Errors { scroll }) => *scroll = moved(*scroll, lines, error_lines),
         Some(Overlay::Log { scroll }) => *scroll = moved(*scroll, lines, log_lines),
-        Some(Overlay::Inspect { scroll }) => *scroll = moved(*scroll, lines, inspected),
+        Some(Overlay::Inspect { scroll } | Overlay::Bracket { scroll }) => {
+            *scroll = moved(*scroll, lines, tall);
+        }
         Some(Overlay::Pick { .. } | Overlay::Line { .. }) => (),
         Some(Overlay::Themes { chosen, .. }) => {
             let place = moved(*chosen, lines, themes);

@@ -98,6 +98,7 @@ fn pane_at(areas: &Areas, at: Position) -> Option<(Pane, Rect)> {
         (Pane::Figures, areas.figures),
         (Pane::Left, areas.left),
         (Pane::Right, areas.right),
+        (Pane::Verdict, areas.verdict),
         (Pane::Rating, areas.rating),
         (Pane::Runs, areas.runs),
         (Pane::Run, areas.run),

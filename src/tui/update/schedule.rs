@@ -29,6 +29,7 @@ pub fn schedule(state: &mut State) -> Vec<Effect> {
                 effects.extend(super::inspect::ask(state));
             }
             effects.extend(super::samples::ask_missing(state));
+            effects.extend(super::pairs::ask(state));
             ahead(state, &mut effects);
         }
         // Each score waits its turn between two tokens: a few words at a time keep the writing quick.

@@ -366,6 +366,8 @@ fn hints(state: &State) -> &'static [&'static [Action]] {
             &[A::PreviousResponse, A::NextResponse],
             &[A::NextPane],
             &[A::PreviousRecord, A::NextRecord],
+            &[A::Why],
+            &[A::Bracket],
             &[A::Diff],
             &[A::Down, A::Up],
             &[A::Help],

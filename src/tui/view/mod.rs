@@ -2,6 +2,7 @@
 
 mod annotate;
 mod bars;
+mod bracket;
 mod card;
 mod compare;
 mod editor;
@@ -13,6 +14,7 @@ mod runs;
 mod template;
 mod texts;
 mod threshold;
+mod verdict;
 
 use ratatui::Frame;
 use ratatui::layout::{Alignment, Rect};
@@ -55,6 +57,9 @@ pub fn view(state: &State, frame: &mut Frame<'_>) {
         threshold::figures(state, &paint, area, frame.buffer_mut());
     }
     compare::draw(state, &paint, &areas, frame.buffer_mut());
+    if let Some(area) = areas.verdict {
+        verdict::draw(state, &paint, area, frame.buffer_mut());
+    }
     if let Some(area) = areas.rating {
         annotate::draw(state, &paint, area, frame.buffer_mut());
     }
@@ -83,6 +88,12 @@ pub fn inspect_height(state: &State) -> usize {
         usize::from(width).saturating_sub(4),
     )
     .len()
+}
+
+/// Lines of the box that shows the tournament.
+pub fn bracket_height(state: &State) -> usize {
+    let width = usize::from(overlay::bracket_width(state.size.0)).saturating_sub(4);
+    bracket::lines(state, &Paint::new(state), width).len()
 }
 
 fn too_small(paint: &Paint<'_>, area: Rect, frame: &mut Frame<'_>) {

@@ -7,8 +7,8 @@ use ratatui::text::Line;
 use ratatui::widgets::{Block, Borders, Clear, Widget};
 use unicode_segmentation::UnicodeSegmentation;
 
-use super::inspect;
 use super::paint::Paint;
+use super::{bracket, inspect};
 use crate::tui::key::Key;
 use crate::tui::keymap::{HelpLine, sequence_label};
 use crate::tui::layout::{help_in_two, inner, overlay_area, overlay_height, padded};
@@ -59,6 +59,11 @@ pub fn draw(state: &State, paint: &Paint<'_>, frame: &mut Frame<'_>) {
             let lines = inspect::lines(state, paint, usize::from(width).saturating_sub(4));
             boxed("What the judge sees", lines, *scroll, width, paint, frame);
         }
+        Some(Overlay::Bracket { scroll }) => {
+            let width = bracket_width(frame.area().width);
+            let lines = bracket::lines(state, paint, usize::from(width).saturating_sub(4));
+            boxed("Tournament", lines, *scroll, width, paint, frame);
+        }
         Some(Overlay::Log { scroll }) => {
             let width = frame.area().width.saturating_sub(4).min(110);
             let lines = log(state, paint, usize::from(width).saturating_sub(4));
@@ -66,6 +71,11 @@ pub fn draw(state: &State, paint: &Paint<'_>, frame: &mut Frame<'_>) {
         }
         None => {}
     }
+}
+
+/// Columns of the tournament's box on a screen of so many.
+pub fn bracket_width(columns: u16) -> u16 {
+    columns.saturating_sub(4).min(140)
 }
 
 /// A list to choose from, over it what is typed.
