@@ -15,13 +15,17 @@ use crate::data;
 use crate::judge::pairwise::PairJudge;
 use crate::run::pair::{PairRun, Pairer, Pairing, Summary, count};
 
+/// Said below the options.
+const LONG: &str = "\
+Pairs are rows with response_a and response_b, or the responses of a record (--pairs). The score of a response is the mean
+probability of the judge token that names it, over both orders. A principle is won by the larger score, the pair by more
+principles, then by the larger mean score. Identical responses tie; an empty response is judged like any other; a record
+with fewer than two responses gets a row with `error` set, and so does one whose prompt does not fit the judge even with
+its responses cut; a row without an instruction is told of and passed over.";
+
 /// Which of two responses is better: by one token for each principle, in both orders.
-///
-/// Pairs are rows with response_a and response_b, or the responses of a record (--pairs). The score of a response is the
-/// mean probability of the judge token that names it, over both orders; a principle is won by the larger score, the pair by
-/// more principles, then by the larger mean score. Identical responses tie; an empty response is judged like any other; a
-/// record with fewer than two responses, or a row without an instruction, gets a row with `error` set.
 #[derive(Args)]
+#[command(after_long_help = LONG)]
 pub struct Arguments {
     #[command(flatten)]
     data: DataArguments,

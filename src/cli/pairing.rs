@@ -56,7 +56,9 @@ impl PairingArguments {
             bail!("--margin {margin}: a number from 0 to 1 expected");
         }
         if self.judge.as_released && margin > 0.0 {
-            bail!("--margin and --as-released contradict each other: the released script knows no ties");
+            bail!(
+                "--margin and --as-released contradict each other: the released script knows no ties"
+            );
         }
         if self.judge.each().len() != 1 {
             bail!("--judge: one judge here");

@@ -21,14 +21,18 @@ use crate::judge::pairwise::PairJudge;
 use crate::run::tournament::{Runner, Summary, TournamentRun};
 use crate::stats::best_of::sizes;
 
-/// The best of several responses, by a tournament of pairs: N responses take N − 1 judgments.
-///
-/// Each round the responses that are left are shuffled, neighbours meet, winners go on; with an odd count the first gets a
-/// bye and heads the next round. A judgment is that of `juror pair`: both orders, all principles; of equals the earlier one
-/// goes on. The same seed gives the same tournament, whatever else is in the data. One response wins without a judgment;
-/// identical responses tie; an empty response is judged like any other; a record without a response, or with a prompt
-/// that does not fit the judge even with its responses cut, gets a row with `error` set.
+/// Said below the options.
+const LONG: &str = "\
+Each round the responses that are left are shuffled, neighbours meet, winners go on; with an odd count the first gets a bye
+and heads the next round: N responses take N − 1 judgments. A judgment is that of `juror pair`: both orders, all
+principles; of equals the earlier one goes on. The same seed gives the same tournament, whatever else is in the data. One
+response wins without a judgment; identical responses tie; an empty response is judged like any other; a record without a
+response gets a row with `error` set, and so does one with a prompt that does not fit the judge even with its responses
+cut; a row without an instruction is told of and passed over.";
+
+/// The best of several responses, by a tournament of pairs.
 #[derive(Args)]
+#[command(after_long_help = LONG)]
 pub struct Arguments {
     #[command(flatten)]
     data: DataArguments,
@@ -82,7 +86,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     }
     let setup = arguments.pairing.setup(0.0)?;
     let files = data::discover(&arguments.data.data)?;
-    spare(&files, [Some(&arguments.output), arguments.winners.as_ref()])?;
+    spare(
+        &files,
+        [Some(&arguments.output), arguments.winners.as_ref()],
+    )?;
     let set = data::read(&files, &arguments.data.options()?)?;
     super::tell(&set.errors);
     let most = set.records.iter().map(|r| r.responses.len()).max();

@@ -108,7 +108,12 @@ type Meeting<'a> = (&'a Record, Result<[Side<'a>; 2], String>);
 /// The pairs of a record, in the order of its responses. A record without any has its cause instead.
 fn meetings(record: &Record, pairing: Pairing) -> Vec<Meeting<'_>> {
     let all = &record.responses;
-    let two = |a: usize, b: usize| (record, Ok([Side::Response(&all[a]), Side::Response(&all[b])]));
+    let two = |a: usize, b: usize| {
+        (
+            record,
+            Ok([Side::Response(&all[a]), Side::Response(&all[b])]),
+        )
+    };
     let none = |cause: String| vec![(record, Err(cause))];
     let few = || {
         none(format!(

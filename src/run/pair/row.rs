@@ -169,7 +169,11 @@ impl<'a> Row<'a> {
     /// Ids of both responses, for messages.
     pub(super) fn pair(&self) -> String {
         let word = |id: Option<&str>| id.unwrap_or("–").to_owned();
-        format!("{} and {}", word(self.response_a_id), word(self.response_b_id))
+        format!(
+            "{} and {}",
+            word(self.response_a_id),
+            word(self.response_b_id)
+        )
     }
 }
 
@@ -200,7 +204,9 @@ fn orders(principle: &OnPrinciple) -> impl Iterator<Item = Order<'_>> {
 
 fn numbers(response: &Response) -> Map<String, Value> {
     let labels = response.labels.iter();
-    labels.map(|(name, x)| (name.clone(), (*x).into())).collect()
+    labels
+        .map(|(name, x)| (name.clone(), (*x).into()))
+        .collect()
 }
 
 /// Who is better by the data: a word in the record (`label`, `preference` or `winner`), and for each label that both
@@ -264,7 +270,10 @@ mod tests {
                 Some(&record.responses[1]),
             ))
         };
-        assert_eq!(of(json!({"label": "tie"}), None, None), json!({"label": "tie"}));
+        assert_eq!(
+            of(json!({"label": "tie"}), None, None),
+            json!({"label": "tie"})
+        );
         assert_eq!(of(json!({"label": "7"}), None, None), json!({}));
         assert_eq!(
             of(json!({}), Some(("p", 0.25)), Some(("p", 0.5))),
