@@ -28,29 +28,29 @@ pub struct JudgeArguments {
     policy: Option<String>,
     /// A template file: text with {instruction}, {reference}, {response}, or TOML; once for each mode
     #[arg(long)]
-    template: Vec<PathBuf>,
+    pub(super) template: Vec<PathBuf>,
     /// In text templates, {{ and }} stand for braces
     #[arg(long)]
-    python_format: bool,
+    pub(super) python_format: bool,
     /// Around the filled template: chat, none, or a text with {prompt}
     #[arg(long)]
-    wrap: Option<String>,
+    pub(super) wrap: Option<String>,
     /// Put before each label when its tokens are looked up
     #[arg(long)]
-    label_prefix: Option<String>,
+    pub(super) label_prefix: Option<String>,
     /// Compute the labels alone, not the whole vocabulary: faster while typing where that is large, but
     /// the labels' mass stays unknown
     #[arg(long)]
     labels_only: bool,
     /// As the authors' script has it: labels outside the 20 likeliest tokens count as 0
     #[arg(long)]
-    as_released: bool,
+    pub(super) as_released: bool,
     /// Weight of the cosine in the fused score
     #[arg(long, default_value_t = 0.5)]
     weight: f64,
     /// Where a prompt exceeds the context: what to keep of the response, then of the reference
     #[arg(long, value_enum, default_value_t)]
-    truncate: Truncate,
+    pub(super) truncate: Truncate,
     /// Where a text exceeds the embedder
     #[arg(long, value_enum, default_value_t)]
     long: Long,

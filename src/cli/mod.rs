@@ -13,6 +13,8 @@ mod judge;
 mod make_training;
 mod model;
 mod output;
+mod pair;
+mod pairing;
 mod progress;
 mod rank;
 mod report;
@@ -21,6 +23,7 @@ mod score;
 mod scoring;
 mod table;
 mod threshold;
+mod tournament;
 mod train;
 
 use std::ffi::OsString;
@@ -61,6 +64,10 @@ enum Command {
     Rank(rank::Arguments),
     /// The best of several responses, by the judge
     BestOf(best_of::Arguments),
+    /// Which of two responses is better
+    Pair(pair::Arguments),
+    /// The best of several responses, by a tournament of pairs
+    Tournament(tournament::Arguments),
     /// Training data for a judge
     MakeTraining(make_training::Arguments),
     /// Data as a table: JSON lines, CSV or Parquet
@@ -129,6 +136,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Threshold(threshold)) => threshold::run(&threshold),
         Some(Command::Rank(rank)) => rank::run(&rank),
         Some(Command::BestOf(best_of)) => best_of::run(&best_of),
+        Some(Command::Pair(pair)) => pair::run(&pair),
+        Some(Command::Tournament(tournament)) => tournament::run(&tournament),
         Some(Command::MakeTraining(make)) => make_training::run(&make),
         Some(Command::Export(export)) => export::run(&export),
         Some(Command::Annotations(command)) => annotations::run(&command),

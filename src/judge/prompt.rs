@@ -167,7 +167,12 @@ fn cut(
 
 /// The text with `keep` of its tokens, given as byte ranges. Several tokens may make one character,
 /// and then have its range: such a character goes or stays whole, and it goes rather than stays.
-pub(super) fn shortened(text: &str, tokens: &[(usize, usize)], keep: usize, truncate: Truncate) -> String {
+pub(super) fn shortened(
+    text: &str,
+    tokens: &[(usize, usize)],
+    keep: usize,
+    truncate: Truncate,
+) -> String {
     if keep == 0 {
         return String::new();
     }

@@ -48,7 +48,10 @@ impl Tournament {
 
     /// Who goes on without a match this round.
     pub fn bye(&self) -> Option<usize> {
-        self.left.first().copied().filter(|_| self.left.len() % 2 == 1)
+        self.left
+            .first()
+            .copied()
+            .filter(|_| self.left.len() % 2 == 1)
     }
 
     /// The matches of this round; none once it is over.

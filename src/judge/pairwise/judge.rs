@@ -3,10 +3,10 @@
 use super::super::prompt::Truncate;
 use super::super::template::Wrap;
 use super::super::{JudgeError, Result};
+use super::Pair;
 use super::prompt::{Form, Maker};
 use super::templates::{PairTemplates, Principle};
 use super::verdict::{Judgment, Positions, Rule};
-use super::Pair;
 use crate::engine::local::Cast;
 use crate::engine::{Ask, Outcome, Role, Task};
 

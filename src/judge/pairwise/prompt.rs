@@ -3,8 +3,8 @@
 use super::super::prompt::{Truncate, shortened};
 use super::super::template::Wrap;
 use super::super::{JudgeError, Result};
-use super::templates::{PairTemplates, Principle};
 use super::Pair;
+use super::templates::{PairTemplates, Principle};
 use crate::model::chat::{ChatTemplate, Turn};
 use crate::model::facts::Facts;
 use crate::model::tokenizer::{Encoded, Piece};
@@ -89,14 +89,14 @@ fn theirs(source: &str, own: Option<&ChatTemplate>, facts: &Facts) -> ChatTempla
 /// Stands behind the cue while a chat template is rendered: what comes after it is the turn's end, and goes.
 const END: &str = "end";
 
-fn chatted(
-    chat: &ChatTemplate,
-    system: &str,
-    user: Vec<Piece>,
-    cue: &str,
-) -> Result<Vec<Piece>> {
+fn chatted(chat: &ChatTemplate, system: &str, user: Vec<Piece>, cue: &str) -> Result<Vec<Piece>> {
     let turn = |role, content| Turn { role, content };
-    let assistant = || turn("assistant", vec![Piece::template(cue), Piece::data(END, "-")]);
+    let assistant = || {
+        turn(
+            "assistant",
+            vec![Piece::template(cue), Piece::data(END, "-")],
+        )
+    };
     let rendered = match system.is_empty() {
         true => chat.render(&[turn("user", user), assistant()], false)?,
         false => {
@@ -141,19 +141,21 @@ pub(super) struct Maker<'a> {
     pub as_released: bool,
 }
 
-/// Tokens kept free for what is put behind a prompt.
-const ROOM: usize = 8;
-
 impl Maker<'_> {
     /// The prompt of a principle for a pair in an order; `swapped` puts `b` into position A.
     ///
     /// # Errors
     /// A prompt that does not fit; a judge token that does not follow it; what tokenizer and chat template say.
     pub fn make(&self, principle: &Principle, pair: &Pair, swapped: bool) -> Result<Made> {
-        let (ids, truncated, (all, special)) = self.fitting(principle, pair, swapped, "", ROOM)?;
+        let user = principle.fill(pair, swapped);
+        let (all, special) = self.form.wrapped(&principle.system, user, &principle.cue)?;
+        let labels = self.labels(&all, special)?;
+        // All but a label's last token have to be read, too.
+        let room = labels.iter().map(|label| label.len() - 1).max();
+        let (ids, truncated) = self.fitting(principle, pair, swapped, "", room.unwrap_or(0))?;
         Ok(Made {
             ids,
-            labels: self.labels(&all, special)?,
+            labels,
             truncated,
         })
     }
@@ -170,12 +172,10 @@ impl Maker<'_> {
         tail: &str,
         room: usize,
     ) -> Result<Vec<u32>> {
-        let (ids, ..) = self.fitting(principle, pair, swapped, tail, room)?;
-        Ok(ids)
+        Ok(self.fitting(principle, pair, swapped, tail, room)?.0)
     }
 
-    /// Ids that fit, whether something was cut, and what was encoded.
-    #[allow(clippy::type_complexity)]
+    /// Ids that fit, and whether something was cut.
     fn fitting(
         &self,
         principle: &Principle,
@@ -183,7 +183,7 @@ impl Maker<'_> {
         swapped: bool,
         tail: &str,
         room: usize,
-    ) -> Result<(Vec<u32>, bool, (Vec<Piece>, bool))> {
+    ) -> Result<(Vec<u32>, bool)> {
         let limit = self.facts.context.saturating_sub(room);
         let cue = format!("{}{tail}", principle.cue);
         let mut user = principle.fill(pair, swapped);
@@ -198,7 +198,7 @@ impl Maker<'_> {
             }
             let over = encoded.ids.len().saturating_sub(limit);
             if over == 0 {
-                return Ok((encoded.ids, truncated, (all, special)));
+                return Ok((encoded.ids, truncated));
             }
             if self.truncate == Truncate::Error {
                 return Err(JudgeError::Prompt(format!(

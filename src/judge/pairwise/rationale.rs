@@ -76,7 +76,13 @@ impl PairJudge {
         let tail = &rationale.so_far;
         let made = self
             .maker()
-            .make_to_go_on(principle, &rationale.pair, rationale.swapped, tail, max_tokens)
+            .make_to_go_on(
+                principle,
+                &rationale.pair,
+                rationale.swapped,
+                tail,
+                max_tokens,
+            )
             .map_err(|e| within(principle, &e))?;
         Ok(Task {
             role: Role::Judge,
@@ -136,10 +142,7 @@ mod tests {
 
     #[test]
     fn markers_name_their_position() {
-        assert_eq!(
-            markers(Some("\nOn {position}:")),
-            ["\nOn A:", "\nOn B:"]
-        );
+        assert_eq!(markers(Some("\nOn {position}:")), ["\nOn A:", "\nOn B:"]);
         assert_eq!(markers(Some("\nWhy:")), ["\nWhy:"]);
         assert!(markers(None).is_empty());
     }

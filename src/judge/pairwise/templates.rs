@@ -246,7 +246,9 @@ impl PairTemplates {
 
 fn checked(tokens: &[String; 2]) -> std::result::Result<(), String> {
     match tokens[0] == tokens[1] || tokens.iter().any(String::is_empty) {
-        true => Err(format!("judge tokens {tokens:?}: two different texts expected")),
+        true => Err(format!(
+            "judge tokens {tokens:?}: two different texts expected"
+        )),
         false => Ok(()),
     }
 }
@@ -351,7 +353,11 @@ dataset: "some/set"
         assert_eq!(one.principles[0].name, "truthfulness");
         assert_ne!(one.hash(), set.hash());
         let unknown = set.clone().with_principles(&["zeal".into()]).unwrap_err();
-        assert!(unknown.to_string().contains("have harmlessness, helpfulness"));
+        assert!(
+            unknown
+                .to_string()
+                .contains("have harmlessness, helpfulness")
+        );
         assert!(set.clone().with_tokens(["A".into(), "A".into()]).is_err());
         // What comes before the principle is the same in all of them.
         let start = |at: usize| {

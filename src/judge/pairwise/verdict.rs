@@ -340,7 +340,10 @@ mod tests {
     #[test]
     fn bias_over_a_set() {
         let mut bias = PositionBias::default();
-        for orders in [[at(0.75, 0.25), at(0.75, 0.25)], [at(0.75, 0.25), at(0.0, 1.0)]] {
+        for orders in [
+            [at(0.75, 0.25), at(0.75, 0.25)],
+            [at(0.75, 0.25), at(0.0, 1.0)],
+        ] {
             bias.add(&judged(&[orders], Rule::default()));
         }
         assert_eq!((bias.pairs, bias.flips), (2, 0.5));
