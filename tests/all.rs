@@ -9,6 +9,7 @@ mod golden;
 mod hub;
 mod judging;
 mod model_commands;
+mod pairwise;
 mod pipelines;
 mod report;
 mod score;

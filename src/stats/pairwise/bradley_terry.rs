@@ -26,13 +26,11 @@ pub enum Missing {
     NotConverged,
 }
 
-/// Ratings of all generators, with intervals over instructions.
+/// Ratings of all generators with intervals over instructions.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Ratings {
     /// Elo's scale, [`POINTS`] for each unit of β, the anchor at [`ANCHOR`].
     pub ratings: Vec<Interval>,
-    /// The share of its comparisons that each won.
-    pub won: Vec<Interval>,
     /// Further numbers made of the ratings, as they were asked for.
     pub further: Vec<Interval>,
     /// Rounds of the bootstrap that were left out because their draw has no ratings.
@@ -157,17 +155,13 @@ pub fn ratings(
         }
         let mut values = on_scale(&climb(&matrix, start.clone())?, anchor);
         let more = further(&values);
-        let won = (0..games.generators).map(|one| matrix.rate_against_all(one));
-        values.extend(won.map(|rate| rate.unwrap_or(f64::NAN)));
         values.extend(more);
         Some(values)
     });
     let (mut all, rounds_left_out) = found.ok_or(Missing::NotConverged)?;
-    let further = all.split_off(2 * games.generators);
-    let won = all.split_off(games.generators);
+    let further = all.split_off(games.generators);
     Ok(Ratings {
         ratings: all,
-        won,
         further,
         rounds_left_out,
     })
@@ -253,7 +247,8 @@ mod tests {
         assert!(found.ratings[0].high > found.ratings[0].estimate);
         let gap = found.ratings[0].estimate - found.ratings[1].estimate;
         assert_eq!(found.further[0].estimate, gap);
-        assert!((found.won[0].estimate - 0.6).abs() < 1e-12);
+        let won = super::super::win_rates::intervals(&games, draws);
+        assert!((won[0].estimate - 0.6).abs() < 1e-12 && won[0].low < 0.6);
         let again = ratings(&games, Some(2), draws, |all| vec![all[0] - all[1]]);
         assert_eq!(again, Ok(found));
     }

@@ -1,6 +1,7 @@
 //! How often each generator wins against each other.
 
-use super::Games;
+use super::super::bootstrap::{Interval, Resampler};
+use super::{Draws, Games};
 
 /// Sums of what each generator won against each other, a tie ½ for both.
 #[derive(Clone, Debug, PartialEq)]
@@ -8,6 +9,8 @@ pub struct WinMatrix {
     generators: usize,
     /// Row by row: what the row's generator won against the column's.
     won: Vec<f64>,
+    /// How often they were compared; not the sum of what both won, which rounding may keep from being whole.
+    count: Vec<f64>,
 }
 
 impl WinMatrix {
@@ -16,6 +19,7 @@ impl WinMatrix {
         WinMatrix {
             generators,
             won: vec![0.0; generators * generators],
+            count: vec![0.0; generators * generators],
         }
     }
 
@@ -36,8 +40,11 @@ impl WinMatrix {
     /// Adds one comparison, of which `one` won `won` (0 … 1).
     pub fn add(&mut self, one: usize, other: usize, won: f64) {
         if one != other {
-            self.won[one * self.generators + other] += won;
-            self.won[other * self.generators + one] += 1.0 - won;
+            let (at, mirrored) = (one * self.generators + other, other * self.generators + one);
+            self.won[at] += won;
+            self.won[mirrored] += 1.0 - won;
+            self.count[at] += 1.0;
+            self.count[mirrored] += 1.0;
         }
     }
 
@@ -53,7 +60,7 @@ impl WinMatrix {
 
     /// How often the two were compared.
     pub fn count(&self, one: usize, other: usize) -> f64 {
-        self.won(one, other) + self.won(other, one)
+        self.count[one * self.generators + other]
     }
 
     /// The share that `one` won against `other`; `None` where they were not compared.
@@ -126,6 +133,18 @@ impl WinMatrix {
             }
         }
     }
+}
+
+/// The share that each generator won of all its comparisons, with 95 % bootstrap intervals over instructions; NaN for one
+/// without any.
+pub fn intervals(games: &Games, draws: Draws) -> Vec<Interval> {
+    let resampler = Resampler::new(games.instruction, draws.seed).rounds(draws.rounds);
+    let found = resampler.intervals(|draw| {
+        let matrix = WinMatrix::of(games, &draw.rows);
+        let rates = (0..games.generators).map(|one| matrix.rate_against_all(one));
+        Some(rates.map(|rate| rate.unwrap_or(f64::NAN)).collect())
+    });
+    found.map_or_else(Vec::new, |(rates, _)| rates)
 }
 
 #[cfg(test)]
