@@ -7,6 +7,8 @@ use clap::Parser;
 use juror::stats::bootstrap::SplitMix64;
 use juror::stats::evaluation::{self, Rows, Settings};
 use juror::stats::pair_order::{Answer, Level, pair_accuracy};
+use juror::stats::pairwise::length_controlled::length_controlled;
+use juror::stats::pairwise::{Draws, Games, bradley_terry, ratings, win_rates};
 use juror::stats::threshold::{Found, pac};
 use juror::stats::{auroc, coverage, kendall, pearson, ranking, spearman};
 
@@ -17,6 +19,11 @@ struct Arguments {
     /// Rows of one instruction.
     #[arg(long, default_value_t = 4)]
     together: usize,
+    /// Comparisons of generators.
+    #[arg(long, default_value_t = 100_000)]
+    pairs: usize,
+    #[arg(long, default_value_t = 100)]
+    generators: usize,
     /// What cargo gives to every bench.
     #[arg(long, hide = true)]
     bench: bool,
@@ -112,5 +119,65 @@ fn main() {
     let bad: Vec<bool> = good.iter().map(|g| !g).collect();
     timed("threshold with a guarantee (pac)", || {
         matches!(pac(&score, &bad, 0.1, 0.95), Found::Threshold(_))
+    });
+    drop((score, label, cluster));
+    pairwise(&arguments);
+}
+
+/// Generators with strengths from −2 to 2, in pairs by chance, 50 of an instruction; then all against the first.
+fn pairwise(arguments: &Arguments) {
+    let generators = arguments.generators;
+    let mut random = SplitMix64(2);
+    let mut uniform = || (random.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
+    let strength = |generator: usize| 4.0 * generator as f64 / generators as f64 - 2.0;
+    let (mut one, mut other, mut won, mut instruction) = (vec![], vec![], vec![], vec![]);
+    let (mut length_one, mut length_other) = (vec![], vec![]);
+    while won.len() < arguments.pairs {
+        let of = |u: f64| (u * generators as f64) as usize;
+        let (a, b) = (of(uniform()), of(uniform()));
+        if a != b {
+            let wins = uniform() < bradley_terry::logistic(strength(a) - strength(b));
+            instruction.push(won.len() / 50);
+            one.push(a);
+            other.push(b);
+            won.push(f64::from(u8::from(wins)));
+            length_one.push((1000.0 * uniform()).floor());
+            length_other.push((1000.0 * uniform()).floor());
+        }
+    }
+    let games = |one, other, instruction| Games {
+        one,
+        other,
+        won: &won,
+        instruction,
+        generators,
+    };
+    println!(
+        "\n{} comparisons of {generators} generators, 1,000 rounds of the bootstrap\n",
+        arguments.pairs
+    );
+    println!("| statistic | time | most memory so far |\n|---|---|---|");
+    let draws = Draws {
+        rounds: 1000,
+        seed: 1,
+    };
+    let all = games(&one, &other, &instruction);
+    timed("Bradley–Terry ratings", || {
+        bradley_terry::fit(&juror::stats::pairwise::WinMatrix::of_all(&all)).is_ok()
+    });
+    timed("the same with intervals", || {
+        ratings(&all, None, draws, |_| Vec::new()).unwrap()
+    });
+    timed("win rates with intervals", || {
+        win_rates::intervals(&all, draws)
+    });
+    let own = (0..won.len()).map(|row| 1 + row % (generators - 1));
+    let own: Vec<usize> = own.collect();
+    let baseline = vec![0; won.len()];
+    let instruction: Vec<usize> = (0..won.len()).map(|row| row / (generators - 1)).collect();
+    let against = games(&own, &baseline, &instruction);
+    let lengths = (&length_one[..], &length_other[..]);
+    timed("length-controlled win rates with intervals", || {
+        length_controlled(&against, lengths, 0, draws, |_| Vec::new())
     });
 }

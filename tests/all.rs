@@ -10,6 +10,7 @@ mod hub;
 mod judging;
 mod model_commands;
 mod pairs;
+mod pairwise;
 mod pipelines;
 mod report;
 mod score;

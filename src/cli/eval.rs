@@ -1,6 +1,7 @@
 //! `juror eval SCORED… --label NAME`
 
 mod candidate;
+mod pairwise;
 mod tables;
 
 use std::collections::{HashMap, HashSet};
@@ -27,7 +28,7 @@ use candidate::{Candidate, candidates};
 /// How scores go with labels: correlations, selective answering, calibration, agreement.
 #[derive(Args)]
 pub struct Arguments {
-    /// Files that `juror score` wrote; several stand side by side
+    /// Files that `juror score` wrote, or `juror pair` with --pairwise; several stand side by side
     #[arg(required = true)]
     scored: Vec<PathBuf>,
     /// The label to compare with
@@ -60,7 +61,11 @@ pub struct Arguments {
     rounds: usize,
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Exit with 1 where a signal's Pearson lies below
+    /// Verdicts on pairs against labels `a`, `b`, `tie` (or a number from 0 to 1: what a won): accuracy, kappa, position
+    /// bias, beside "the longer one wins"
+    #[arg(long, conflicts_with_all = ["signals", "good", "surface", "family"])]
+    pairwise: bool,
+    /// Exit with 1 where a signal's Pearson lies below; with --pairwise, where a judge's accuracy does
     #[arg(long)]
     fail_below: Option<f64>,
     /// One JSON object on standard output instead of tables
@@ -128,6 +133,9 @@ struct Report<'a> {
 
 /// Evaluates; whether every gate was met.
 pub fn run(arguments: &Arguments) -> Result<bool> {
+    if arguments.pairwise {
+        return pairwise::run(arguments);
+    }
     let by = arguments.by.clone().unwrap_or_else(|| "generator".into());
     let wanted = Wanted {
         label: Some(arguments.label.clone()),

@@ -1,20 +1,27 @@
 //! `juror rank DATA…`
 
-use std::collections::HashMap;
+mod leaderboard;
+mod pairs;
+mod pairs_text;
+
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::Args;
 use serde::Serialize;
 
+use super::bound::parse_where;
 use super::output::tell;
-use super::scoring::{Outcome, ScoringArguments};
+use super::scoring::{Outcome, ScoringArguments, spooled};
 use super::table::{interval, table};
+use crate::data::judged;
 use crate::data::scored::{Wanted, quality_name};
 use crate::stats::ranking::{self, Rows, Standing};
-use crate::stats::{Interval, kendall, spearman};
+use crate::stats::{kendall, spearman};
+use leaderboard::{Against, Leaderboard};
 
-/// Generators by their mean score, and how that goes with a leaderboard.
+/// Generators by their mean score, or from judged pairs by their Bradley–Terry ratings and win rates, and how that goes
+/// with a leaderboard.
 #[derive(Args)]
 pub struct Arguments {
     #[command(flatten)]
@@ -25,6 +32,18 @@ pub struct Arguments {
     /// Columns of the leaderboard to correlate with
     #[arg(long = "column", value_delimiter = ',', requires = "leaderboard")]
     columns: Vec<String>,
+    /// Of pairs: this label (`a`, `b`, `tie`, or a number from 0 to 1: what a won) is the verdict, not the judge's `winner`
+    #[arg(long)]
+    label: Option<String>,
+    /// Of pairs: length-controlled win rates against this generator (`reference` for the reference), which is rated 1000
+    #[arg(long, value_name = "GENERATOR")]
+    baseline: Option<String>,
+    /// Of pairs: rows with the same value are drawn together by the bootstrap; without it, rows of one instruction
+    #[arg(long)]
+    cluster: Option<String>,
+    /// Rows with this value alone, as in category=coding
+    #[arg(long = "where", value_name = "FIELD=VALUE", value_parser = parse_where)]
+    only: Vec<(String, String)>,
     /// Draws of the bootstrap; 0 for none
     #[arg(long, default_value_t = 1000)]
     rounds: usize,
@@ -40,15 +59,6 @@ struct Ranked {
     generator: String,
     #[serde(flatten)]
     standing: Standing,
-}
-
-/// How mean scores go with one column of the leaderboard.
-#[derive(Serialize)]
-struct Against {
-    column: String,
-    generators: usize,
-    spearman: Option<Interval>,
-    kendall: Option<Interval>,
 }
 
 #[derive(Serialize)]
@@ -76,12 +86,45 @@ struct Columns {
 
 pub fn run(arguments: &Arguments) -> Result<()> {
     let leaderboard = match &arguments.leaderboard {
-        None => None,
-        Some(path) => Some(read(path, &arguments.columns)?),
+        None => Leaderboard::default(),
+        Some(path) => Leaderboard::read(path, &arguments.columns)?,
     };
-    let outcome = arguments
-        .scoring
-        .scores(&Wanted::default(), &[], &mut |_, _, _, _| Ok(()))?;
+    // What comes through a pipe is told by reading it.
+    let is_pipe = |file: &PathBuf| file == Path::new("-");
+    let spool = match arguments.scoring.data.data.iter().any(is_pipe) {
+        true => Some(spooled()?),
+        false => None,
+    };
+    let of = |file: &PathBuf| match &spool {
+        Some(spool) if is_pipe(file) => spool.path().to_path_buf(),
+        _ => file.clone(),
+    };
+    let files: Vec<PathBuf> = arguments.scoring.data.data.iter().map(of).collect();
+    let judged = |file: &PathBuf| file.is_file() && judged::is_judged(file);
+    if arguments.label.is_some() || !files.is_empty() && files.iter().all(judged) {
+        return pairs::run(arguments, &files, &leaderboard);
+    }
+    if let Some(file) = files.iter().find(|file| judged(file)) {
+        bail!(
+            "{} has judged pairs: give such files alone, or data to score",
+            file.display()
+        );
+    }
+    for (given, flag) in [
+        (&arguments.baseline, "--baseline"),
+        (&arguments.cluster, "--cluster"),
+    ] {
+        if given.is_some() {
+            bail!("{flag} is for judged pairs: rows of `juror pair`, or pairs with --label NAME");
+        }
+    }
+    let mut scoring = arguments.scoring.clone();
+    scoring.data.data = files;
+    let wanted = Wanted {
+        only: arguments.only.clone(),
+        ..Wanted::default()
+    };
+    let outcome = scoring.scores(&wanted, &[], &mut |_, _, _, _| Ok(()))?;
     let columns = columns(&outcome)?;
     let rows = Rows {
         score: &columns.score,
@@ -89,45 +132,20 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         instruction: &columns.instruction,
     };
     let ranking = ranking::standings(&rows, arguments.rounds, arguments.seed);
+    let ranked: Vec<usize> = ranking.iter().map(|s| s.generator).collect();
     let mut against = Vec::new();
-    let mut missing = Vec::new();
-    for (column, values) in leaderboard.iter().flatten() {
-        let known: Vec<f64> = columns
-            .names
-            .iter()
-            .map(|name| values.get(name).copied().unwrap_or(f64::NAN))
-            .collect();
+    for column in &leaderboard.columns {
+        let known = column.of(&columns.names);
         let correlate =
             |of| ranking::with_leaderboard(&rows, &known, of, arguments.rounds, arguments.seed);
         against.push(Against {
-            column: column.clone(),
-            generators: ranking
-                .iter()
-                .filter(|s| !known[s.generator].is_nan())
-                .count(),
+            column: column.name.clone(),
+            generators: ranked.iter().filter(|g| !known[**g].is_nan()).count(),
             spearman: correlate(spearman),
             kendall: correlate(kendall),
         });
-        if against.iter().all(|a: &Against| a.generators == 0) {
-            bail!(
-                "no generator is named in the leaderboard's first column: is the name in another one?"
-            );
-        }
     }
-    let known = |name: &String| {
-        leaderboard
-            .iter()
-            .flatten()
-            .any(|(_, values)| values.contains_key(name))
-    };
-    if leaderboard.is_some() {
-        missing = columns
-            .names
-            .iter()
-            .filter(|name| !known(name))
-            .cloned()
-            .collect();
-    }
+    leaderboard::some_known(&against)?;
     let distinct: std::collections::HashSet<usize> = columns.instruction.iter().copied().collect();
     let report = Report {
         signal: quality_name(&outcome.signal),
@@ -141,7 +159,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             })
             .collect(),
         leaderboard: against,
-        not_on_leaderboard: missing,
+        not_on_leaderboard: leaderboard.without(&columns.names),
     };
     tell(&report, arguments.json, text)
 }
@@ -176,60 +194,6 @@ fn columns(outcome: &Outcome) -> Result<Columns> {
     Ok(found)
 }
 
-type Leaderboard = Vec<(String, HashMap<String, f64>)>;
-
-/// Wanted columns of a CSV by the name in its first; empty cells are left out.
-fn read(path: &Path, wanted: &[String]) -> Result<Leaderboard> {
-    let place = || path.display().to_string();
-    let mut reader = csv::ReaderBuilder::new()
-        .flexible(true)
-        .from_path(path)
-        .with_context(place)?;
-    let head = reader.headers().with_context(place)?.clone();
-    if wanted.is_empty() {
-        bail!(
-            "{}: name a column with --column; there are {}",
-            path.display(),
-            head.iter().skip(1).collect::<Vec<_>>().join(", ")
-        );
-    }
-    let mut found = Vec::new();
-    for column in wanted {
-        let Some(at) = head.iter().position(|name| name.trim() == column) else {
-            bail!(
-                "{}: no column `{column}`; there are {}",
-                path.display(),
-                head.iter().skip(1).collect::<Vec<_>>().join(", ")
-            );
-        };
-        found.push((column.clone(), HashMap::new(), at));
-    }
-    for row in reader.records() {
-        let row = row.with_context(place)?;
-        let line = row.position().map_or(0, csv::Position::line);
-        let name = row.get(0).unwrap_or_default().trim();
-        for (column, values, at) in &mut found {
-            let cell = row.get(*at).unwrap_or_default().trim();
-            if cell.is_empty() {
-                continue;
-            }
-            let Ok(value) = cell.parse::<f64>() else {
-                bail!(
-                    "{}:{line}: column `{column}`: `{cell}` is no number",
-                    path.display()
-                );
-            };
-            if values.insert(name.to_owned(), value).is_some() {
-                bail!("{}:{line}: `{name}` is there twice", path.display());
-            }
-        }
-    }
-    Ok(found
-        .into_iter()
-        .map(|(column, values, _)| (column, values))
-        .collect())
-}
-
 fn text(report: &Report) -> String {
     let mut out = format!(
         "mean {} over {} instructions; generators that cannot be told apart share a rank\n\n",
@@ -252,22 +216,10 @@ fn text(report: &Report) -> String {
             report.left_out
         );
     }
-    if !report.leaderboard.is_empty() {
-        let head = ["leaderboard", "generators", "Spearman", "Kendall τ-b"];
-        let mut lines = vec![head.map(str::to_owned).to_vec()];
-        for against in &report.leaderboard {
-            let mut line = vec![against.column.clone(), against.generators.to_string()];
-            line.extend([against.spearman, against.kendall].map(interval));
-            lines.push(line);
-        }
-        out += "\n";
-        out += &table(&lines);
-    }
-    if !report.not_on_leaderboard.is_empty() {
-        out += &format!(
-            "not on the leaderboard: {}\n",
-            report.not_on_leaderboard.join(", ")
-        );
-    }
+    out += &leaderboard::text(
+        "leaderboard",
+        &report.leaderboard,
+        &report.not_on_leaderboard,
+    );
     out
 }

@@ -19,7 +19,7 @@ use crate::judge::Judge;
 use crate::run::score::{Mode, ScoreRun, Scorer, Signal};
 
 /// What is scored, by whom, and which of the signals counts.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub struct ScoringArguments {
     #[command(flatten)]
     pub data: DataArguments,
@@ -30,10 +30,10 @@ pub struct ScoringArguments {
     mode: Mode,
     /// The signal that counts; without it, `fused` if every row has it, else `self_eval`
     #[arg(long)]
-    signal: Option<String>,
+    pub signal: Option<String>,
     /// Where to keep the scored rows
     #[arg(long, value_name = "OUT.jsonl")]
-    scored: Option<PathBuf>,
+    pub scored: Option<PathBuf>,
     /// No progress
     #[arg(long)]
     pub quiet: bool,

@@ -14,6 +14,7 @@ pub mod discover;
 pub mod error;
 pub mod export;
 pub mod fields;
+pub mod judged;
 pub mod library;
 pub mod options;
 pub mod own;

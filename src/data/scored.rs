@@ -41,7 +41,8 @@ pub struct Names {
 }
 
 impl Names {
-    fn push(&mut self, value: Option<String>) {
+    /// Adds a row.
+    pub(super) fn push(&mut self, value: Option<String>) {
         let place = value.map(|value| {
             let next = self.values.len() as u32;
             let values = &mut self.values;
@@ -282,7 +283,7 @@ pub fn no_field(name: &str) -> String {
     format!("no row has the field `{name}`")
 }
 
-fn number(value: Option<&Value>) -> f64 {
+pub(super) fn number(value: Option<&Value>) -> f64 {
     match value {
         Some(Value::Number(n)) => n.as_f64().unwrap_or(f64::NAN),
         Some(Value::Bool(b)) => f64::from(u8::from(*b)),
@@ -291,7 +292,7 @@ fn number(value: Option<&Value>) -> f64 {
 }
 
 /// A field's value as text: of the row, else of its `labels` or `meta`.
-fn field(row: &Map<String, Value>, name: &str) -> Option<String> {
+pub(super) fn field(row: &Map<String, Value>, name: &str) -> Option<String> {
     let inner = |part: &str| row.get(part).and_then(|part| part.get(name));
     let value = row
         .get(name)

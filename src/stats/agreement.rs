@@ -52,6 +52,24 @@ pub fn quadratic_kappa(one: &[usize], other: &[usize], categories: usize) -> Opt
     (chance > 0.0).then(|| 1.0 - seen / chance)
 }
 
+/// Cohen's kappa (Cohen 1960, unweighted) of two raters' categories `0..categories`. `None` for no rows, columns of
+/// different lengths, and where chance alone agrees wholly.
+pub fn cohen_kappa(one: &[usize], other: &[usize], categories: usize) -> Option<f64> {
+    if one.is_empty() || one.len() != other.len() {
+        return None;
+    }
+    let n = one.len() as f64;
+    let mut shares = vec![(0.0, 0.0); categories];
+    let mut same = 0.0;
+    for (a, b) in one.iter().zip(other) {
+        shares.get_mut(*a)?.0 += 1.0 / n;
+        shares.get_mut(*b)?.1 += 1.0 / n;
+        same += f64::from(u8::from(a == b)) / n;
+    }
+    let chance: f64 = shares.iter().map(|(a, b)| a * b).sum();
+    (chance < 1.0 - 1e-12).then(|| (same - chance) / (1.0 - chance))
+}
+
 /// Gwet's AC1 of two raters' categories (Gwet 2008, unweighted): chance agreement from the mean shares of the
 /// categories, which does not collapse where one category is nearly all. `None` for no rows, columns of
 /// different lengths, and fewer than two categories.
@@ -127,6 +145,10 @@ mod tests {
         let rater = [0, 1, 2, 2];
         assert_eq!(quadratic_kappa(&rater, &rater, 3), Some(1.0));
         assert_eq!(gwet_ac1(&rater, &rater, 3), Some(1.0));
+        assert_eq!(cohen_kappa(&rater, &rater, 3), Some(1.0));
+        assert_eq!(cohen_kappa(&[1, 1], &[1, 1], 3), None);
+        assert_eq!(cohen_kappa(&[3], &[1], 3), None);
+        assert_eq!(cohen_kappa(&[0, 0, 1, 1], &[0, 1, 0, 1], 2), Some(0.0));
         assert_eq!(quadratic_kappa(&[1, 1], &[1, 1], 3), None);
         assert_eq!(quadratic_kappa(&[], &[], 3), None);
         assert_eq!(quadratic_kappa(&[5], &[1], 3), None);

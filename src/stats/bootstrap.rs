@@ -1,6 +1,7 @@
 //! The cluster bootstrap: whole groups of rows are drawn, because rows of one instruction are not
 //! independent.
 
+use rayon::prelude::*;
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
 /// An estimate with its percentile interval; the ends are NaN (null in JSON) where there is none: without rounds, with a
@@ -110,6 +111,38 @@ impl Resampler {
         })
     }
 
+    /// The intervals of several numbers that come from the same draws, such as the ratings of all generators, and how
+    /// many of the rounds had none of them. NaN is a number that is undefined in its round; rounds without it are
+    /// left out. The draws are those of [`Resampler::interval`], whatever the number of threads, and never sections:
+    /// a part of the rows may well compare no two generators.
+    pub fn intervals(
+        &self,
+        statistic: impl Fn(&Resample) -> Option<Vec<f64>> + Sync,
+    ) -> Option<(Vec<Interval>, usize)> {
+        let estimates = statistic(&self.original())?;
+        let rounds = if self.groups() > 1 { self.rounds } else { 0 };
+        // Each group takes one step of the generator.
+        let at = |round: usize| SplitMix64(self.seed).after(round as u64 * self.groups() as u64);
+        let drawn: Vec<Option<Vec<f64>>> = (0..rounds)
+            .into_par_iter()
+            .map(|round| statistic(&self.draw(&mut at(round))))
+            .collect();
+        let undefined = drawn.iter().filter(|values| values.is_none()).count();
+        let tail = (1.0 - self.confidence) / 2.0;
+        let intervals = estimates.into_iter().enumerate().map(|(place, estimate)| {
+            let values = drawn.iter().flatten();
+            let values = values.filter_map(|values| values.get(place).copied());
+            let mut values: Vec<f64> = values.filter(|value| !value.is_nan()).collect();
+            values.sort_by(f64::total_cmp);
+            Interval {
+                estimate,
+                low: quantile(&values, tail).unwrap_or(f64::NAN),
+                high: quantile(&values, 1.0 - tail).unwrap_or(f64::NAN),
+            }
+        });
+        Some((intervals.collect(), undefined))
+    }
+
     fn by_sections(&self, estimate: f64, statistic: impl Fn(&Resample) -> Option<f64>) -> Interval {
         let mut order: Vec<usize> = (0..self.groups()).collect();
         let mut random = SplitMix64(self.seed);
@@ -179,10 +212,17 @@ pub fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
 #[derive(Clone, Debug)]
 pub struct SplitMix64(pub u64);
 
+const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
+
 impl SplitMix64 {
+    /// As it is after this many numbers.
+    pub fn after(&self, numbers: u64) -> Self {
+        SplitMix64(self.0.wrapping_add(numbers.wrapping_mul(STEP)))
+    }
+
     /// The next 64 bits.
     pub fn next_u64(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.0 = self.0.wrapping_add(STEP);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -268,6 +308,29 @@ mod tests {
             .interval(|draw| Some(mean(&draw.pick(&values))))
             .unwrap();
         assert!(wide.high - wide.low > 4.0 * (found.high - found.low));
+    }
+
+    #[test]
+    fn several_numbers_have_the_intervals_that_each_has_alone() {
+        let values: Vec<f64> = (0..60).map(|row| f64::from(row * 31 % 60)).collect();
+        let groups: Vec<usize> = (0..60).map(|row| row / 2).collect();
+        let resampler = Resampler::new(&groups, 4).rounds(200);
+        let largest = |draw: &Resample| draw.pick(&values).into_iter().fold(0.0, f64::max);
+        let (found, undefined) = resampler
+            .intervals(|draw| Some(vec![mean(&draw.pick(&values)), largest(draw), f64::NAN]))
+            .unwrap();
+        let alone = resampler.interval(|draw| Some(mean(&draw.pick(&values))));
+        assert_eq!((Some(found[0]), undefined), (alone, 0));
+        assert_eq!(
+            Some(found[1]),
+            resampler.interval(|draw| Some(largest(draw)))
+        );
+        assert!(found[2].low.is_nan() && found[2].estimate.is_nan());
+        let first = |draw: &Resample| draw.rows.contains(&0).then(|| vec![1.0]);
+        let (_, undefined) = resampler.intervals(first).unwrap();
+        // (1 - 1/30)^30 of 200 rounds lack a group.
+        assert!((50..95).contains(&undefined), "{undefined}");
+        assert_eq!(resampler.intervals(|_| None), None);
     }
 
     #[test]

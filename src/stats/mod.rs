@@ -15,6 +15,7 @@ pub mod judge_figures;
 pub mod kendall;
 pub mod normalize;
 pub mod pair_order;
+pub mod pairwise;
 pub mod prediction_powered;
 pub mod preference;
 pub mod preset;

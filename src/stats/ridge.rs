@@ -199,7 +199,7 @@ pub fn expand(features: &[f64]) -> Vec<f64> {
 
 /// Solves a symmetric positive definite system by Cholesky; the lower triangle is given and
 /// overwritten.
-fn solve(matrix: &mut [f64], mut right: Vec<f64>) -> Option<Vec<f64>> {
+pub(super) fn solve(matrix: &mut [f64], mut right: Vec<f64>) -> Option<Vec<f64>> {
     let size = right.len();
     for row in 0..size {
         for column in 0..=row {

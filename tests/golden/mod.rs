@@ -5,6 +5,7 @@ mod architectures;
 mod chat;
 mod chat_fuzz;
 pub mod forward;
+mod pair_stats;
 mod pairwise;
 mod quantize;
 mod signals;
