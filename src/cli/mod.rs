@@ -19,6 +19,7 @@ mod report;
 mod sampling;
 mod score;
 mod scoring;
+mod select;
 mod table;
 mod threshold;
 mod train;
@@ -63,6 +64,8 @@ enum Command {
     BestOf(best_of::Arguments),
     /// Training data for a judge
     MakeTraining(make_training::Arguments),
+    /// The part of instruction data that a model rates well and surely (SelectIT)
+    Select(select::Arguments),
     /// Data as a table: JSON lines, CSV or Parquet
     Export(export::Arguments),
     /// What people said: export, import, merge, agreement
@@ -130,6 +133,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Rank(rank)) => rank::run(&rank),
         Some(Command::BestOf(best_of)) => best_of::run(&best_of),
         Some(Command::MakeTraining(make)) => make_training::run(&make),
+        Some(Command::Select(select)) => select::run(&select),
         Some(Command::Export(export)) => export::run(&export),
         Some(Command::Annotations(command)) => annotations::run(&command),
         Some(Command::Train(command)) => train::run(&command),

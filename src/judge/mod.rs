@@ -9,6 +9,7 @@ pub mod generating;
 pub mod inspect;
 pub mod plan;
 pub mod prompt;
+pub mod rating;
 pub mod scale;
 pub mod similarity;
 pub mod template;
