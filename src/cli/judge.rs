@@ -42,7 +42,8 @@ pub struct JudgeArguments {
     /// the labels' mass stays unknown
     #[arg(long)]
     labels_only: bool,
-    /// As the authors' script has it: labels outside the 20 likeliest tokens count as 0
+    /// As the authors' released code has it; where scores are asked for: labels outside the 20 likeliest tokens count
+    /// as 0
     #[arg(long)]
     pub(super) as_released: bool,
     /// Weight of the cosine in the fused score
@@ -108,6 +109,11 @@ impl JudgeArguments {
     /// The judge as it was named.
     pub fn named(&self) -> Option<String> {
         Some(self.judge.clone())
+    }
+
+    /// Whether a template is named.
+    pub fn has_template(&self) -> bool {
+        !self.template.is_empty()
     }
 
     /// Of the cosine in the fused score.

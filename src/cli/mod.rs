@@ -21,6 +21,7 @@ mod report;
 mod sampling;
 mod score;
 mod scoring;
+mod select;
 mod table;
 mod threshold;
 mod tournament;
@@ -70,6 +71,8 @@ enum Command {
     Tournament(tournament::Arguments),
     /// Training data for a judge
     MakeTraining(make_training::Arguments),
+    /// The part of instruction data that a model rates well and surely (SelectIT)
+    Select(select::Arguments),
     /// Data as a table: JSON lines, CSV or Parquet
     Export(export::Arguments),
     /// What people said: export, import, merge, agreement
@@ -139,6 +142,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Pair(pair)) => pair::run(&pair),
         Some(Command::Tournament(tournament)) => tournament::run(&tournament),
         Some(Command::MakeTraining(make)) => make_training::run(&make),
+        Some(Command::Select(select)) => select::run(&select),
         Some(Command::Export(export)) => export::run(&export),
         Some(Command::Annotations(command)) => annotations::run(&command),
         Some(Command::Train(command)) => train::run(&command),

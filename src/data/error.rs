@@ -57,6 +57,18 @@ pub enum DataError {
         /// Cause and cure.
         cause: String,
     },
+    /// Files whose rows stand in different ways, where these are to be written as they were read.
+    #[error("{}: this is {other}, and {} is {one}; give files of one kind, one run each", .second.display(), .first.display())]
+    Layouts {
+        /// The first file.
+        first: PathBuf,
+        /// Its layout.
+        one: &'static str,
+        /// The file that differs.
+        second: PathBuf,
+        /// Its layout.
+        other: &'static str,
+    },
     /// A file without a single row.
     #[error("{}: the file is empty; check how it was written", .path.display())]
     Empty {

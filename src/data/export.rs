@@ -18,8 +18,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use columns::Columns;
-use packed::Packed;
-pub use packed::Packing;
+pub use packed::{Packed, Packing};
 pub use pairs::{PairRule, pairs};
 pub use records::{number, put_free, records};
 
@@ -96,6 +95,22 @@ pub fn write<I>(path: &Path, rows: impl Fn() -> I) -> Result<usize, ExportError>
 where
     I: Iterator<Item = Row>,
 {
+    write_part(path, &rows, &rows)
+}
+
+/// As [`write`], with the columns that `all` rows have.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_part<I, J>(
+    path: &Path,
+    all: impl Fn() -> I,
+    rows: impl Fn() -> J,
+) -> Result<usize, ExportError>
+where
+    I: Iterator<Item = Row>,
+    J: Iterator<Item = Row>,
+{
     let (format, packing) = Format::of(path)?;
     let failed = |cause| ExportError::Io {
         path: path.to_path_buf(),
@@ -109,7 +124,7 @@ where
     }
     let columns = match format {
         Format::Lines => Columns::default(),
-        _ => Columns::of(rows()),
+        _ => Columns::of(all()),
     };
     if format != Format::Lines && columns.is_empty() {
         return Err(ExportError::Empty {

@@ -25,6 +25,7 @@ pub mod record;
 pub mod rows;
 pub mod score;
 pub mod scored;
+pub mod shaped;
 pub mod source;
 pub mod subject;
 pub mod time;

@@ -6,6 +6,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, BufReader, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use serde_json::{Map, Value};
+
 use super::container::{RawRow, RawRows};
 use super::detect::{self, Shape};
 use super::discover::stem;
@@ -186,28 +188,18 @@ impl Records {
 
     fn build(&mut self, raw: RawRow) -> Result<Found, RowError> {
         let RawRow {
-            mut object,
+            object,
             line,
             element,
             start,
         } = raw;
-        self.options.fields.apply(&mut object);
-        detect::unpack(&mut object);
-        let wrong = |message: String| RowError {
-            file: self.file.clone(),
-            line,
-            element,
-            message,
-        };
-        let shape = match (Shape::of(&object), self.shape) {
-            // A row that lacks the answer that the rows before it have.
-            (Some(Shape::Instruction), Some(usual)) => usual,
-            (Some(shape), _) => shape,
-            (None, Some(usual)) => usual,
-            (None, None) => return Err(wrong(detect::unknown(&object))),
-        };
-        let mut record = read_as(shape, Fields::new(object), &self.options.labels)
-            .map_err(|error| wrong(error.to_string()))?;
+        let (mut record, shape) =
+            row(object, &self.options, self.shape).map_err(|message| RowError {
+                file: self.file.clone(),
+                line,
+                element,
+                message,
+            })?;
         if record.id.is_empty() {
             record.id = format!("{}-{}", self.stem, self.seen);
         }
@@ -230,6 +222,28 @@ impl Iterator for Records {
     fn next(&mut self) -> Option<Self::Item> {
         Some(self.next_shaped()?.map(|found| found.record))
     }
+}
+
+/// What one row says on its own, and its shape; `usual` is the shape of the rows before it.
+///
+/// # Errors
+/// A row that is no record: cause and cure.
+pub fn row(
+    mut object: Map<String, Value>,
+    options: &ReadOptions,
+    usual: Option<Shape>,
+) -> Result<(Record, Shape), String> {
+    options.fields.apply(&mut object);
+    detect::unpack(&mut object);
+    let shape = match (Shape::of(&object), usual) {
+        // A row that lacks the answer that the rows before it have.
+        (Some(Shape::Instruction), Some(usual)) => usual,
+        (Some(shape), _) => shape,
+        (None, Some(usual)) => usual,
+        (None, None) => return Err(detect::unknown(&object)),
+    };
+    let record = read_as(shape, Fields::new(object), &options.labels);
+    Ok((record.map_err(|error| error.to_string())?, shape))
 }
 
 fn read_as(shape: Shape, row: Fields, labels: &[String]) -> Result<Record, FieldError> {

@@ -10,6 +10,7 @@ pub mod inspect;
 pub mod pairwise;
 pub mod plan;
 pub mod prompt;
+pub mod rating;
 pub mod scale;
 pub mod similarity;
 pub mod template;

@@ -21,6 +21,7 @@ pub mod preference;
 pub mod preset;
 pub mod ranking;
 pub mod ridge;
+pub mod selection;
 pub mod show;
 pub mod surface;
 pub mod threshold;

@@ -49,6 +49,11 @@ impl TableRows {
         }
     }
 
+    /// Names of the columns, once a row is read.
+    pub fn names(&self) -> &[String] {
+        self.names.as_deref().unwrap_or_default()
+    }
+
     /// Stops here: nothing more is read from the source.
     pub fn stop(&mut self) {
         self.done = true;
