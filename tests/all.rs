@@ -10,6 +10,7 @@ mod hub;
 mod judging;
 mod model_commands;
 mod pipelines;
+mod reflection;
 mod report;
 mod score;
 mod signals;

@@ -9,6 +9,7 @@ mod eval;
 mod explore;
 mod export;
 mod fuse;
+mod ifd;
 mod judge;
 mod make_training;
 mod model;
@@ -19,6 +20,7 @@ mod report;
 mod sampling;
 mod score;
 mod scoring;
+mod student;
 mod table;
 mod threshold;
 mod train;
@@ -61,6 +63,8 @@ enum Command {
     Rank(rank::Arguments),
     /// The best of several responses, by the judge
     BestOf(best_of::Arguments),
+    /// How much an instruction helps to foresee its response, and the other way round (IFD, rIFD)
+    Ifd(ifd::Arguments),
     /// Training data for a judge
     MakeTraining(make_training::Arguments),
     /// Data as a table: JSON lines, CSV or Parquet
@@ -129,6 +133,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Threshold(threshold)) => threshold::run(&threshold),
         Some(Command::Rank(rank)) => rank::run(&rank),
         Some(Command::BestOf(best_of)) => best_of::run(&best_of),
+        Some(Command::Ifd(ifd)) => ifd::run(&ifd),
         Some(Command::MakeTraining(make)) => make_training::run(&make),
         Some(Command::Export(export)) => export::run(&export),
         Some(Command::Annotations(command)) => annotations::run(&command),

@@ -11,6 +11,7 @@ pub mod plan;
 pub mod prompt;
 pub mod scale;
 pub mod similarity;
+pub mod student;
 pub mod template;
 
 pub use assess::{Judge, Scored, Setup};

@@ -1,4 +1,5 @@
 //! The papers' pipelines, above single judgments.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod reflection;
 pub mod training_data;

@@ -2,6 +2,7 @@
 
 pub mod compare;
 pub mod ensemble;
+pub mod ifd;
 pub mod kept;
 pub mod line;
 pub mod live;

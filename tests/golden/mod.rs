@@ -5,6 +5,7 @@ mod architectures;
 mod chat;
 mod chat_fuzz;
 pub mod forward;
+mod ifd;
 mod quantize;
 mod signals;
 mod stats;
