@@ -16,6 +16,7 @@ mod model;
 mod output;
 mod progress;
 mod rank;
+mod reflect;
 mod report;
 mod sampling;
 mod score;
@@ -65,6 +66,8 @@ enum Command {
     BestOf(best_of::Arguments),
     /// How much an instruction helps to foresee its response, and the other way round (IFD, rIFD)
     Ifd(ifd::Arguments),
+    /// Let a teacher rewrite samples, and keep what a student's IFD and rIFD speak for
+    Reflect(reflect::Arguments),
     /// Training data for a judge
     MakeTraining(make_training::Arguments),
     /// Data as a table: JSON lines, CSV or Parquet
@@ -134,6 +137,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Rank(rank)) => rank::run(&rank),
         Some(Command::BestOf(best_of)) => best_of::run(&best_of),
         Some(Command::Ifd(ifd)) => ifd::run(&ifd),
+        Some(Command::Reflect(reflect)) => reflect::run(&reflect),
         Some(Command::MakeTraining(make)) => make_training::run(&make),
         Some(Command::Export(export)) => export::run(&export),
         Some(Command::Annotations(command)) => annotations::run(&command),

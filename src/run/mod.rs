@@ -1,12 +1,16 @@
 //! Work from plan to result, for the command line and the explorer alike.
 
+pub mod budget;
 pub mod compare;
 pub mod ensemble;
 pub mod ifd;
 pub mod kept;
+pub mod ledger;
 pub mod line;
 pub mod live;
+pub mod reflect;
 pub mod row;
 pub mod sample;
 pub mod score;
 pub mod service;
+pub mod writer;
