@@ -1,5 +1,8 @@
 //! Reflection: what teachers reply, and `juror reflect` as a user runs it.
 
+mod run;
+mod server;
+
 use juror::method::reflection::reply;
 use serde_json::Value;
 
