@@ -12,6 +12,7 @@ mod model_commands;
 mod pairs;
 mod pairwise;
 mod pipelines;
+mod reflection;
 mod report;
 mod score;
 mod signals;

@@ -71,7 +71,7 @@ pub struct JudgeArguments {
 
 /// Number formats of weights.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-enum Dtype {
+pub(super) enum Dtype {
     #[default]
     Auto,
     F32,
@@ -80,7 +80,7 @@ enum Dtype {
 }
 
 impl Dtype {
-    fn format(self) -> Option<Format> {
+    pub(super) fn format(self) -> Option<Format> {
         match self {
             Dtype::Auto => None,
             Dtype::F32 => Some(Format::F32),
@@ -169,7 +169,11 @@ impl JudgeArguments {
     }
 }
 
-fn wait(loading: &Receiver<LoadEvent>, stage: impl Fn(&str, u64, u64)) -> Result<Cast> {
+/// Waits until the models are there.
+///
+/// # Errors
+/// What stands in the way of loading.
+pub(super) fn wait(loading: &Receiver<LoadEvent>, stage: impl Fn(&str, u64, u64)) -> Result<Cast> {
     for event in loading {
         match event {
             LoadEvent::Stage {

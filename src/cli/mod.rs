@@ -9,6 +9,7 @@ mod eval;
 mod explore;
 mod export;
 mod fuse;
+mod ifd;
 mod judge;
 mod make_training;
 mod model;
@@ -17,11 +18,13 @@ mod pair;
 mod pairing;
 mod progress;
 mod rank;
+mod reflect;
 mod report;
 mod sampling;
 mod score;
 mod scoring;
 mod select;
+mod student;
 mod table;
 mod threshold;
 mod tournament;
@@ -69,6 +72,10 @@ enum Command {
     Pair(pair::Arguments),
     /// The best of several responses, by a tournament of pairs
     Tournament(tournament::Arguments),
+    /// How much an instruction helps to foresee its response, and the other way round (IFD, rIFD)
+    Ifd(ifd::Arguments),
+    /// Let a teacher rewrite samples, and keep what a student's IFD and rIFD speak for
+    Reflect(reflect::Arguments),
     /// Training data for a judge
     MakeTraining(make_training::Arguments),
     /// The part of instruction data that a model rates well and surely (SelectIT)
@@ -141,6 +148,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::BestOf(best_of)) => best_of::run(&best_of),
         Some(Command::Pair(pair)) => pair::run(&pair),
         Some(Command::Tournament(tournament)) => tournament::run(&tournament),
+        Some(Command::Ifd(ifd)) => ifd::run(&ifd),
+        Some(Command::Reflect(reflect)) => reflect::run(&reflect),
         Some(Command::MakeTraining(make)) => make_training::run(&make),
         Some(Command::Select(select)) => select::run(&select),
         Some(Command::Export(export)) => export::run(&export),

@@ -8,6 +8,7 @@ pub mod local;
 mod plan;
 mod prompts;
 mod queue;
+pub mod remote;
 pub mod request;
 
 pub use local::{Engine, LoadEvent, Options};

@@ -13,6 +13,7 @@ pub mod prompt;
 pub mod rating;
 pub mod scale;
 pub mod similarity;
+pub mod student;
 pub mod template;
 pub mod tournament;
 

@@ -7,6 +7,7 @@ mod chat_fuzz;
 pub mod forward;
 mod pair_stats;
 mod pairwise;
+mod ifd;
 mod quantize;
 mod signals;
 mod stats;

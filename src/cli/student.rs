@@ -1,0 +1,86 @@
+//! The flags that make a student, on the commands that have one.
+
+use std::path::PathBuf;
+use std::sync::mpsc::channel;
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use super::judge::{Dtype, wait};
+use crate::engine::local::Cast;
+use crate::engine::{Engine, Options};
+use crate::judge::student::{Asking, MAX_TOKENS, REVERSE, Wrapper};
+
+/// The student, and how it is asked.
+#[derive(Args, Clone, Debug)]
+pub struct StudentArguments {
+    /// The model whose losses count: `starter`, a model folder, a .gguf file, or hf:ORG/NAME[@REVISION]
+    #[arg(long, visible_alias = "judge", default_value = "starter")]
+    pub student: String,
+    /// The training prompt around an instruction: alpaca, wizardlm, vicuna, chat, or a text with {instruction}
+    #[arg(long, default_value = "vicuna")]
+    wrap: String,
+    /// A file with the text that shows a {response} and asks for its instruction
+    #[arg(long, value_name = "FILE")]
+    reverse: Option<PathBuf>,
+    /// Longest prompt with its target, in tokens; what is longer loses its end
+    #[arg(long, default_value_t = MAX_TOKENS)]
+    max_length: usize,
+    /// auto, cpu, cuda[:N] or metal
+    #[arg(long, default_value = "auto")]
+    device: String,
+    /// Number format of the weights: auto (the best this processor has), f32, bf16 or int8
+    #[arg(long, value_enum, default_value_t)]
+    dtype: Dtype,
+    /// Memory for keys and values of known prefixes, in MiB
+    #[arg(long, default_value_t = 512)]
+    cache_mb: usize,
+    /// Threads that compute; without it, one a core
+    #[arg(long)]
+    threads: Option<usize>,
+}
+
+impl StudentArguments {
+    /// How it is asked.
+    ///
+    /// # Errors
+    /// A wrapper that is none, a file that cannot be read.
+    pub fn asking(&self) -> Result<Asking> {
+        let wrapper: Wrapper = self.wrap.parse().map_err(|e| anyhow::anyhow!("--wrap {e}"))?;
+        let reverse = match &self.reverse {
+            None => REVERSE.to_owned(),
+            Some(path) => std::fs::read_to_string(path)
+                .with_context(|| format!("--reverse {}", path.display()))?,
+        };
+        Ok(Asking {
+            wrapper,
+            reverse,
+            max_tokens: self.max_length,
+        })
+    }
+
+    /// Starts an engine with the student as judge and perhaps a model that writes, and waits until they are there.
+    ///
+    /// # Errors
+    /// What stands in the way of loading.
+    pub fn start(
+        &self,
+        policy: Option<String>,
+        stage: impl Fn(&str, u64, u64),
+    ) -> Result<(Engine, Cast)> {
+        super::use_threads(self.threads)?;
+        let (events, loading) = channel();
+        let options = Options {
+            judge: self.student.clone(),
+            embedder: None,
+            policy,
+            device: self.device.clone(),
+            dtype: self.dtype.format(),
+            threads: self.threads,
+            cache_bytes: self.cache_mb << 20,
+        };
+        let engine = Engine::start(options, events)?;
+        let cast = wait(&loading, stage)?;
+        Ok((engine, cast))
+    }
+}

@@ -1,0 +1,27 @@
+//! Why a server gave no text.
+
+use std::time::Duration;
+
+/// What a caller can do about it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Trouble {
+    /// This request alone cannot be answered.
+    #[error("{0}")]
+    Request(String),
+    /// The server is busy or out of reach, and stayed so over all attempts.
+    #[error("{0}")]
+    Passing(String),
+    /// No request can be answered.
+    #[error("{0}")]
+    Server(String),
+}
+
+/// What became of one attempt.
+pub(super) type Step<T> = Result<T, Again>;
+
+/// Whether another attempt can help, and when.
+pub(super) enum Again {
+    Never(Trouble),
+    /// After what the server asks for, or a while.
+    After(String, Option<Duration>),
+}
