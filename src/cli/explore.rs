@@ -11,10 +11,11 @@ use crate::data::{self, Library, Progress, ReadOptions};
 use crate::judge::pairwise::PairSetup;
 use crate::model::spec;
 use crate::run::live::LiveOptions;
+use crate::run::select::read_scores;
 use crate::run::service;
 use crate::store::{Store, home};
 use crate::tui::run::{Cut, ExploreOptions, JudgeConnector, JudgeLink};
-use crate::tui::state::{DataFailure, Loaded, RowError};
+use crate::tui::state::{DataFailure, Loaded, RowError, Selection};
 use crate::tui::theme::Depth;
 
 /// Look at data and what a judge thinks of it.
@@ -55,6 +56,9 @@ pub struct Arguments {
     /// Orders the random queue of annotation
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// Scores that `juror select` wrote of these data: shows the ranking, and moves the share by hand
+    #[arg(long, value_name = "SCORES.jsonl")]
+    selection: Option<PathBuf>,
     /// Neither look scores up nor keep them
     #[arg(long)]
     no_cache: bool,
@@ -92,9 +96,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             false => cache(),
         },
     };
+    let selection = arguments.selection.clone();
     crate::tui::run::run(ExploreOptions {
         title: title(&data),
-        load: Box::new(move |tell| load(&data, &read, tell)),
+        load: Box::new(move |tell| load(&data, &read, selection.as_deref(), tell)),
         judge: (!arguments.no_judge).then(|| connector(live)),
         theme: arguments.theme.clone(),
         remembered_theme: remembered_theme(),
@@ -132,21 +137,50 @@ fn title(data: &[PathBuf]) -> String {
 fn load(
     data: &[PathBuf],
     options: &ReadOptions,
+    selection: Option<&Path>,
     tell: &mut dyn FnMut(Loaded),
 ) -> Result<(), DataFailure> {
     let library = Library::default();
     let mut part = |progress: Progress| {
+        let mut errors: Vec<RowError> = progress.errors.into_iter().map(shown).collect();
+        let chosen = selection.filter(|_| progress.complete);
+        let selection = chosen.and_then(|path| match selected(path, &library) {
+            Ok(selection) => Some(Box::new(selection)),
+            Err(error) => {
+                errors.push(error);
+                None
+            }
+        });
         tell(Loaded {
             library: library.clone(),
             facts: progress.facts,
-            errors: progress.errors.into_iter().map(shown).collect(),
+            errors,
             complete: progress.complete,
+            selection,
         });
     };
     let read = data::discover(data).and_then(|files| library.fill(&files, options, &mut part));
     read.map_err(|error| DataFailure {
         cause: error.to_string(),
     })
+}
+
+/// What `juror select` said of the records.
+fn selected(path: &Path, library: &Library) -> Result<Selection, RowError> {
+    let wrong = |cause: String| RowError {
+        file: path.display().to_string(),
+        line: None,
+        cause,
+    };
+    let file = std::fs::File::open(path).map_err(|e| wrong(e.to_string()))?;
+    let rows = read_scores(std::io::BufReader::new(file)).map_err(wrong)?;
+    let selection = Selection::new(library, rows);
+    match selection.of_any() {
+        true => Ok(selection),
+        false => Err(wrong(
+            "no record has a text that was scored there: these are scores of other data".into(),
+        )),
+    }
 }
 
 fn shown(error: data::RowError) -> RowError {

@@ -23,7 +23,7 @@ use crate::data::shaped::{Layout, Shaped, ShapedRow};
 use crate::data::{self, Subject};
 use crate::engine::Engine;
 use crate::engine::local::Cast;
-use crate::judge::rating::{LinePlace, RatingLines, rated, templates};
+use crate::judge::rating::{LinePlace, RatingLines, pair as pair_of, templates};
 use crate::judge::{Judge, Setup, TemplateSet};
 use crate::method::selectit::{self, Form, Level, RELEASED_K};
 use crate::run::novelty::{novelty, sample};
@@ -394,15 +394,7 @@ fn pair(row: &ShapedRow, released: bool) -> Pair {
             ..Subject::default()
         });
     }
-    let task = record.task();
-    Ok(Subject {
-        instruction: match &record.context {
-            Some(context) => format!("{context}\n\n{task}"),
-            None => task,
-        },
-        response: rated(record)?.to_owned(),
-        ..Subject::default()
-    })
+    pair_of(record)
 }
 
 /// How new the tasks of either side are, on as many of each.

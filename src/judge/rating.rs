@@ -6,7 +6,7 @@ use std::path::Path;
 use super::scale::Scale;
 use super::template::{Template, TemplateSet, Wrap};
 use super::{JudgeError, Result};
-use crate::data::Record;
+use crate::data::{Record, Subject};
 
 /// Our own nine lines; `{k}` is the highest rating.
 const BUILT_IN: &str = include_str!("templates/selectit.txt");
@@ -151,6 +151,22 @@ pub fn templates(lines: &[String], place: LinePlace, k: usize) -> TemplateSet {
         embed_tokens: None,
         generate: None,
     }
+}
+
+/// What of a record is rated: the question, with the turns before it above it, and the answer.
+///
+/// # Errors
+/// A record without an answer, or with several.
+pub fn pair(record: &Record) -> std::result::Result<Subject, String> {
+    let task = record.task();
+    Ok(Subject {
+        instruction: match &record.context {
+            Some(context) => format!("{context}\n\n{task}"),
+            None => task,
+        },
+        response: rated(record)?.to_owned(),
+        ..Subject::default()
+    })
 }
 
 /// The text of a record that is rated: its only response; where it has none or several, its reference.

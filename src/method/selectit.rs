@@ -118,14 +118,21 @@ pub fn score(level: Level, judges: &[Vec<f64>], weights: &[f64], alpha: f64) -> 
 /// Indices of the `floor(n·proportion)` highest of n scores in descending order, of equal ones the higher index first.
 /// What has no score counts among the n and is never chosen.
 pub fn select(scores: &[Option<f64>], proportion: f64) -> Vec<usize> {
+    let count = (scores.len() as f64 * proportion).floor() as usize;
+    let mut chosen = ranked(scores);
+    chosen.truncate(count);
+    chosen
+}
+
+/// Indices of what has a score, in descending score, of equal ones the higher index first.
+pub fn ranked(scores: &[Option<f64>]) -> Vec<usize> {
     let mut ranked: Vec<(f64, usize)> = scores
         .iter()
         .enumerate()
         .filter_map(|(at, score)| Some(((*score)?, at)))
         .collect();
     ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(b.1.cmp(&a.1)));
-    let count = (scores.len() as f64 * proportion).floor() as usize;
-    ranked.into_iter().take(count).map(|(_, at)| at).collect()
+    ranked.into_iter().map(|(_, at)| at).collect()
 }
 
 #[cfg(test)]

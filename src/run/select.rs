@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::line::{Answered, EngineGone, Line};
-use crate::data::Subject;
+use crate::data::{Record, Subject};
 use crate::engine::{Ask, Engine, Outcome, Role, Task};
-use crate::judge::Judge;
+use crate::judge::{Judge, rating};
 use crate::method::selectit::{self, Form, Level};
 
 /// Pairs with the engine at a time.
@@ -187,6 +187,12 @@ pub fn pair_hash(pair: &Result<Subject, String>) -> String {
     let Ok(pair) = pair else { return String::new() };
     let digest = Sha256::digest(format!("{}\0{}", pair.instruction, pair.response));
     hex::encode(&digest[..8])
+}
+
+/// The same of a record; nothing where it has no answer to rate.
+pub fn hash_of(record: &Record) -> Option<String> {
+    let pair = rating::pair(record);
+    pair.is_ok().then(|| pair_hash(&pair))
 }
 
 /// Score rows of the pairs, nothing selected yet, out of what each judge said.

@@ -37,6 +37,8 @@ pub struct Glyphs {
     pub ready: &'static str,
     /// Something failed.
     pub cross: &'static str,
+    /// It is among those.
+    pub check: &'static str,
     /// Something needs attention.
     pub warning: &'static str,
     /// The row under the cursor.
@@ -83,6 +85,7 @@ pub static UNICODE: Glyphs = Glyphs {
     empty: "○",
     ready: "●",
     cross: "✗",
+    check: "✓",
     warning: "▲",
     pointer: "▌",
     branch: "├",
@@ -125,6 +128,7 @@ pub static ASCII: Glyphs = Glyphs {
     empty: "o",
     ready: "*",
     cross: "x",
+    check: "+",
     warning: "!",
     pointer: ">",
     branch: "|",

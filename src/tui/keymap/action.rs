@@ -138,6 +138,10 @@ actions! {
     Sort = "sort",
     /// Turn the order around.
     SortReverse = "sort-reverse",
+    /// Take more of the records as training data.
+    SelectMore = "select-more",
+    /// Take less of them.
+    SelectLess = "select-less",
     /// Which numbers the list shows.
     Columns = "columns",
     /// Mark what response and reference do not share.

@@ -22,17 +22,20 @@ pub enum Quick {
     Errors,
     /// Records of which a response has no label.
     Unlabelled,
+    /// Records selected as training data.
+    Selected,
     /// What was opened from another screen.
     Picked,
 }
 
 impl Quick {
-    const ALL: [Quick; 6] = [
+    const ALL: [Quick; 7] = [
         Quick::All,
         Quick::Declined,
         Quick::Disagreements,
         Quick::Errors,
         Quick::Unlabelled,
+        Quick::Selected,
         Quick::Picked,
     ];
 
@@ -44,16 +47,17 @@ impl Quick {
             Quick::Disagreements => "disagreements",
             Quick::Errors => "errors",
             Quick::Unlabelled => "unlabelled",
+            Quick::Selected => "selected",
             Quick::Picked => "picked",
         }
     }
 
-    /// The next one, or the one before.
-    pub fn step(self, forward: bool, picked: bool) -> Self {
-        let count = Self::ALL.len() - usize::from(!picked);
-        let at = Self::ALL.iter().position(|quick| *quick == self);
-        let step = if forward { 1 } else { count - 1 };
-        Self::ALL[(at.unwrap_or(0).min(count - 1) + step) % count]
+    /// The next one of those there are, or the one before.
+    pub fn step(self, forward: bool, is_there: impl Fn(Quick) -> bool) -> Self {
+        let there: Vec<Quick> = Self::ALL.into_iter().filter(|q| is_there(*q)).collect();
+        let at = there.iter().position(|quick| *quick == self).unwrap_or(0);
+        let step = if forward { 1 } else { there.len() - 1 };
+        there[(at + step) % there.len()]
     }
 
     /// Whether it follows from scores.
@@ -84,6 +88,8 @@ pub enum SortBy {
     Label(String),
     /// Characters of the response.
     Length,
+    /// The score of a selection of training data.
+    Selection,
 }
 
 impl SortBy {
@@ -98,12 +104,16 @@ impl SortBy {
             SortBy::Disagreement => "disagreement",
             SortBy::Label(name) => name,
             SortBy::Length => "length",
+            SortBy::Selection => "selection",
         }
     }
 
     /// Whether it follows from scores.
     pub fn needs_scores(&self) -> bool {
-        !matches!(self, SortBy::Data | SortBy::Label(_) | SortBy::Length)
+        !matches!(
+            self,
+            SortBy::Data | SortBy::Label(_) | SortBy::Length | SortBy::Selection
+        )
     }
 }
 
@@ -249,12 +259,16 @@ impl State {
                 })
             })),
             Quick::Errors => Some(self.scores.failed_rows().map(|(at, _)| at as u32).collect()),
+            Quick::Selected => {
+                let selection = self.selection.as_ref();
+                Some(selection.map_or_else(HashSet::new, |of| of.taken().collect()))
+            }
             Quick::Picked => {
                 let picked = listing.picked.as_ref();
                 Some(picked.map_or_else(HashSet::new, |(_, of)| of.iter().copied().collect()))
             }
         };
-        let by_score = listing.sort.needs_scores();
+        let by_score = listing.sort.needs_scores() || listing.sort == SortBy::Selection;
         if keep.is_none() && !by_score {
             let natural = listing.sort == SortBy::Data && listing.reverse;
             return match (&listing.found, natural) {
@@ -313,6 +327,16 @@ impl State {
             let highest = values.entry(record as u32).or_insert(value);
             *highest = highest.max(value);
         };
+        if self.listing.sort == SortBy::Selection {
+            // Its order has ties broken.
+            let selection = self.selection.iter();
+            let ranked =
+                selection.flat_map(|s| (0..self.facts.records).map(move |at| (at, s.of(at))));
+            let scored = ranked.filter_map(|(at, scored)| Some((at, scored?.rank)));
+            return scored
+                .map(|(at, rank)| (at as u32, -(rank as f64)))
+                .collect();
+        }
         if self.listing.sort == SortBy::Disagreement {
             for (row, apart) in self.disagreements() {
                 add(row, apart.abs());

@@ -16,6 +16,7 @@ mod rows;
 mod runs;
 mod samples;
 mod scores;
+mod selection;
 mod settle;
 mod subject;
 mod tally;
@@ -43,6 +44,7 @@ pub use rows::ListRow;
 pub use runs::{Changed, Changes, Job, Runs};
 pub use samples::{Sample, Samples};
 pub use scores::{Pending, Row, Scores};
+pub use selection::Selection;
 pub use subject::{DataFailure, Loaded, RowError};
 pub use tally::{Coverage, Tally};
 pub use template::TemplateEdit;
@@ -163,6 +165,8 @@ pub struct State {
     pub compare_scroll: (usize, usize),
     /// Which of two responses is better.
     pub pairs: Pairs,
+    /// Which records are selected as training data.
+    pub selection: Option<Selection>,
     /// The marked bin or cell.
     pub marked: Option<Bin>,
     /// A threshold that was solved for.
@@ -267,6 +271,7 @@ impl State {
             compare: (0, 1),
             compare_scroll: (0, 0),
             pairs: Pairs::default(),
+            selection: None,
             marked: None,
             solved: None,
             clock: 0,

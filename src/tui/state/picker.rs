@@ -189,6 +189,7 @@ impl State {
                 let labels = self.facts.labels.keys().cloned().map(SortBy::Label);
                 plain
                     .into_iter()
+                    .chain(self.selection.is_some().then_some(SortBy::Selection))
                     .chain(labels)
                     .map(|by| {
                         let note = match by {

@@ -21,6 +21,8 @@ pub struct Loaded {
     pub errors: Vec<RowError>,
     /// Whether that is all.
     pub complete: bool,
+    /// What was selected of them, once that is known.
+    pub selection: Option<Box<super::Selection>>,
 }
 
 impl Loaded {
@@ -32,6 +34,7 @@ impl Loaded {
             facts,
             errors,
             complete: true,
+            selection: None,
         }
     }
 }

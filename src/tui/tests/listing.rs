@@ -1,9 +1,11 @@
 //! What narrows and orders the list, and what opens there.
 
 use super::fixture::{Bench, records};
+use super::screens::{SIZES, snapshot};
+use crate::run::select::{ScoreRow, hash_of};
 use crate::tui::layout::Screen;
 use crate::tui::message::{Message, Mouse, MouseKind};
-use crate::tui::state::{Bin, Cell, Column, Decision, Quick, SortBy};
+use crate::tui::state::{Bin, Cell, Column, Decision, Loaded, Quick, Selection, SortBy};
 
 fn bench() -> Bench {
     let mut bench = Bench::ready(120, 40);
@@ -241,6 +243,7 @@ fn more_records_may_come_while_one_looks() {
         },
         errors: Vec::new(),
         complete,
+        selection: None,
     };
     bench.send(Message::Data(Box::new(Ok(part(10, false)))));
     bench.keys("jjj");
@@ -275,4 +278,47 @@ fn a_click_on_a_count_opens_its_records_and_the_marked_one_stays_in_sight() {
     small.keys("<f4>").judge_all().keys("<tab>jjjjj");
     assert!(matches!(small.state.marked, Some(Bin::Slice(_))));
     assert!(small.screen().contains("["), "{}", small.screen());
+}
+
+/// What `juror select` might have said of the fixture's records.
+fn selection(bench: &Bench) -> Selection {
+    let library = &bench.state.library;
+    let rows = library.iter().filter_map(|(at, item)| {
+        Some(ScoreRow {
+            index: at,
+            score: Some(((at * 7) % 11) as f64 / 4.0),
+            token_scores: vec![vec![1.0, 2.0, 0.5, 1.5, 2.25]],
+            selected: at % 5 == 0,
+            tokens: 3,
+            hash: hash_of(&item)?,
+            error: None,
+        })
+    });
+    Selection::new(library, rows.collect())
+}
+
+#[test]
+fn a_selection_is_ranked_and_its_share_moved() {
+    for (width, height) in SIZES {
+        let mut bench = Bench::ready(width, height);
+        bench.judge_all();
+        let mut loaded = Loaded::new(records(), Vec::new());
+        loaded.selection = Some(Box::new(selection(&bench)));
+        bench.send(Message::Data(Box::new(Ok(loaded)))).judge_all();
+        snapshot("selection", &bench);
+        if width == 120 {
+            let first = bench.state.record_index().unwrap();
+            let best = bench.state.selection.as_ref().unwrap().taken().next();
+            assert_eq!(best, Some(first as u32));
+            let (before, rows) = bench.state.selection.as_ref().unwrap().count();
+            bench.keys("))))");
+            let (after, _) = bench.state.selection.as_ref().unwrap().count();
+            assert!(after > before, "{before} {after} of {rows}");
+            bench.keys("vvvvv");
+            assert_eq!(bench.state.listing.quick, Quick::Selected);
+            assert_eq!(bench.state.listed(), after);
+            bench.keys("((((");
+            assert_eq!(bench.state.listed(), before);
+        }
+    }
 }

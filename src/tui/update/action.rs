@@ -37,6 +37,8 @@ pub fn run(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Facets => return listing::facets(state),
         Action::Sort => picker::open(state, Listed::Sort),
         Action::SortReverse => listing::reverse(state),
+        Action::SelectMore => listing::select(state, 1),
+        Action::SelectLess => listing::select(state, -1),
         Action::Columns => picker::open(state, Listed::Columns),
         Action::Diff => diff(state),
         Action::Attribute => return inspect::attribute(state),

@@ -11,9 +11,35 @@ use crate::tui::state::{Listed, Quick, Row, SortBy, State, Tone};
 
 /// The next quick view.
 pub fn quick(state: &mut State, forward: bool) {
-    let picked = state.listing.picked.is_some();
-    state.listing.quick = state.listing.quick.step(forward, picked);
+    let is_there = |quick| match quick {
+        Quick::Picked => state.listing.picked.is_some(),
+        Quick::Selected => state.selection.is_some(),
+        _ => true,
+    };
+    state.listing.quick = state.listing.quick.step(forward, is_there);
     to_top(state);
+}
+
+/// Takes more or less of the records as training data: a hundredth of all at a time, one at least.
+pub fn select(state: &mut State, direction: isize) {
+    let Some(selection) = &mut state.selection else {
+        state.say(
+            Tone::Plain,
+            "No selection was given: name its scores with --selection.",
+        );
+        return;
+    };
+    let (_, rows) = selection.count();
+    selection.take_more(direction * (rows / 100).max(1) as isize);
+    let (count, _) = selection.count();
+    let said = match selection.least() {
+        Some(least) => format!("{count} of {rows} are selected: a score of {least:.3} or more."),
+        None => format!("None of {rows} is selected."),
+    };
+    if state.listing.quick == Quick::Selected {
+        state.relist();
+    }
+    state.say(Tone::Plain, said);
 }
 
 /// Turns the order around.

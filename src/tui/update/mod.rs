@@ -23,7 +23,7 @@ use super::effect::{Effect, Keep};
 use super::key::Key;
 use super::keymap::{Action, Layer, Lookup};
 use super::message::{Kept, Message};
-use super::state::{DataFailure, DataStatus, Good, JudgeStatus, Loaded, State, Tone};
+use super::state::{DataFailure, DataStatus, Good, JudgeStatus, Loaded, SortBy, State, Tone};
 
 /// Takes a message.
 pub fn update(state: &mut State, message: Message) -> Vec<Effect> {
@@ -200,6 +200,13 @@ fn data(state: &mut State, result: Result<Loaded, DataFailure>) {
             if state.good.label.is_none() || (loaded.complete && !state.good.chosen) || labels == 0
             {
                 state.good = Good::of(&state.facts);
+            }
+            if let Some(selection) = loaded.selection {
+                state.selection = Some(*selection);
+                state.listing.sort = SortBy::Selection;
+                if !state.touched {
+                    listing::to_top(state);
+                }
             }
             if loaded.complete {
                 annotate::scale(state);

@@ -85,7 +85,12 @@ fn lines(
     paint: &Paint<'_>,
     (width, height): (usize, usize),
 ) -> Vec<Line<'static>> {
-    let mut lines = match shown.card {
+    // What the data were opened for comes first.
+    let mut lines = match state.screen {
+        Screen::Explore => super::selection::lines(state, paint, width),
+        _ => Vec::new(),
+    };
+    lines.extend(match shown.card {
         Some(card) => {
             let ink = Ink::new(paint, shown.stale);
             if height >= ROOMY {
@@ -95,7 +100,7 @@ fn lines(
             }
         }
         None => missing(state, shown, paint, width),
-    };
+    });
     lines.extend(second(state, paint, width));
     if state.template.is_some() && on_judge(state) {
         lines.extend(super::template::pinned(state, paint, width));

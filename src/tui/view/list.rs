@@ -80,6 +80,9 @@ fn title(state: &State, room: usize) -> String {
         (Quick::Picked, Some((name, _))) => parts.push(name.clone()),
         (quick, _) => parts.push(quick.word().to_owned()),
     }
+    if let Some(selection) = &state.selection {
+        parts.push(format!("{:.0} % selected", 100.0 * selection.share()));
+    }
     parts.extend(listing.facets.iter().map(|facet| facet.value.clone()));
     if listing.sort != SortBy::Data || listing.reverse {
         let way = if listing.reverse { "up" } else { "down" };
@@ -214,7 +217,18 @@ fn record_line(
     let mut row = Row::from(vec![pointer(paint, selected)]);
     let (sign, style) = record_sign(state, paint, index);
     row.push(sign, style).push(" ", Style::default());
-    let signs = response_signs(state, paint, index);
+    let mut signs = response_signs(state, paint, index);
+    if let Some(selection) = &state.selection {
+        let (sign, style) = match selection.takes(index) {
+            true => (paint.glyphs.check, paint.style("score.good")),
+            false => (" ", Style::default()),
+        };
+        let score = selection
+            .of(index)
+            .map_or_else(String::new, |s| format!("{:.2}", s.score));
+        signs.push(format!(" {score:>5} "), paint.style("ui.text.dim"));
+        signs.push(sign, style);
+    }
     let room = columns.saturating_sub(row.width() + signs.width() + 1);
     row.extend(instruction(state, paint, &record, room));
     row.with_right(signs, columns)

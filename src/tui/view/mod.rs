@@ -11,6 +11,7 @@ mod list;
 mod overlay;
 mod paint;
 mod runs;
+mod selection;
 mod template;
 mod texts;
 mod threshold;
