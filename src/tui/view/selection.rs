@@ -27,11 +27,8 @@ pub fn lines(state: &State, paint: &Paint<'_>, width: usize) -> Vec<Line<'static
         false => ("left out", "verdict.decline"),
     };
     row.push(word, paint.style(role).add_modifier(Modifier::BOLD));
-    row.push(
-        format!("  rank {} of {rows}", scored.rank + 1),
-        Style::default(),
-    );
-    row.push(format!("  score {:.3}", scored.score), Style::default());
+    let facts = format!("  {:.3}  rank {}", scored.score, scored.rank + 1);
+    row.push(facts, Style::default());
     lines.push(row.fit(width));
     if let Some(least) = selection.least() {
         lines.push(Line::styled(
