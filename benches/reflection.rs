@@ -57,9 +57,18 @@ fn main() -> Result<()> {
             folder.path().to_owned()
         }
     };
-    let set = data::read(&[arguments.data.clone()], &Default::default())?;
-    let is_wanted = |r: &&Record| r.meta.get("source").is_some_and(|s| s == "alpaca_random_5000");
-    let records: Vec<&Record> = set.records.iter().filter(is_wanted).take(arguments.rows).collect();
+    let set = data::read(std::slice::from_ref(&arguments.data), &Default::default())?;
+    let is_wanted = |r: &&Record| {
+        r.meta
+            .get("source")
+            .is_some_and(|s| s == "alpaca_random_5000")
+    };
+    let records: Vec<&Record> = set
+        .records
+        .iter()
+        .filter(is_wanted)
+        .take(arguments.rows)
+        .collect();
     let asking = Asking {
         wrapper: Wrapper::Alpaca,
         ..Asking::default()
@@ -84,7 +93,11 @@ fn main() -> Result<()> {
             paths.insert(task.ids.clone());
         }
         ours += time(&engine, tasks.clone(), usize::MAX)?;
-        let alone: Vec<Vec<Task>> = tasks.iter().flatten().map(|task| vec![task.clone()]).collect();
+        let alone: Vec<Vec<Task>> = tasks
+            .iter()
+            .flatten()
+            .map(|task| vec![task.clone()])
+            .collect();
         separate += time(&bare, alone, 1)?;
         let mut apart = tasks;
         for task in apart.iter_mut().flatten() {
@@ -97,8 +110,14 @@ fn main() -> Result<()> {
     }
     let unique = nodes(&paths);
     let share = unique as f64 / all as f64;
-    println!("{} rows, {all} tokens, {unique} of them unique in the prefix tree: share {share:.4}", records.len());
-    for (what, time) in [("separate passes", separate), ("packed passes that share nothing", packed)] {
+    println!(
+        "{} rows, {all} tokens, {unique} of them unique in the prefix tree: share {share:.4}",
+        records.len()
+    );
+    for (what, time) in [
+        ("separate passes", separate),
+        ("packed passes that share nothing", packed),
+    ] {
         println!(
             "{what}: {time:.2} s, predicted {:.2} s, ours {ours:.2} s: {:.3} of the prediction (bar 1.10)",
             share * time,
@@ -151,7 +170,12 @@ fn time(engine: &Engine, jobs: Vec<Vec<Task>>, ahead: usize) -> Result<f64> {
             && let Some((id, tasks)) = waiting.next()
         {
             let (id, lane, reply) = (id as u64, Lane::Batch, reply.clone());
-            engine.submit(Job { id, lane, tasks, reply });
+            engine.submit(Job {
+                id,
+                lane,
+                tasks,
+                reply,
+            });
             left += 1;
         }
         if left == 0 {
@@ -175,7 +199,11 @@ fn make(folder: &Path) -> Result<()> {
         let count: usize = shape.iter().product();
         let mut unit = || (draw.next_u64() >> 40) as f32 / (1 << 23) as f32 - 1.0;
         let bytes = (0..count).flat_map(|_| {
-            let weight = if shape.len() == 1 { 1.0 + 0.1 * unit() } else { 0.035 * unit() };
+            let weight = if shape.len() == 1 {
+                1.0 + 0.1 * unit()
+            } else {
+                0.035 * unit()
+            };
             bf16::from_f32(weight).to_le_bytes()
         });
         let bytes = bytes.collect();
@@ -185,12 +213,19 @@ fn make(folder: &Path) -> Result<()> {
     add("model.norm.weight".into(), vec![wide]);
     for layer in 0..layers {
         let matrices = [
-            ("self_attn.q_proj", wide, wide), ("self_attn.k_proj", keys, wide), ("self_attn.v_proj", keys, wide),
-            ("self_attn.o_proj", wide, wide), ("mlp.gate_proj", within, wide), ("mlp.up_proj", within, wide),
+            ("self_attn.q_proj", wide, wide),
+            ("self_attn.k_proj", keys, wide),
+            ("self_attn.v_proj", keys, wide),
+            ("self_attn.o_proj", wide, wide),
+            ("mlp.gate_proj", within, wide),
+            ("mlp.up_proj", within, wide),
             ("mlp.down_proj", wide, within),
         ];
         for (name, rows, columns) in matrices {
-            add(format!("model.layers.{layer}.{name}.weight"), vec![rows, columns]);
+            add(
+                format!("model.layers.{layer}.{name}.weight"),
+                vec![rows, columns],
+            );
         }
         for name in ["input_layernorm", "post_attention_layernorm"] {
             add(format!("model.layers.{layer}.{name}.weight"), vec![wide]);
@@ -210,6 +245,9 @@ fn make(folder: &Path) -> Result<()> {
     });
     std::fs::write(folder.join("config.json"), config.to_string())?;
     let starter = Path::new(env!("CARGO_MANIFEST_DIR")).join("sample_data/starter");
-    std::fs::copy(starter.join("tokenizer.json"), folder.join("tokenizer.json"))?;
+    std::fs::copy(
+        starter.join("tokenizer.json"),
+        folder.join("tokenizer.json"),
+    )?;
     Ok(())
 }

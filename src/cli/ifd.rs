@@ -184,7 +184,9 @@ fn analysis(path: &Path, rows: usize) -> Result<Vec<Statistics>> {
     let found: Vec<Statistics> = lines
         .map(|(at, line)| {
             // Python writes what is not a number as such, which JSON has no word for.
-            let line = line.replace("-Infinity", "null").replace("Infinity", "null");
+            let line = line
+                .replace("-Infinity", "null")
+                .replace("Infinity", "null");
             let read: Analysis = serde_json::from_str(&line.replace("NaN", "null"))
                 .map_err(|e| anyhow!("{}:{}: {e}", path.display(), at + 1))?;
             Ok(read.into())
@@ -208,7 +210,10 @@ impl Writing<'_> {
             let picked = match row.get(name) {
                 Some(Value::Bool(picked)) => *picked,
                 Some(Value::Number(number)) => number.as_f64().is_some_and(|n| n > 0.0),
-                _ => bail!("{}: field `{name}` is neither true, false nor a number", record.id),
+                _ => bail!(
+                    "{}: field `{name}` is neither true, false nor a number",
+                    record.id
+                ),
             };
             self.ranked.push(Ranked {
                 picked,
@@ -234,9 +239,8 @@ impl Writing<'_> {
         summary.prompt_tokens += measured.tokens;
         summary.computed_tokens += measured.computed;
         row.insert("error".into(), error.map_or(Value::Null, Value::from));
-        let write = |out: &mut dyn Write, line: String| {
-            writeln!(out, "{line}").map_err(IfdError::Write)
-        };
+        let write =
+            |out: &mut dyn Write, line: String| writeln!(out, "{line}").map_err(IfdError::Write);
         write(self.out, serde_json::to_string(&row)?)?;
         if let Some(out) = &mut self.analysis {
             write(out, serde_json::to_string(&Analysis::from(found))?)?;
@@ -254,7 +258,11 @@ impl Writing<'_> {
         self.summary.ranking = self.arguments.label.as_ref().map(|_| {
             let picked: Vec<bool> = ranked.iter().map(|row| row.picked).collect();
             let by = |of: &dyn Fn(&Ranked) -> Option<f64>, below_one| {
-                ranking(&ranked.iter().map(of).collect::<Vec<_>>(), &picked, below_one)
+                ranking(
+                    &ranked.iter().map(of).collect::<Vec<_>>(),
+                    &picked,
+                    below_one,
+                )
             };
             Rankings {
                 ifd_ppl: by(&|row| row.ifd_ppl, true),
@@ -290,7 +298,9 @@ fn sentence(s: &Summary) -> String {
             ("length", ranking.length),
         ];
         for (name, found) in named {
-            let auroc = found.auroc.map_or("—".to_owned(), |auroc| format!("{auroc:.3}"));
+            let auroc = found
+                .auroc
+                .map_or("—".to_owned(), |auroc| format!("{auroc:.3}"));
             text.push_str(&format!(
                 "{name}: AUROC {auroc} over {} rows, {} of them picked; {} set aside\n",
                 found.rows, found.picked, found.set_aside

@@ -131,7 +131,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     if arguments.max_tokens == 0 {
         bail!("--max-tokens 0: the teacher has to write something");
     }
-    for (flag, price) in [("--price-in", arguments.price_in), ("--price-out", arguments.price_out)] {
+    for (flag, price) in [
+        ("--price-in", arguments.price_in),
+        ("--price-out", arguments.price_out),
+    ] {
         if !(price.is_finite() && price >= 0.0) {
             bail!("{flag} {price}: 0 or more expected");
         }
@@ -157,7 +160,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     };
     let remote = arguments.remote()?;
     let files = data::discover(&arguments.data.data)?;
-    spare(&files, [Some(&arguments.output), details.as_ref(), journal.as_ref()])?;
+    spare(
+        &files,
+        [Some(&arguments.output), details.as_ref(), journal.as_ref()],
+    )?;
     let set = data::read(&files, &arguments.data.options()?)?;
     super::tell(&set.errors);
     let rows: Vec<Row<'_>> = set
@@ -169,7 +175,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         bail!("the records have no responses: there is nothing to reflect on");
     }
     let ledger = Ledger::open(journal.as_deref()).with_context(|| {
-        format!("the journal {}", journal.as_deref().unwrap_or(Path::new("-")).display())
+        format!(
+            "the journal {}",
+            journal.as_deref().unwrap_or(Path::new("-")).display()
+        )
     })?;
     let bar = bar(arguments.quiet, rows.len());
     let started = Instant::now();
@@ -204,7 +213,11 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             bar.set_length(total as u64);
             bar.set_position(done as u64);
             let (tokens, cost) = (budget.spent.tokens(), budget.spent.cost(prices));
-            let cost = if cost > 0.0 { format!(", cost {cost:.2}") } else { String::new() };
+            let cost = if cost > 0.0 {
+                format!(", cost {cost:.2}")
+            } else {
+                String::new()
+            };
             let stage = match stage {
                 Stage::Teacher => "asking the teacher",
                 Stage::Student => "asking the student",
@@ -226,7 +239,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         eprintln!("juror: the teacher: {cause} ({times} times)");
     }
     ended.with_context(|| match &journal {
-        Some(path) => format!("what was replied so far is in {}: the same command goes on from there", path.display()),
+        Some(path) => format!(
+            "what was replied so far is in {}: the same command goes on from there",
+            path.display()
+        ),
         None => "the run ended early".to_owned(),
     })?;
     let mut summary = Summary {
@@ -247,7 +263,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         load_s,
         seconds: started.elapsed().as_secs_f64(),
     };
-    let decisions: Vec<Decision> = samples.iter().map(|s| s.decision(settings.as_released)).collect();
+    let decisions: Vec<Decision> = samples
+        .iter()
+        .map(|s| s.decision(settings.as_released))
+        .collect();
     for (sample, decision) in samples.iter().zip(&decisions) {
         summary.count(sample, decision);
     }
@@ -261,7 +280,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         }
         file.finish().with_context(place)?;
     }
-    let is_array = arguments.output.extension().is_some_and(|e| e.eq_ignore_ascii_case("json"));
+    let is_array = arguments
+        .output
+        .extension()
+        .is_some_and(|e| e.eq_ignore_ascii_case("json"));
     write_to(&arguments.output, |out| {
         let kept = all().filter(|(_, decision)| decision.dropped.is_none());
         for (n, ((row, sample), decision)) in kept.enumerate() {
@@ -291,7 +313,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
 impl Arguments {
     fn requests(&self) -> Result<Requests> {
         let read = |path: &Option<PathBuf>| {
-            let read = |path: &PathBuf| fs::read_to_string(path).with_context(|| path.display().to_string());
+            let read = |path: &PathBuf| {
+                fs::read_to_string(path).with_context(|| path.display().to_string())
+            };
             path.as_ref().map(read).transpose()
         };
         let (instruction, response) = (read(&self.ask_instruction)?, read(&self.ask_response)?);
@@ -390,7 +414,10 @@ fn detail(row: &Row<'_>, sample: &Sample, decision: &Decision) -> Map<String, Va
         let mut told = match (&sample.forms[at], sample.causes[at]) {
             (Some(texts), _) => Map::from_iter([
                 ("instruction".to_owned(), texts.instruction.clone().into()),
-                ("input".to_owned(), texts.input.clone().unwrap_or_default().into()),
+                (
+                    "input".to_owned(),
+                    texts.input.clone().unwrap_or_default().into(),
+                ),
                 ("output".to_owned(), texts.response.clone().into()),
             ]),
             (None, Some(cause)) => Map::from_iter([("cause".to_owned(), cause.name().into())]),
@@ -408,7 +435,10 @@ fn detail(row: &Row<'_>, sample: &Sample, decision: &Decision) -> Map<String, Va
 
 fn sentence(s: &Summary) -> String {
     let counted = |counts: &BTreeMap<&'static str, usize>| {
-        let each: Vec<String> = counts.iter().map(|(name, n)| format!("{name} {n}")).collect();
+        let each: Vec<String> = counts
+            .iter()
+            .map(|(name, n)| format!("{name} {n}"))
+            .collect();
         match each.is_empty() {
             true => "none".to_owned(),
             false => each.join(", "),

@@ -46,7 +46,10 @@ impl StudentArguments {
     /// # Errors
     /// A wrapper that is none, a file that cannot be read.
     pub fn asking(&self) -> Result<Asking> {
-        let wrapper: Wrapper = self.wrap.parse().map_err(|e| anyhow::anyhow!("--wrap {e}"))?;
+        let wrapper: Wrapper = self
+            .wrap
+            .parse()
+            .map_err(|e| anyhow::anyhow!("--wrap {e}"))?;
         let reverse = match &self.reverse {
             None => REVERSE.to_owned(),
             Some(path) => std::fs::read_to_string(path)

@@ -66,7 +66,9 @@ impl Budget {
     /// Sets aside what a prompt may come to, if that is left.
     pub fn hold(&mut self, prompt: &str, max_tokens: usize) -> bool {
         let most = Self::most(prompt, max_tokens);
-        let fits = self.cap.is_none_or(|cap| self.spent.tokens() + self.held + most <= cap);
+        let fits = self
+            .cap
+            .is_none_or(|cap| self.spent.tokens() + self.held + most <= cap);
         if fits {
             self.held += most;
         }

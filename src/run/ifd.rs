@@ -172,7 +172,13 @@ mod tests {
     fn what_is_at_one_or_undefined_is_set_aside() {
         let values = [Some(0.9), Some(0.5), Some(1.0), None, Some(0.7)];
         let found = ranking(&values, &[true, false, true, false, false], true);
-        assert_eq!((found.auroc, found.rows, found.picked, found.set_aside), (Some(1.0), 3, 1, 2));
-        assert_eq!(ranking(&values, &[true, false, true, false, false], false).set_aside, 1);
+        assert_eq!(
+            (found.auroc, found.rows, found.picked, found.set_aside),
+            (Some(1.0), 3, 1, 2)
+        );
+        assert_eq!(
+            ranking(&values, &[true, false, true, false, false], false).set_aside,
+            1
+        );
     }
 }

@@ -68,7 +68,11 @@ impl Ledger {
         let Some(path) = path else {
             return Ok(ledger);
         };
-        let mut file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
+        let mut file = OpenOptions::new()
+            .create(true)
+            .read(true)
+            .append(true)
+            .open(path)?;
         if fs4::FileExt::try_lock(&file).is_err() {
             return Err(io::Error::other("another run is writing it"));
         }

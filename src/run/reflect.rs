@@ -137,10 +137,15 @@ impl Reflector<'_> {
             })
             .collect();
         if !self.settings.only_needed {
-            wanted.extend(all.clone().map(|sample| better(sample, Form::Original, Form::Answer)));
+            wanted.extend(
+                all.clone()
+                    .map(|sample| better(sample, Form::Original, Form::Answer)),
+            );
             self.reflect(samples, &wanted)?;
             let asked = all.filter(|at| samples[*at].forms[Form::Question as usize].is_some());
-            wanted = asked.map(|sample| better(sample, Form::Question, Form::Both)).collect();
+            wanted = asked
+                .map(|sample| better(sample, Form::Question, Form::Both))
+                .collect();
             self.reflect(samples, &wanted)?;
             return self.measure(samples);
         }
@@ -160,25 +165,38 @@ impl Reflector<'_> {
         let mut left: Vec<usize> = (0..wanted.len()).collect();
         for again in [false, true] {
             let prompt = |at: &usize| {
-                let Wanted { sample, on, from, .. } = wanted[*at];
+                let Wanted {
+                    sample, on, from, ..
+                } = wanted[*at];
                 let texts = samples[sample].forms[from as usize].as_ref();
                 texts.map(|texts| {
                     let instruction = merged(texts);
-                    self.settings.requests.text(on, &instruction, &texts.response, again)
+                    self.settings
+                        .requests
+                        .text(on, &instruction, &texts.response, again)
                 })
             };
             let prompts: Vec<String> = left.iter().filter_map(prompt).collect();
             let replies = self.replies(&prompts)?;
             let mut unread = Vec::new();
             for (at, reply) in left.into_iter().zip(replies) {
-                let Wanted { sample, on, from, to } = wanted[at];
+                let Wanted {
+                    sample,
+                    on,
+                    from,
+                    to,
+                } = wanted[at];
                 let sample = &mut samples[sample];
                 let made = reply.and_then(|reply| {
                     let instruction = sample.forms[from as usize].as_ref().map(merged);
                     let instruction = instruction.unwrap_or_default();
                     let (instruction, response) = match on {
-                        Reflection::Instruction => reply::instruction_of(&reply.text, reply.is_cut)?,
-                        Reflection::Response => (instruction, reply::response_of(&reply.text, reply.is_cut)?),
+                        Reflection::Instruction => {
+                            reply::instruction_of(&reply.text, reply.is_cut)?
+                        }
+                        Reflection::Response => {
+                            (instruction, reply::response_of(&reply.text, reply.is_cut)?)
+                        }
                     };
                     Ok(Texts {
                         instruction,
@@ -236,7 +254,10 @@ impl Reflector<'_> {
             if !state.0.hold(&prompts[at], max_tokens) {
                 if !state.0.holds() {
                     // Nothing will come to less than was held for: the next may be shorter.
-                    while waiting.next_if(|at| !state.0.hold(&prompts[*at], max_tokens)).is_some() {}
+                    while waiting
+                        .next_if(|at| !state.0.hold(&prompts[*at], max_tokens))
+                        .is_some()
+                    {}
                     return waiting.next().map(|at| (at, prompts[at].clone()));
                 }
                 return None;
@@ -290,7 +311,12 @@ impl Reflector<'_> {
             Some(error) => Err(error),
             None => Ok(keys
                 .iter()
-                .map(|key| outcomes.get(key.as_str()).cloned().unwrap_or(Err(Cause::Failed)))
+                .map(|key| {
+                    outcomes
+                        .get(key.as_str())
+                        .cloned()
+                        .unwrap_or(Err(Cause::Failed))
+                })
                 .collect()),
         }
     }
@@ -302,7 +328,12 @@ impl Reflector<'_> {
             let input = texts.input.as_deref();
             let given = if input.is_some() { "input" } else { "" };
             let parts = [
-                "numbers", &identity, &texts.instruction, given, input.unwrap_or_default(), &texts.response,
+                "numbers",
+                &identity,
+                &texts.instruction,
+                given,
+                input.unwrap_or_default(),
+                &texts.response,
             ];
             ledger::key(&parts)
         };
@@ -320,16 +351,25 @@ impl Reflector<'_> {
         }
         let (total, mut done) = (open.len(), 0);
         let (ledger, budget) = (&mut self.ledger, &self.budget);
-        let (tokens, truncated, progress) = (&mut self.student_tokens, &mut self.truncated, &mut self.progress);
-        measure(self.student, self.engine, open, &mut |(at, form, key), found: Measured| {
-            *tokens += found.tokens;
-            *truncated += usize::from(found.truncated);
-            ledger.keep_measured(key, &found)?;
-            samples[at].measured[form] = Some(found);
-            done += 1;
-            progress(Stage::Student, done, total, budget);
-            Ok::<(), ReflectError>(())
-        })
+        let (tokens, truncated, progress) = (
+            &mut self.student_tokens,
+            &mut self.truncated,
+            &mut self.progress,
+        );
+        measure(
+            self.student,
+            self.engine,
+            open,
+            &mut |(at, form, key), found: Measured| {
+                *tokens += found.tokens;
+                *truncated += usize::from(found.truncated);
+                ledger.keep_measured(key, &found)?;
+                samples[at].measured[form] = Some(found);
+                done += 1;
+                progress(Stage::Student, done, total, budget);
+                Ok::<(), ReflectError>(())
+            },
+        )
     }
 }
 

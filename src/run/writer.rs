@@ -20,7 +20,10 @@ const AHEAD: usize = 32;
 /// A model that writes.
 pub enum Writer<'e> {
     /// The engine's policy.
-    Local { engine: &'e Engine, facts: Arc<Facts> },
+    Local {
+        engine: &'e Engine,
+        facts: Arc<Facts>,
+    },
     Remote(Client),
 }
 
@@ -55,7 +58,10 @@ impl Refusal {
     /// What is wrong.
     pub fn cause(&self) -> &str {
         match self {
-            Refusal::TooLong(cause) | Refusal::Prompt(cause) | Refusal::Passing(cause) | Refusal::Gone(cause) => cause,
+            Refusal::TooLong(cause)
+            | Refusal::Prompt(cause)
+            | Refusal::Passing(cause)
+            | Refusal::Gone(cause) => cause,
         }
     }
 }
@@ -86,7 +92,12 @@ impl Writer<'_> {
     ///
     /// # Errors
     /// The engine went away.
-    pub fn write(&self, max_tokens: usize, next: Next<'_>, done: Done<'_>) -> Result<(), EngineGone> {
+    pub fn write(
+        &self,
+        max_tokens: usize,
+        next: Next<'_>,
+        done: Done<'_>,
+    ) -> Result<(), EngineGone> {
         match self {
             Writer::Local { engine, facts } => locally(engine, facts, max_tokens, next, done),
             Writer::Remote(client) => {
@@ -103,20 +114,26 @@ impl Writer<'_> {
                     };
                     Some((id, chat))
                 };
-                let mut done = |id: usize, written: Result<crate::engine::remote::Written, Trouble>| {
-                    let mut lengths = lengths.borrow_mut();
-                    let at = lengths.iter().position(|(own, _)| *own == id);
-                    let length = at.and_then(|at| lengths.remove(at)).map_or(0, |(_, length)| length);
-                    drop(lengths);
-                    let reply = written.map(|written| Reply {
-                        is_estimated: written.prompt_tokens.is_none() || written.written_tokens.is_none(),
-                        prompt_tokens: written.prompt_tokens.unwrap_or(estimate(length)),
-                        written_tokens: written.written_tokens.unwrap_or(estimate(written.text.len())),
-                        text: written.text,
-                        is_cut: written.is_cut,
-                    });
-                    done(id, reply.map_err(refusal))
-                };
+                let mut done =
+                    |id: usize, written: Result<crate::engine::remote::Written, Trouble>| {
+                        let mut lengths = lengths.borrow_mut();
+                        let at = lengths.iter().position(|(own, _)| *own == id);
+                        let length = at
+                            .and_then(|at| lengths.remove(at))
+                            .map_or(0, |(_, length)| length);
+                        drop(lengths);
+                        let reply = written.map(|written| Reply {
+                            is_estimated: written.prompt_tokens.is_none()
+                                || written.written_tokens.is_none(),
+                            prompt_tokens: written.prompt_tokens.unwrap_or(estimate(length)),
+                            written_tokens: written
+                                .written_tokens
+                                .unwrap_or(estimate(written.text.len())),
+                            text: written.text,
+                            is_cut: written.is_cut,
+                        });
+                        done(id, reply.map_err(refusal))
+                    };
                 client.many(&mut next, &mut done);
                 Ok(())
             }

@@ -26,7 +26,10 @@ fn near(got: &Value, want: &Value, what: &str) {
         assert_eq!(got, want, "{what}");
         return;
     };
-    assert!((a - b).abs() <= 1e-4 * b.abs().max(1e-9), "{what}: {a} is not {b}");
+    assert!(
+        (a - b).abs() <= 1e-4 * b.abs().max(1e-9),
+        "{what}: {a} is not {b}"
+    );
 }
 
 #[test]
@@ -38,18 +41,39 @@ fn losses_and_ratios_equal_transformers() {
     std::fs::write(file("data.json"), golden["pairs"].to_string()).unwrap();
     std::fs::write(file("reverse.txt"), golden["reverse"].as_str().unwrap()).unwrap();
     let names = [
-        "ppl_Q_direct", "ppl_A_direct", "ppl_Q_condition", "ppl_A_condition",
+        "ppl_Q_direct",
+        "ppl_A_direct",
+        "ppl_Q_condition",
+        "ppl_A_condition",
     ];
     let max_length = golden["max_length"].to_string();
     for case in golden["cases"].as_array().unwrap() {
-        let (name, bos) = (case["model"].as_str().unwrap(), case["bos"].as_bool().unwrap());
+        let (name, bos) = (
+            case["model"].as_str().unwrap(),
+            case["bos"].as_bool().unwrap(),
+        );
         let wrap = case["wrap"].as_str().unwrap();
         let student = tempfile::tempdir().unwrap();
         model(name, bos, student.path());
         let output = juror(&[
-            "ifd", &text("data.json"), "-o", &text("out.jsonl"), "--analysis", &text("analysis.jsonl"),
-            "--student", student.path().to_str().unwrap(), "--dtype", "f32", "--threads", "1",
-            "--wrap", wrap, "--reverse", &text("reverse.txt"), "--max-length", &max_length,
+            "ifd",
+            &text("data.json"),
+            "-o",
+            &text("out.jsonl"),
+            "--analysis",
+            &text("analysis.jsonl"),
+            "--student",
+            student.path().to_str().unwrap(),
+            "--dtype",
+            "f32",
+            "--threads",
+            "1",
+            "--wrap",
+            wrap,
+            "--reverse",
+            &text("reverse.txt"),
+            "--max-length",
+            &max_length,
         ]);
         assert!(output.status.success(), "{}", said(&output));
         let rows = std::fs::read_to_string(file("out.jsonl")).unwrap();
@@ -69,7 +93,11 @@ fn losses_and_ratios_equal_transformers() {
             for (at, field) in ratios.iter().enumerate() {
                 near(&row[field], &want["ratios"][at], &what);
             }
-            let is_whole = want["loss"].as_array().unwrap().iter().all(|loss| !loss.is_null());
+            let is_whole = want["loss"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .all(|loss| !loss.is_null());
             assert_eq!(row["error"].is_null(), is_whole, "{what}: {}", row["error"]);
             assert_eq!(row["output"], golden["pairs"][n]["output"]);
         }
@@ -95,19 +123,41 @@ fn an_analysis_that_was_kept_gives_the_same_fields() {
     std::fs::write(text("analysis.jsonl"), lines).unwrap();
     std::fs::write(text("data.json"), golden["pairs"].to_string()).unwrap();
     let output = juror(&[
-        "ifd", &text("data.json"), "-o", "-", "--from-analysis", &text("analysis.jsonl"),
+        "ifd",
+        &text("data.json"),
+        "-o",
+        "-",
+        "--from-analysis",
+        &text("analysis.jsonl"),
     ]);
     assert!(output.status.success(), "{}", said(&output));
     let out = String::from_utf8(output.stdout).unwrap();
     for (n, line) in out.lines().enumerate() {
         let row: Value = serde_json::from_str(line).unwrap();
         near(&row["ifd_ppl"], &case[n]["ratios"][0], &format!("row {n}"));
-        near(&row["rifd_loss"], &case[n]["ratios"][3], &format!("row {n}"));
+        near(
+            &row["rifd_loss"],
+            &case[n]["ratios"][3],
+            &format!("row {n}"),
+        );
     }
-    std::fs::write(text("short.jsonl"), "{\"ppl\":[1,1,1,1],\"loss\":[0,0,0,0]}\n").unwrap();
+    std::fs::write(
+        text("short.jsonl"),
+        "{\"ppl\":[1,1,1,1],\"loss\":[0,0,0,0]}\n",
+    )
+    .unwrap();
     let output = juror(&[
-        "ifd", &text("data.json"), "-o", "-", "--from-analysis", &text("short.jsonl"),
+        "ifd",
+        &text("data.json"),
+        "-o",
+        "-",
+        "--from-analysis",
+        &text("short.jsonl"),
     ]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(said(&output).contains("1 lines for 7 rows"), "{}", said(&output));
+    assert!(
+        said(&output).contains("1 lines for 7 rows"),
+        "{}",
+        said(&output)
+    );
 }

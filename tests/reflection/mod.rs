@@ -9,7 +9,9 @@ use serde_json::Value;
 /// Replies that we wrote, with what is to be read out of each.
 fn replies() -> Vec<Value> {
     let text = include_str!("replies.jsonl");
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 #[test]

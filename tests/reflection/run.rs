@@ -31,8 +31,25 @@ impl Place {
     fn command(&self, teacher: &str, more: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_juror"));
         command
-            .args(["reflect", &self.text("data.json"), "-o", &self.text("out.jsonl"), "--teacher", teacher])
-            .args(["--student", "starter", "--dtype", "f32", "--threads", "1", "--wrap", "alpaca", "--json"])
+            .args([
+                "reflect",
+                &self.text("data.json"),
+                "-o",
+                &self.text("out.jsonl"),
+                "--teacher",
+                teacher,
+            ])
+            .args([
+                "--student",
+                "starter",
+                "--dtype",
+                "f32",
+                "--threads",
+                "1",
+                "--wrap",
+                "alpaca",
+                "--json",
+            ])
             .args(more)
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .env("JUROR_HOME", self.0.path())
@@ -44,7 +61,11 @@ impl Place {
 
     fn reflect(&self, teacher: &str, more: &[&str]) -> Output {
         let output = self.command(teacher, more).output().unwrap();
-        let told = format!("{}{}", said(&output), String::from_utf8_lossy(&output.stdout));
+        let told = format!(
+            "{}{}",
+            said(&output),
+            String::from_utf8_lossy(&output.stdout)
+        );
         assert!(!told.contains(KEY), "{told}");
         output
     }
@@ -58,7 +79,9 @@ impl Place {
 
     fn lines(&self, name: &str) -> Vec<Value> {
         let text = std::fs::read_to_string(self.text(name)).unwrap();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
     }
 
     fn details(&self) -> Vec<Value> {
@@ -91,7 +114,9 @@ fn asks_for_response(prompt: &str) -> bool {
 fn good(prompt: &str) -> (String, bool) {
     let at = sample_of(prompt);
     let reply = match asks_for_response(prompt) {
-        true => format!("Too short.\n[Better Answer]\nThe tide of sample {at}, which comes and goes twice a day.\n[End]"),
+        true => format!(
+            "Too short.\n[Better Answer]\nThe tide of sample {at}, which comes and goes twice a day.\n[End]"
+        ),
         false => format!(
             "Too easy.\n[New Instruction]\nSample {at:02}: explain in three steps how the moon raises the tide.\n[End]\n\
              [New Answer]\n1. It pulls.\n2. The water follows.\n3. The earth turns below.\n[End]"
@@ -138,14 +163,27 @@ fn every_form_is_made_measured_and_decided_on() {
         let forms = &row["forms"];
         assert_eq!(forms.as_object().unwrap().len(), 4);
         let merged = format!("Sample {at:02}: name a thing of the sea.");
-        let merged = if at % 2 == 0 { merged } else { format!("{merged}\n\nNot a fish.") };
+        let merged = if at % 2 == 0 {
+            merged
+        } else {
+            format!("{merged}\n\nNot a fish.")
+        };
         assert_eq!(forms["A*"]["instruction"], merged);
-        assert_eq!((&forms["A*"]["input"], &forms["QA*"]["input"]), (&json!(""), &json!("")));
+        assert_eq!(
+            (&forms["A*"]["input"], &forms["QA*"]["input"]),
+            (&json!(""), &json!(""))
+        );
         assert_eq!(forms["QA*"]["instruction"], forms["Q*"]["instruction"]);
-        assert_eq!(forms["QA*"]["output"], forms["A*"]["output"], "the same reply to both");
+        assert_eq!(
+            forms["QA*"]["output"], forms["A*"]["output"],
+            "the same reply to both"
+        );
         if dropped.is_none() {
             let one = kept.next().unwrap();
-            assert_eq!((&one["decision"], &one["output"]), (&json!(form), &forms[form]["output"]));
+            assert_eq!(
+                (&one["decision"], &one["output"]),
+                (&json!(form), &forms[form]["output"])
+            );
             assert_eq!(one["input"], forms[form]["input"]);
             assert_eq!(one["source"], "ours");
             for name in ["ifd_ppl", "rifd_ppl", "ifd_loss", "rifd_loss"] {
@@ -156,8 +194,14 @@ fn every_form_is_made_measured_and_decided_on() {
     assert!(kept.next().is_none());
     let seen = server.seen();
     assert_eq!(seen.len(), 24);
-    assert!(seen.iter().all(|s| s.key.as_deref() == Some(&format!("Bearer {KEY}"))));
-    assert_eq!((&seen[0].body["temperature"], &seen[0].body["model"]), (&json!(0.0), &json!("teacher")));
+    assert!(
+        seen.iter()
+            .all(|s| s.key.as_deref() == Some(&format!("Bearer {KEY}")))
+    );
+    assert_eq!(
+        (&seen[0].body["temperature"], &seen[0].body["model"]),
+        (&json!(0.0), &json!("teacher"))
+    );
     let tokens: usize = seen.iter().map(|s| s.prompt.len() / 4).sum();
     let written: usize = seen.iter().map(|s| good(&s.prompt).0.len() / 4).sum();
     let teacher = &summary["teacher"];
@@ -169,9 +213,15 @@ fn every_form_is_made_measured_and_decided_on() {
     let asked = server.seen().len();
     let again = place.summary(&server.name, &["--only-needed"]);
     assert_eq!(again["teacher"]["calls"], 0);
-    assert_eq!((again["teacher"]["reused"].as_u64(), server.seen().len()), (Some(16), asked));
+    assert_eq!(
+        (again["teacher"]["reused"].as_u64(), server.seen().len()),
+        (Some(16), asked)
+    );
     for (row, before) in place.details().iter().zip(&details) {
-        assert_eq!((&row["decision"], &row["dropped"]), (&before["decision"], &before["dropped"]));
+        assert_eq!(
+            (&row["decision"], &row["dropped"]),
+            (&before["decision"], &before["dropped"])
+        );
         assert_eq!(row["forms"].as_object().unwrap().len(), 3);
     }
     let released = place.summary(&server.name, &["--as-released"]);
@@ -188,7 +238,10 @@ fn forty_malformed_replies_are_counted_by_cause() {
     let script = move |prompt: &str| {
         let reply = &all[sample_of(prompt)];
         match (reply["on"] == "response") == asks_for_response(prompt) {
-            true => (reply["reply"].as_str().unwrap().to_owned(), reply["cut"] == true),
+            true => (
+                reply["reply"].as_str().unwrap().to_owned(),
+                reply["cut"] == true,
+            ),
             false => good(prompt),
         }
     };
@@ -213,14 +266,19 @@ fn forty_malformed_replies_are_counted_by_cause() {
             }
         }
         let (form, dropped) = decide(row, false);
-        assert_eq!((row["decision"].as_str(), row["dropped"].as_str()), (Some(form), dropped));
+        assert_eq!(
+            (row["decision"].as_str(), row["dropped"].as_str()),
+            (Some(form), dropped)
+        );
     }
     for ((form, cause), count) in want {
         assert_eq!(summary["unparsed"][form][&cause], count, "{form} {cause}");
     }
     // Each unreadable reply was asked for once more, with a word on the markers.
     let seen = server.seen();
-    let again = seen.iter().filter(|s| s.prompt.contains("Keep to the markers exactly"));
+    let again = seen
+        .iter()
+        .filter(|s| s.prompt.contains("Keep to the markers exactly"));
     let unread = replies().iter().filter(|r| r["cause"].is_string()).count();
     assert!(again.count() >= unread);
 }
@@ -239,7 +297,10 @@ fn a_server_that_stumbles_is_asked_again() {
         ]);
     });
     let summary = place.summary(&server.name, &["--concurrency", "2"]);
-    assert_eq!((summary["teacher"]["calls"].as_u64(), server.seen().len()), (Some(9), 14));
+    assert_eq!(
+        (summary["teacher"]["calls"].as_u64(), server.seen().len()),
+        (Some(9), 14)
+    );
     assert_eq!(summary["unparsed"], json!({}));
 }
 
@@ -251,7 +312,11 @@ fn what_no_attempt_can_mend_ends_the_run_or_the_sample() {
     server.with(|state| state.always = Some(Fault::Status(401, "", leak)));
     let output = place.reflect(&server.name, &["--concurrency", "1"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(said(&output).contains("wants another key"), "{}", said(&output));
+    assert!(
+        said(&output).contains("wants another key"),
+        "{}",
+        said(&output)
+    );
     assert_eq!(server.seen().len(), 1);
     assert!(!Path::new(&place.text("out.jsonl")).exists());
     // A prompt that the server does not take costs its form, not the run.
@@ -266,9 +331,15 @@ fn what_no_attempt_can_mend_ends_the_run_or_the_sample() {
     let summary = place.summary(&server.name, &[]);
     assert_eq!(summary["unparsed"], json!({}));
     // A server that is out of reach is named.
-    let output = place.reflect("http://127.0.0.1:9/v1#x", &["--retries", "0", "--max-tokens", "77"]);
+    let output = place.reflect(
+        "http://127.0.0.1:9/v1#x",
+        &["--retries", "0", "--max-tokens", "77"],
+    );
     let told = said(&output);
-    assert!(output.status.success() || told.contains("127.0.0.1:9"), "{told}");
+    assert!(
+        output.status.success() || told.contains("127.0.0.1:9"),
+        "{told}"
+    );
     let output = place.reflect("http://example.org/v1#x", &[]);
     assert_eq!(output.status.code(), Some(2));
     assert!(said(&output).contains("use https"), "{}", said(&output));
@@ -278,10 +349,10 @@ fn what_no_attempt_can_mend_ends_the_run_or_the_sample() {
 fn a_cap_holds_and_a_later_run_goes_on() {
     let place = Place::new(&rows(12));
     let server = Server::start(good);
-    let cap = ["--max-tokens", "200", "--max-teacher-tokens", "9000"];
+    let cap = ["--max-tokens", "200", "--max-teacher-tokens", "5000"];
     let capped = place.summary(&server.name, &cap);
     let (calls, tokens) = (&capped["teacher"]["calls"], &capped["teacher"]["tokens"]);
-    assert!(tokens.as_u64().unwrap() <= 9000, "{tokens}");
+    assert!(tokens.as_u64().unwrap() <= 5000, "{tokens}");
     assert!((1..36).contains(&calls.as_u64().unwrap()), "{calls}");
     let over = |form: &str| capped["unparsed"][form]["over_cap"].as_u64().unwrap_or(0);
     assert!(over("Q*") + over("A*") + over("QA*") > 0, "{capped}");
@@ -303,8 +374,16 @@ fn a_killed_run_goes_on_where_it_was() {
     let slow = Server::start(good);
     slow.with(|state| state.delay = Duration::from_millis(60));
     let journal = place.text("out.jsonl.journal.jsonl");
-    let replied = || std::fs::read_to_string(&journal).unwrap_or_default().matches("\"kind\":\"reply\"").count();
-    let mut child = place.command(&slow.name, &["--concurrency", "1"]).spawn().unwrap();
+    let replied = || {
+        std::fs::read_to_string(&journal)
+            .unwrap_or_default()
+            .matches("\"kind\":\"reply\"")
+            .count()
+    };
+    let mut child = place
+        .command(&slow.name, &["--concurrency", "1"])
+        .spawn()
+        .unwrap();
     let started = Instant::now();
     while replied() < 4 {
         assert!(started.elapsed() < Duration::from_secs(60), "no replies");
@@ -316,7 +395,10 @@ fn a_killed_run_goes_on_where_it_was() {
     let kept = replied();
     assert!(!Path::new(&place.text("out.jsonl")).exists());
     // And the machine may die within a line.
-    let mut torn = std::fs::OpenOptions::new().append(true).open(&journal).unwrap();
+    let mut torn = std::fs::OpenOptions::new()
+        .append(true)
+        .open(&journal)
+        .unwrap();
     std::io::Write::write_all(&mut torn, b"{\"kind\":\"reply\",\"key\":\"").unwrap();
     drop(torn);
     slow.with(|state| state.seen.clear());
@@ -324,7 +406,11 @@ fn a_killed_run_goes_on_where_it_was() {
     assert_eq!(slow.seen().len(), 30 - kept);
     assert_eq!(summary["teacher"]["reused"], kept);
     for name in ["out.jsonl", "out.jsonl.details.jsonl"] {
-        assert_eq!(place.lines(name), whole.lines(name), "as if nothing had happened");
+        assert_eq!(
+            place.lines(name),
+            whole.lines(name),
+            "as if nothing had happened"
+        );
     }
 }
 
@@ -341,5 +427,8 @@ fn a_model_of_ours_can_be_the_teacher() {
         assert_eq!(row["decision"], "original");
     }
     let again = place.summary("starter", &["--max-tokens", "12"]);
-    assert_eq!((&again["teacher"]["calls"], &again["kept"]), (&json!(0), &summary["kept"]));
+    assert_eq!(
+        (&again["teacher"]["calls"], &again["kept"]),
+        (&json!(0), &summary["kept"])
+    );
 }

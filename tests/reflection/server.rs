@@ -105,7 +105,10 @@ impl Server {
             let prompt = prompt.clone();
             let body = body.clone();
             state.seen.push(Seen { prompt, key, body });
-            (state.faults.pop_front().or(state.always.clone()), state.delay)
+            (
+                state.faults.pop_front().or(state.always.clone()),
+                state.delay,
+            )
         });
         std::thread::sleep(delay);
         let (text, is_cut) = (self.script)(&prompt);
@@ -116,7 +119,9 @@ impl Server {
         })
         .to_string();
         let (head, body) = match &fault {
-            Some(Fault::Status(status, more, body)) => (format!("{status} Fault\r\n{more}"), (*body).to_owned()),
+            Some(Fault::Status(status, more, body)) => {
+                (format!("{status} Fault\r\n{more}"), (*body).to_owned())
+            }
             Some(Fault::Page) => ("200 OK\r\n".into(), "<html>busy</html>".into()),
             _ => ("200 OK\r\n".into(), proper),
         };
@@ -125,7 +130,10 @@ impl Server {
             _ => body.as_bytes(),
         };
         let length = body.len();
-        let _ = write!(stream, "HTTP/1.1 {head}Content-Length: {length}\r\nConnection: close\r\n\r\n");
+        let _ = write!(
+            stream,
+            "HTTP/1.1 {head}Content-Length: {length}\r\nConnection: close\r\n\r\n"
+        );
         let _ = stream.write_all(sent);
     }
 }

@@ -198,7 +198,9 @@ impl Client {
                 if under_way == 0 {
                     break;
                 }
-                let Ok((id, written)) = said.recv() else { break };
+                let Ok((id, written)) = said.recv() else {
+                    break;
+                };
                 under_way -= 1;
                 if done(id, written).is_break() {
                     stops.store(true, Ordering::Relaxed);
@@ -236,7 +238,9 @@ impl Client {
     /// Twice as long each time, less up to a half, so that those who failed together do not come back together.
     fn pause(&self, failures: u32) -> Duration {
         let whole = self.settings.pause * 2u32.saturating_pow(failures.min(10));
-        whole.min(LONGEST_PAUSE).mul_f64(0.5 + 0.5 * rand::random::<f64>())
+        whole
+            .min(LONGEST_PAUSE)
+            .mul_f64(0.5 + 0.5 * rand::random::<f64>())
     }
 
     fn attempt(&self, chat: &Chat) -> Step<Written> {
@@ -260,11 +264,17 @@ impl Client {
         }
         let body = response.body_mut().with_config().limit(LARGEST);
         let text = body.read_to_string().map_err(|error| self.failed(&error))?;
-        read(&text).map_err(|cause| {
-            // A proxy's page, or an answer that was cut: the next may be whole.
-            Again::After(format!("{}: {cause}", self.url), None)
-        })?
-        .ok_or_else(|| Again::Never(Trouble::Request(format!("{}: the answer has no text", self.url))))
+        read(&text)
+            .map_err(|cause| {
+                // A proxy's page, or an answer that was cut: the next may be whole.
+                Again::After(format!("{}: {cause}", self.url), None)
+            })?
+            .ok_or_else(|| {
+                Again::Never(Trouble::Request(format!(
+                    "{}: the answer has no text",
+                    self.url
+                )))
+            })
     }
 
     /// Sorts refusals into those of one request, for now, and for good.
@@ -277,19 +287,38 @@ impl Client {
         if status.is_server_error() || matches!(status.as_u16(), 408 | 409 | 425 | 429) {
             return Again::After(format!("{url} answers {status}"), after);
         }
-        let server = |cure: &str| Again::Never(Trouble::Server(format!("{url} answers {status}: {cure}")));
+        let server =
+            |cure: &str| Again::Never(Trouble::Server(format!("{url} answers {status}: {cure}")));
         match status.as_u16() {
             // What such an answer says may repeat the key.
-            401 | 403 => server("the server wants another key, or one at all: set it by the environment"),
-            404 | 405 => server(&format!("check the address, and the model's name `{}`", self.model)),
+            401 | 403 => {
+                server("the server wants another key, or one at all: set it by the environment")
+            }
+            404 | 405 => server(&format!(
+                "check the address, and the model's name `{}`",
+                self.model
+            )),
             300..=399 => server("the server is elsewhere: give the address that it points to"),
             _ => {
-                let body = response.body_mut().with_config().limit(1 << 16).read_to_string();
+                let body = response
+                    .body_mut()
+                    .with_config()
+                    .limit(1 << 16)
+                    .read_to_string();
                 let said = body.ok().and_then(|body| {
                     let json: Value = serde_json::from_str(&body).ok()?;
                     let error = &json["error"];
-                    let said = error["message"].as_str().or(error.as_str()).or(json["message"].as_str());
-                    Some(said?.chars().filter(|c| !c.is_control()).take(200).collect::<String>())
+                    let said = error["message"]
+                        .as_str()
+                        .or(error.as_str())
+                        .or(json["message"].as_str());
+                    Some(
+                        said?
+                            .chars()
+                            .filter(|c| !c.is_control())
+                            .take(200)
+                            .collect::<String>(),
+                    )
                 });
                 let said = self.without_key(said.unwrap_or_default());
                 Again::Never(Trouble::Request(format!("{url} answers {status}: {said}")))
@@ -308,7 +337,9 @@ impl Client {
         use ureq::Error as E;
         let cause = self.without_key(format!("{}: {error}", self.url));
         match error {
-            E::Io(_) | E::Timeout(_) | E::ConnectionFailed | E::Protocol(_) | E::HostNotFound => Again::After(cause, None),
+            E::Io(_) | E::Timeout(_) | E::ConnectionFailed | E::Protocol(_) | E::HostNotFound => {
+                Again::After(cause, None)
+            }
             E::BodyExceedsLimit(_) => Again::Never(Trouble::Request(cause)),
             _ => Again::Never(Trouble::Server(cause)),
         }
@@ -342,7 +373,12 @@ mod tests {
 
     #[test]
     fn a_key_goes_only_where_nobody_reads_along() {
-        for near in ["http://localhost:80/v1", "http://127.0.0.1/v1", "http://[::1]:9/v1", "https://host/v1"] {
+        for near in [
+            "http://localhost:80/v1",
+            "http://127.0.0.1/v1",
+            "http://[::1]:9/v1",
+            "https://host/v1",
+        ] {
             assert!(Client::new(near, "m", with_key()).is_ok(), "{near}");
         }
         let refused = |url: &str| Client::new(url, "m", with_key()).err().unwrap();
@@ -358,7 +394,10 @@ mod tests {
         for failures in 0..20 {
             let whole = Duration::from_millis(500 << failures.min(10)).min(LONGEST_PAUSE);
             let pause = client.pause(failures);
-            assert!(pause >= whole / 2 && pause <= whole, "{failures}: {pause:?}");
+            assert!(
+                pause >= whole / 2 && pause <= whole,
+                "{failures}: {pause:?}"
+            );
         }
     }
 
@@ -367,8 +406,14 @@ mod tests {
         let body = r#"{"choices":[{"message":{"content":"Hm."},"finish_reason":"length"}],"usage":{"prompt_tokens":3}}"#;
         let written = read(body).unwrap().unwrap();
         assert_eq!((written.text.as_str(), written.is_cut), ("Hm.", true));
-        assert_eq!((written.prompt_tokens, written.written_tokens), (Some(3), None));
-        assert_eq!(read(r#"{"choices":[{"message":{"content":null}}]}"#), Ok(None));
+        assert_eq!(
+            (written.prompt_tokens, written.written_tokens),
+            (Some(3), None)
+        );
+        assert_eq!(
+            read(r#"{"choices":[{"message":{"content":null}}]}"#),
+            Ok(None)
+        );
         assert!(read("<html>").is_err() && read("{}").is_err());
     }
 }

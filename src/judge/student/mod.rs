@@ -132,12 +132,15 @@ impl Student {
             let whole: Vec<Piece> = before.into_iter().chain(target.iter().cloned()).collect();
             let text = self.encoded(&whole, special)?;
             plan.add(behind, text, prefix, limit)
-                .unwrap_or_else(|cause| plan.places[behind] = Err(format!("the {name} behind its prompt: {cause}")));
+                .unwrap_or_else(|cause| {
+                    plan.places[behind] = Err(format!("the {name} behind its prompt: {cause}"))
+                });
             // As many tokens of the target as behind the prompt, and the BOS.
             let room = (limit + 1).saturating_sub(prefix);
             let text = self.encoded(&target, true)?;
-            plan.add(alone, text, 1, room)
-                .unwrap_or_else(|cause| plan.places[alone] = Err(format!("the {name} alone: {cause}")));
+            plan.add(alone, text, 1, room).unwrap_or_else(|cause| {
+                plan.places[alone] = Err(format!("the {name} alone: {cause}"))
+            });
         }
         Ok(plan)
     }
@@ -166,7 +169,13 @@ impl Student {
 
 impl Plan {
     /// Asks for the log-probabilities of a text's tokens from this one on.
-    fn add(&mut self, loss: usize, mut ids: Vec<u32>, from: usize, limit: usize) -> std::result::Result<(), String> {
+    fn add(
+        &mut self,
+        loss: usize,
+        mut ids: Vec<u32>,
+        from: usize,
+        limit: usize,
+    ) -> std::result::Result<(), String> {
         let (all, from) = (ids.len(), from.max(1));
         ids.truncate(limit);
         if from >= ids.len() {

@@ -136,7 +136,8 @@ fn cleaned<'a>(block: &Block<'a>) -> &'a str {
 /// What stands in templates, ours and the published ones, where the text is to be.
 fn is_placeholder(text: &str) -> bool {
     const FILLERS: [&str; 13] = [
-        "your", "the", "a", "an", "new", "better", "text", "of", "here", "insert", "write", "goes", "put",
+        "your", "the", "a", "an", "new", "better", "text", "of", "here", "insert", "write", "goes",
+        "put",
     ];
     const MEANT: [&str; 3] = ["instruction", "answer", "response"];
     if text.chars().count() > 60 {

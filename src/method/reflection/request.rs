@@ -87,7 +87,10 @@ impl Requests {
             instruction: instruction.unwrap_or(standard.instruction),
             response: response.unwrap_or(standard.response),
         };
-        for (what, text) in [("instruction", &requests.instruction), ("response", &requests.response)] {
+        for (what, text) in [
+            ("instruction", &requests.instruction),
+            ("response", &requests.response),
+        ] {
             for slot in ["{instruction}", "{response}"] {
                 if !text.contains(slot) {
                     return Err(format!("the text that asks about the {what} has no {slot}"));

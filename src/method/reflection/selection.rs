@@ -131,29 +131,84 @@ mod tests {
         let released = Some(Drop::Released);
         let table: [Row; 14] = [
             // The harder instruction, then the response that tells it better.
-            ([o, (n(0.6), n(0.5)), (n(0.5), n(0.1)), (n(0.7), n(0.4))], (Both, None), None),
-            ([o, (n(0.6), n(0.5)), (n(0.5), n(0.1)), (n(0.7), n(0.6))], (Question, None), released),
-            ([o, (n(0.4), n(0.1)), (n(0.3), n(0.4)), (n(0.7), n(0.1))], (Answer, None), None),
-            ([o, (n(0.4), n(0.1)), (n(0.3), n(0.6)), (n(0.7), n(0.1))], (Original, None), released),
+            (
+                [o, (n(0.6), n(0.5)), (n(0.5), n(0.1)), (n(0.7), n(0.4))],
+                (Both, None),
+                None,
+            ),
+            (
+                [o, (n(0.6), n(0.5)), (n(0.5), n(0.1)), (n(0.7), n(0.6))],
+                (Question, None),
+                released,
+            ),
+            (
+                [o, (n(0.4), n(0.1)), (n(0.3), n(0.4)), (n(0.7), n(0.1))],
+                (Answer, None),
+                None,
+            ),
+            (
+                [o, (n(0.4), n(0.1)), (n(0.3), n(0.6)), (n(0.7), n(0.1))],
+                (Original, None),
+                released,
+            ),
             // Equal is not better.
-            ([o, (n(0.5), n(0.1)), (n(0.5), n(0.5)), none], (Original, None), released),
-            ([o, (n(0.6), n(0.5)), none, (n(0.1), n(0.5))], (Question, None), released),
+            (
+                [o, (n(0.5), n(0.1)), (n(0.5), n(0.5)), none],
+                (Original, None),
+                released,
+            ),
+            (
+                [o, (n(0.6), n(0.5)), none, (n(0.1), n(0.5))],
+                (Question, None),
+                released,
+            ),
             // What is undefined wins nothing, and drops where it is chosen.
             ([o, none, none, none], (Original, None), released),
-            ([none, (n(0.6), n(0.1)), (n(0.6), n(0.1)), none], (Original, Some(Drop::Undefined)), Some(Drop::Undefined)),
-            ([(None, n(0.5)), (n(0.6), n(0.1)), (n(0.6), n(0.1)), none], (Answer, None), None),
-            ([o, (n(0.6), None), none, (n(0.6), n(0.1))], (Question, Some(Drop::Undefined)), Some(Drop::Undefined)),
-            ([o, none, (None, n(0.1)), none], (Answer, Some(Drop::Undefined)), Some(Drop::Undefined)),
+            (
+                [none, (n(0.6), n(0.1)), (n(0.6), n(0.1)), none],
+                (Original, Some(Drop::Undefined)),
+                Some(Drop::Undefined),
+            ),
+            (
+                [(None, n(0.5)), (n(0.6), n(0.1)), (n(0.6), n(0.1)), none],
+                (Answer, None),
+                None,
+            ),
+            (
+                [o, (n(0.6), None), none, (n(0.6), n(0.1))],
+                (Question, Some(Drop::Undefined)),
+                Some(Drop::Undefined),
+            ),
+            (
+                [o, none, (None, n(0.1)), none],
+                (Answer, Some(Drop::Undefined)),
+                Some(Drop::Undefined),
+            ),
             // At 1 and above.
-            ([o, (n(1.0), n(0.5)), none, none], (Question, Some(Drop::Ifd)), Some(Drop::Ifd)),
-            ([(n(0.5), n(1.2)), none, (n(0.5), n(1.0)), none], (Answer, Some(Drop::Rifd)), Some(Drop::Rifd)),
-            ([o, (n(2.0), n(3.0)), none, (n(0.9), n(0.9))], (Both, None), None),
+            (
+                [o, (n(1.0), n(0.5)), none, none],
+                (Question, Some(Drop::Ifd)),
+                Some(Drop::Ifd),
+            ),
+            (
+                [(n(0.5), n(1.2)), none, (n(0.5), n(1.0)), none],
+                (Answer, Some(Drop::Rifd)),
+                Some(Drop::Rifd),
+            ),
+            (
+                [o, (n(2.0), n(3.0)), none, (n(0.9), n(0.9))],
+                (Both, None),
+                None,
+            ),
         ];
         for (ratios, (form, dropped), as_released) in table {
             let candidates = ratios.map(|(ifd, rifd)| with(ifd, rifd));
             let decision = Decision { form, dropped };
             assert_eq!(select(&candidates, false), decision, "{ratios:?}");
-            let decision = Decision { form, dropped: as_released };
+            let decision = Decision {
+                form,
+                dropped: as_released,
+            };
             assert_eq!(select(&candidates, true), decision, "{ratios:?}");
         }
     }
@@ -162,7 +217,13 @@ mod tests {
     fn forms_that_are_not_there_are_not_chosen() {
         let original = with(Some(0.5), Some(0.5));
         let decision = select(&[original, None, None, None], false);
-        assert_eq!(decision, Decision { form: Form::Original, dropped: None });
+        assert_eq!(
+            decision,
+            Decision {
+                form: Form::Original,
+                dropped: None
+            }
+        );
         assert_eq!(select(&[None; 4], false).dropped, Some(Drop::Undefined));
     }
 }

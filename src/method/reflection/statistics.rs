@@ -76,7 +76,9 @@ impl Statistics {
             named.map(move |(name, value)| (format!("{kind}_{name}"), value))
         };
         let ratios = RATIOS.into_iter().map(str::to_owned).zip(self.ratios());
-        of("ppl", self.ppl).chain(of("loss", self.loss)).chain(ratios)
+        of("ppl", self.ppl)
+            .chain(of("loss", self.loss))
+            .chain(ratios)
     }
 }
 
@@ -132,6 +134,9 @@ mod tests {
             loss: [Some(0.0); 4],
         };
         let read = Statistics::from(released);
-        assert_eq!((read.ppl[0], read.loss[0], read.loss[1]), (None, None, Some(0.0)));
+        assert_eq!(
+            (read.ppl[0], read.loss[0], read.loss[1]),
+            (None, None, Some(0.0))
+        );
     }
 }
