@@ -12,6 +12,7 @@ mod model_commands;
 mod pipelines;
 mod report;
 mod score;
+mod select;
 mod signals;
 mod tables;
 mod terminal;

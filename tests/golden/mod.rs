@@ -6,6 +6,7 @@ mod chat;
 mod chat_fuzz;
 pub mod forward;
 mod quantize;
+pub mod selectit;
 mod signals;
 mod stats;
 pub mod tokenizer;
