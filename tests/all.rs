@@ -15,6 +15,7 @@ mod pipelines;
 mod reflection;
 mod report;
 mod score;
+mod select;
 mod signals;
 mod tables;
 mod terminal;

@@ -33,6 +33,7 @@ mod train;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
@@ -189,9 +190,12 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     })
 }
 
-/// Sizes the pool that tensor operations share.
+/// Sizes the pool that tensor operations share, once: several judges may be loaded one after the other.
 fn use_threads(threads: Option<usize>) -> Result<()> {
-    if let Some(threads) = threads {
+    static SIZED: AtomicBool = AtomicBool::new(false);
+    if let Some(threads) = threads
+        && !SIZED.swap(true, Ordering::Relaxed)
+    {
         rayon::ThreadPoolBuilder::new()
             .num_threads(threads.max(1))
             .build_global()

@@ -107,6 +107,11 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     if to_stdout && arguments.json {
         bail!("-o - and --json both want standard output: name a file with -o");
     }
+    if arguments.judge.has_template() {
+        bail!(
+            "--template: the prompt of select is its method's; --prompts names its lines, --prompts-last their place"
+        );
+    }
     if !(arguments.proportion > 0.0 && arguments.proportion <= 1.0) {
         bail!(
             "--proportion {}: a number above 0 and up to 1 expected",
@@ -148,27 +153,24 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     });
     let scores_file = scores_file.transpose()?;
 
-    let released = plan
-        .as_ref()
-        .is_some_and(|plan| plan.form == Form::Released);
-    let pairs: Vec<Pair> = shaped.rows.iter().map(|row| pair(row, released)).collect();
-    let unread: Vec<_> = shaped
+    let released = arguments.judge.setup()?.as_released;
+    let mut pairs: Vec<Pair> = shaped.rows.iter().map(|row| pair(row, released)).collect();
+    let unread = shaped
         .rows
         .iter()
-        .filter_map(|row| row.record.clone().err())
-        .collect();
-    super::tell(&unread);
+        .filter_map(|row| row.record.clone().err());
+    super::tell(&unread.collect::<Vec<_>>());
     let mut report = Report::default();
     let (mut rows, loaded) = match (&plan, &arguments.scores) {
         (Some(plan), _) => {
             let (rows, loaded) = plan.rows(arguments, &pairs, &mut report)?;
             (rows, Some(loaded))
         }
-        (None, Some(path)) => (known(path, &pairs)?, None),
+        (None, Some(path)) => (known(path, &shaped, &mut pairs)?, None),
         (None, None) => bail!("neither judges nor scores"),
     };
     let mut chosen = mark(&mut rows, arguments.proportion);
-    report.of_rows(&rows, &chosen, arguments.proportion);
+    report.of_rows(&shaped, &rows, &chosen, arguments.proportion);
     report.statistics(&shaped, &rows, arguments.by.as_deref())?;
     if let Some(count) = arguments.novelty {
         let loaded = match loaded {
@@ -208,11 +210,6 @@ impl Plan {
             0 | 1 => Level::Sentence,
             _ => Level::Model,
         });
-        if arguments.judge.has_template() {
-            bail!(
-                "--template: the prompt of select is its method's; --prompts names its lines, --prompts-last their place"
-            );
-        }
         match (level, judges.len()) {
             (_, 0) => bail!("--judge names none"),
             (Level::Token | Level::Sentence, 2..) => bail!(
@@ -364,12 +361,22 @@ impl Plan {
     }
 }
 
-/// Scores of an earlier run.
-fn known(path: &Path, pairs: &[Pair]) -> Result<Vec<ScoreRow>> {
+/// Scores of an earlier run, and the pairs they are of: conversations may have been read either way.
+fn known(path: &Path, shaped: &Shaped, pairs: &mut Vec<Pair>) -> Result<Vec<ScoreRow>> {
     let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
     let wrong = |cause| anyhow!("{}: {cause}", path.display());
     let rows = read_scores(BufReader::new(file)).map_err(wrong)?;
-    same_data(&rows, pairs).map_err(wrong)?;
+    if let Err(cause) = same_data(&rows, pairs) {
+        let readings = [false, true].map(|released| {
+            let pairs = shaped.rows.iter().map(|row| pair(row, released));
+            pairs.collect::<Vec<Pair>>()
+        });
+        let fits = |pairs: &Vec<Pair>| same_data(&rows, pairs).is_ok();
+        *pairs = readings
+            .into_iter()
+            .find(fits)
+            .ok_or_else(|| wrong(cause))?;
+    }
     Ok(rows)
 }
 

@@ -228,7 +228,9 @@ pub fn score_rows(
             score: score.filter(|score| score.is_finite()),
             token_scores,
             selected: false,
-            tokens: first.map_or(0, |(_, ratings)| ratings.tokens[index]),
+            tokens: first.map_or(0, |(_, ratings)| {
+                ratings.tokens.get(index).copied().unwrap_or(0)
+            }),
             hash: pair_hash(pair),
             error: (!causes.is_empty()).then(|| causes.join("; ")),
         }

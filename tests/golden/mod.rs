@@ -9,6 +9,7 @@ mod pair_stats;
 mod pairwise;
 mod ifd;
 mod quantize;
+pub mod selectit;
 mod signals;
 mod stats;
 pub mod tokenizer;

@@ -74,16 +74,20 @@ impl Report {
     }
 
     /// Takes what came out.
-    pub fn of_rows(&mut self, rows: &[ScoreRow], chosen: &[usize], proportion: f64) {
+    pub fn of_rows(&mut self, data: &Shaped, rows: &[ScoreRow], chosen: &[usize], proportion: f64) {
         self.rows = rows.len();
         self.errors = rows.iter().filter(|row| row.score.is_none()).count();
         self.selected = chosen.len();
         self.proportion = proportion;
         self.lowest = chosen.last().and_then(|at| rows.get(*at)?.score);
-        self.first_error = rows.iter().find_map(|row| {
-            let cause = row.error.as_ref()?;
-            Some(format!("row {} (counted from 0): {cause}", row.index))
-        });
+        // Rows that could not be read have been told of.
+        let read = data.rows.iter().zip(rows);
+        self.first_error = read
+            .filter(|(row, _)| row.record.is_ok())
+            .find_map(|(_, row)| {
+                let cause = row.error.as_ref()?;
+                Some(format!("row {} (counted from 0): {cause}", row.index))
+            });
     }
 
     /// Compares the selected rows with the others that have a score.
@@ -139,8 +143,11 @@ impl Report {
     /// What writing says.
     pub fn tell(&self, json: bool, quiet: bool, taken: bool) -> Result<()> {
         if let Some(first) = &self.first_error {
+            eprintln!("juror: {first} (the first such row; see `error` in the score file)");
+        }
+        if self.errors > 0 {
             eprintln!(
-                "juror: {first}\njuror: {} rows have no score and are not selected; see `error` in the score file",
+                "juror: {} rows have no score and are not selected",
                 self.errors
             );
         }
