@@ -81,6 +81,7 @@ fn main() -> Result<()> {
             facts,
             errors: Vec::new(),
             complete: true,
+            selection: None,
         }))),
     );
     let mut terminal = Terminal::new(TestBackend::new(120, 40))?;

@@ -406,6 +406,13 @@ fn detail(row: &Row<'_>, sample: &Sample, decision: &Decision) -> Map<String, Va
     let mut out = Map::new();
     out.insert("id".into(), record.id.clone().into());
     out.insert("response_id".into(), response.id.clone().into());
+    // The form that was chosen, so that the file is data as any other.
+    if let Some(texts) = &sample.forms[decision.form as usize] {
+        let input = texts.input.clone().unwrap_or_default();
+        out.insert("instruction".into(), texts.instruction.clone().into());
+        out.insert("input".into(), input.into());
+        out.insert("output".into(), texts.response.clone().into());
+    }
     out.insert("decision".into(), decision.form.name().into());
     out.insert("dropped".into(), json!(decision.dropped));
     let mut forms = Map::new();

@@ -75,20 +75,34 @@ impl Document {
             blind: key.blind,
             lines: Vec::new(),
         };
-        let reference = record.reference.as_deref().filter(|_| key.diff);
+        let text = |text: &str| inert(text.trim_end(), ascii).into_owned();
+        let original = original(record).filter(|_| key.diff);
+        let reference = match &original {
+            Some((_, output)) => Some(output.as_str()),
+            None => record.reference.as_deref().filter(|_| key.diff),
+        };
         let response = record.responses.get(key.response);
-        let both = response.zip(reference).map(|(response, reference)| {
-            let text = |text: &str| inert(text.trim_end(), ascii).into_owned();
-            marks::apart(&text(&response.text), &text(reference))
-        });
+        let both = response.zip(reference);
+        let both = both.map(|(one, other)| marks::apart(&text(&one.text), &text(other)));
         let (own, theirs) = both.unzip();
         if let Some(context) = &record.context {
             builder.part("context", String::new(), context);
         }
         let note = record.category.clone().unwrap_or_default();
-        builder.part("instruction", note, &record.instruction);
-        if let Some(input) = &record.input {
-            builder.part("input", String::new(), input);
+        match &original {
+            Some((before, _)) => {
+                let (own, theirs) = marks::apart(&text(&record.task()), &text(before));
+                builder.heading("instruction", "marked: new words".into());
+                builder.marked(&own);
+                builder.heading("instruction before", "marked: own words".into());
+                builder.marked(&theirs);
+            }
+            None => {
+                builder.part("instruction", note, &record.instruction);
+                if let Some(input) = &record.input {
+                    builder.part("input", String::new(), input);
+                }
+            }
         }
         let mut response_at = builder.lines.len();
         if key.screen != Screen::Judge {
@@ -100,8 +114,12 @@ impl Document {
             );
         }
         match &record.reference {
-            Some(_) if theirs.is_some() => {
-                builder.heading("reference", "marked: own words".into());
+            _ if theirs.is_some() => {
+                let title = match original {
+                    Some(_) => "response before",
+                    None => "reference",
+                };
+                builder.heading(title, "marked: own words".into());
                 builder.marked(&theirs.unwrap_or_default());
             }
             Some(reference) => builder.part("reference", String::new(), reference),
@@ -119,6 +137,18 @@ impl Document {
             response_at,
         }
     }
+}
+
+/// Task and response as they were before reflection (`juror reflect` with its details).
+fn original(record: &Record) -> Option<(String, String)> {
+    let original = record.meta.get("forms")?.get("original")?;
+    let text = |name: &str| original.get(name)?.as_str();
+    let instruction = text("instruction")?;
+    let task = match text("input").filter(|input| !input.is_empty()) {
+        Some(input) => format!("{instruction}\n\n{input}"),
+        None => instruction.to_owned(),
+    };
+    Some((task, text("output")?.to_owned()))
 }
 
 struct Builder {

@@ -1,7 +1,8 @@
 //! Looking closer: templates, prompts, sentences, samples, a second judge, runs.
 
 use super::fixture::{Bench, TEMPLATE, card, info, judged, peak, records};
-use crate::data::SubjectKey;
+use super::screens::{SIZES, snapshot};
+use crate::data::{Record, Response, SubjectKey};
 use crate::judge::attribution::{Attribution, Sentence};
 use crate::judge::inspect::{Inspection, Likely, Token};
 use crate::run::live::{Command, Event, JudgeInfo};
@@ -544,4 +545,50 @@ fn a_promise_holds_for_what_it_was_solved_for() {
     );
     bench.keys(",");
     assert_eq!(saved(&mut bench).target_risk, Some(0.4));
+}
+
+#[test]
+fn what_reflection_made_of_a_sample() {
+    let numbers = |ifd: f64| {
+        serde_json::json!({"instruction": "Boil an egg.", "input": "", "output": "Six minutes.",
+            "ifd_ppl": ifd, "rifd_ppl": 0.5, "ifd_loss": 0.75, "rifd_loss": null})
+    };
+    let mut record = Record {
+        id: "egg".into(),
+        instruction: "Boil an egg so that its yolk stays runny.".into(),
+        responses: vec![Response {
+            text: "Six minutes in simmering water.".into(),
+            ..Response::default()
+        }],
+        ..Record::default()
+    };
+    let meta = [
+        ("decision", "QA*".into()),
+        ("dropped", serde_json::Value::Null),
+        (
+            "forms",
+            serde_json::json!({"original": numbers(0.8), "Q*": numbers(0.9), "A*": {"cause": "no_marker"},
+                "QA*": numbers(0.95)}),
+        ),
+    ];
+    let meta = meta.map(|(name, value)| (name.to_owned(), value));
+    record.meta = meta.into_iter().collect();
+    for (width, height) in SIZES {
+        let mut bench = Bench::new(width, height);
+        bench.load(vec![record.clone()]);
+        bench.tell(Event::Ready(info())).judge_all().keys("d");
+        snapshot("reflection", &bench);
+        if width == 120 {
+            let screen = bench.screen();
+            for text in [
+                "KEPT  as QA*",
+                "instruction before",
+                "response before",
+                "no_marker",
+                "0.95",
+            ] {
+                assert!(screen.contains(text), "{text}\n{screen}");
+            }
+        }
+    }
 }

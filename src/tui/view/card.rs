@@ -87,7 +87,11 @@ fn lines(
 ) -> Vec<Line<'static>> {
     // What the data were opened for comes first.
     let mut lines = match state.screen {
-        Screen::Explore => super::selection::lines(state, paint, width),
+        Screen::Explore => {
+            let mut lines = super::selection::lines(state, paint, width);
+            lines.extend(super::reflection::lines(state, paint, width));
+            lines
+        }
         _ => Vec::new(),
     };
     lines.extend(match shown.card {

@@ -10,6 +10,7 @@ mod inspect;
 mod list;
 mod overlay;
 mod paint;
+mod reflection;
 mod runs;
 mod selection;
 mod template;
