@@ -15,7 +15,7 @@ use super::output::tell;
 use super::scoring::{Outcome, ScoringArguments, spooled};
 use super::table::{interval, table};
 use crate::data::judged;
-use crate::data::scored::{Wanted, quality_name};
+use crate::data::scored::{self, Wanted, quality_name};
 use crate::stats::ranking::{self, Rows, Standing};
 use crate::stats::{kendall, spearman};
 use leaderboard::{Against, Leaderboard};
@@ -100,7 +100,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         _ => file.clone(),
     };
     let files: Vec<PathBuf> = arguments.scoring.data.data.iter().map(of).collect();
-    let judged = |file: &PathBuf| file.is_file() && judged::is_judged(file);
+    // Pairs against a reference have a score, too, for who asks for it.
+    let by_score = |file: &PathBuf| arguments.scoring.signal.is_some() && scored::is_scored(file);
+    let judged = |file: &PathBuf| file.is_file() && judged::is_judged(file) && !by_score(file);
     if arguments.label.is_some() || !files.is_empty() && files.iter().all(judged) {
         return pairs::run(arguments, &files, &leaderboard);
     }

@@ -175,6 +175,9 @@ impl Judged {
         let id = identity(row);
         let mut hasher = DefaultHasher::new();
         (&id, &generator_a, &generator_b).hash(&mut hasher);
+        for side in ["response_a_id", "response_b_id"] {
+            row.get(side).and_then(Value::as_str).hash(&mut hasher);
+        }
         self.key.push(hasher.finish());
         self.instruction.push(instruction(row).or(id));
         self.verdict.push(verdict);
@@ -243,10 +246,13 @@ impl Form {
             found.filter(|name| !name.is_empty()).map(str::to_owned)
         };
         match self {
-            Form::Sides => (
-                text(["generator_a", "model_a"]),
-                text(["generator_b", "model_b"]),
-            ),
+            Form::Sides => {
+                // `juror pair --against-reference` has no generator for it.
+                let is_reference = text(["response_b_id"; 2]).as_deref() == Some(REFERENCE);
+                let reference = || is_reference.then(|| REFERENCE.to_owned());
+                let b = text(["generator_b", "model_b"]).or_else(reference);
+                (text(["generator_a", "model_a"]), b)
+            }
             Form::Annotation => (text(["generator_1"; 2]), text(["generator_2"; 2])),
             Form::Reference => (text(["generator"; 2]), Some(REFERENCE.to_owned())),
         }

@@ -24,7 +24,7 @@ pub struct Rated {
     /// 1 + the number of generators whose interval lies wholly above.
     pub rank: usize,
     pub rating: Option<Interval>,
-    pub comparisons: f64,
+    pub comparisons: usize,
     /// Of all its comparisons.
     pub win_rate: Interval,
     /// Mean characters of its answers, where rows tell.
@@ -47,7 +47,7 @@ pub struct Matrix {
     pub generators: Vec<String>,
     /// The row's generator against the column's; `null` where they were not compared.
     pub win_rate: Vec<Vec<Option<f64>>>,
-    pub count: Vec<Vec<f64>>,
+    pub count: Vec<Vec<usize>>,
 }
 
 #[derive(Serialize)]
@@ -199,7 +199,7 @@ pub fn run(arguments: &Arguments, files: &[PathBuf], leaderboard: &Leaderboard) 
                 generator: columns.names[*generator].clone(),
                 rank: rank(ratings.unwrap_or(&won), &order, *generator),
                 rating: ratings.map(|all| all[*generator]),
-                comparisons: matrix.count_against_all(*generator),
+                comparisons: matrix.count_against_all(*generator) as usize,
                 win_rate: won[*generator],
                 mean_length: columns.mean_length(*generator),
             })
@@ -304,19 +304,18 @@ fn rank(values: &[Interval], order: &[usize], generator: usize) -> usize {
 }
 
 fn laid_out(matrix: &WinMatrix, order: &[usize], names: &[String]) -> Matrix {
-    let rows = order.iter();
-    let line = |one: &usize| order.iter().map(|other| (*one, *other)).collect::<Vec<_>>();
-    let lines: Vec<Vec<(usize, usize)>> = rows.map(line).collect();
+    let square = |one: &usize| order.iter().map(|other| (*one, *other)).collect::<Vec<_>>();
+    let (mut win_rate, mut count) = (Vec::new(), Vec::new());
+    for line in order.iter().map(square) {
+        let rate = |(a, b): &(usize, usize)| matrix.rate(*a, *b);
+        win_rate.push(line.iter().map(rate).collect());
+        let times = |(a, b): &(usize, usize)| matrix.count(*a, *b) as usize;
+        count.push(line.iter().map(times).collect());
+    }
     Matrix {
         generators: order.iter().map(|at| names[*at].clone()).collect(),
-        win_rate: lines
-            .iter()
-            .map(|line| line.iter().map(|(a, b)| matrix.rate(*a, *b)).collect())
-            .collect(),
-        count: lines
-            .iter()
-            .map(|line| line.iter().map(|(a, b)| matrix.count(*a, *b)).collect())
-            .collect(),
+        win_rate,
+        count,
     }
 }
 

@@ -26,7 +26,7 @@ fn rows_of_pairs_become_columns() {
             order("x", json!(2), 0.8, 0.1), order("y", json!(1), 0.2, 0.5), order("y", json!(2), 0.2, 0.4)],
             "generator_a": "g", "generator_b": "h", "length_a": 10, "length_b": 12, "meta": {"label": "tie", "source": "s"},
             "labels": {}, "error": null}),
-        json!({"id": "2", "instruction_hash": "h", "winner": null, "generator_a": "h", "generator_b": null,
+        json!({"id": "2", "instruction_hash": "h", "winner": null, "generator_a": "h", "generator_b": null, "response_b_id": "2",
             "length_a": 4, "length_b": 4, "labels": {"label": 1}, "meta": {}, "error": "too long"}),
     ];
     let wanted = Wanted {
@@ -83,6 +83,18 @@ fn data_with_labels_are_judged_pairs_too() {
         ..label("label")
     };
     assert!(read(&rows, &none).0.is_empty());
+}
+
+#[test]
+fn a_reference_is_one_of_the_two() {
+    let row = |id: &str, side: &str| {
+        json!({"id": id, "winner": "b", "generator_a": "g", "generator_b": null, "response_a_id": side,
+            "response_b_id": "reference"})
+    };
+    let (found, _) = read(&[row("1", "x"), row("1", "y")], &Wanted::default());
+    assert_eq!(found.generators, ["g", "reference"]);
+    assert_eq!(found.generator_b, [Some(1), Some(1)]);
+    assert_ne!(found.key[0], found.key[1]);
 }
 
 #[test]

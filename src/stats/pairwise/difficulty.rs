@@ -25,9 +25,11 @@ pub fn difficulty(rows: &Rows, generators: usize, instructions: usize) -> Option
         own: vec![0.0; 2 * generators],
         shared: vec![0.0; instructions],
     };
+    let mut order: Vec<usize> = (0..rows.won.len()).collect();
+    order.sort_by_key(|row| rows.instruction[*row]);
     let mut value = fit.objective(rows);
     for _ in 0..200 {
-        let step = fit.newton(rows)?;
+        let step = fit.newton(rows, &order)?;
         let longest = step.own.iter().chain(&step.shared);
         let longest = longest.fold(0.0f64, |most, x| most.max(x.abs()));
         let mut share = 1.0;
@@ -81,50 +83,57 @@ impl Fit {
         }
     }
 
-    /// Newton's step. No row has two instructions, so their part of the curvature is a diagonal and is eliminated.
-    fn newton(&self, rows: &Rows) -> Option<Fit> {
-        let (own, shared) = (self.own.len(), self.shared.len());
+    /// Newton's step; `order` has the rows of an instruction one after the other. No row has two instructions, so their
+    /// part of the curvature is a diagonal and is eliminated, each with the few weights that it meets.
+    fn newton(&self, rows: &Rows, order: &[usize]) -> Option<Fit> {
+        let own = self.own.len();
         let mut slope: Vec<f64> = self.own.iter().map(|w| -w).collect();
-        let mut shared_slope: Vec<f64> = self.shared.iter().map(|w| -w).collect();
         let mut matrix = vec![0.0; own * own];
         (0..own).for_each(|at| matrix[at * own + at] = 1.0);
-        let mut diagonal = vec![1.0; shared];
-        // Row by row the instructions, in columns the generators' weights.
-        let mut between = vec![0.0; shared * own];
-        for row in 0..rows.won.len() {
-            let p = logistic(self.logit(rows, row));
-            let (surplus, bend) = (rows.won[row] - p, p * (1.0 - p));
-            let (at, x) = (rows.instruction[row], rows.longer[row]);
-            let theta = 2 * rows.generator[row];
-            slope[theta] += surplus;
-            slope[theta + 1] += surplus * x;
-            shared_slope[at] += surplus;
-            matrix[theta * own + theta] += bend;
-            matrix[(theta + 1) * own + theta] += bend * x;
-            matrix[(theta + 1) * own + theta + 1] += bend * x * x;
-            diagonal[at] += bend;
-            between[at * own + theta] += bend;
-            between[at * own + theta + 1] += bend * x;
-        }
-        for (at, line) in between.chunks(own).enumerate() {
-            let there: Vec<usize> = (0..own).filter(|a| line[*a] != 0.0).collect();
-            for (place, a) in there.iter().enumerate() {
-                let part = line[*a] / diagonal[at];
-                slope[*a] -= part * shared_slope[at];
-                for b in &there[..=place] {
-                    matrix[a * own + b] -= part * line[*b];
+        let mut eliminated = Vec::new();
+        let same = |one: &usize, other: &usize| rows.instruction[*one] == rows.instruction[*other];
+        for together in order.chunk_by(same) {
+            let at = rows.instruction[together[0]];
+            let (mut bent, mut pull) = (1.0, -self.shared[at]);
+            // The generators' weights that it meets, with the curvature between.
+            let mut line: Vec<(usize, f64)> = Vec::with_capacity(2 * together.len());
+            for row in together {
+                let p = logistic(self.logit(rows, *row));
+                let (surplus, bend) = (rows.won[*row] - p, p * (1.0 - p));
+                let (theta, x) = (2 * rows.generator[*row], rows.longer[*row]);
+                slope[theta] += surplus;
+                slope[theta + 1] += surplus * x;
+                matrix[theta * own + theta] += bend;
+                matrix[(theta + 1) * own + theta] += bend * x;
+                matrix[(theta + 1) * own + theta + 1] += bend * x * x;
+                bent += bend;
+                pull += surplus;
+                line.extend([(theta, bend), (theta + 1, bend * x)]);
+            }
+            line.sort_by_key(|(weight, _)| *weight);
+            line.dedup_by(|next, kept| {
+                let is_same = next.0 == kept.0;
+                kept.1 += if is_same { next.1 } else { 0.0 };
+                is_same
+            });
+            for (place, (a, x)) in line.iter().enumerate() {
+                slope[*a] -= x / bent * pull;
+                for (b, y) in &line[..=place] {
+                    matrix[a * own + b] -= x / bent * y;
                 }
             }
+            eliminated.push((at, bent, pull, line));
         }
         let own_step = solve(&mut matrix, slope)?;
-        let shared_step = between.chunks(own).enumerate().map(|(at, line)| {
-            let moved: f64 = line.iter().zip(&own_step).map(|(x, s)| x * s).sum();
-            (shared_slope[at] - moved) / diagonal[at]
-        });
-        Some(Fit {
-            shared: shared_step.collect(),
+        let mut step = Fit {
+            shared: vec![0.0; self.shared.len()],
             own: own_step,
-        })
+        };
+        for (at, bent, pull, line) in eliminated {
+            let moved: f64 = line.iter().map(|(weight, x)| x * step.own[*weight]).sum();
+            step.shared[at] = (pull - moved) / bent;
+        }
+        Some(step)
     }
 }
 
@@ -157,7 +166,7 @@ mod tests {
         let found = difficulty(&rows, 6, 9).unwrap();
         assert!(found[2..].iter().all(|g| *g > found[0] && *g < found[1]));
         assert!(found[0] < -1.0 && found[1] > 1.0, "{found:?}");
-        // The slope of an instruction's weight is its prior's.
+        // Of what nobody was asked, the prior is all there is.
         assert_eq!(difficulty(&rows, 6, 10).unwrap()[9], 0.0);
     }
 }

@@ -21,42 +21,22 @@ fn candidates() -> impl Iterator<Item = f64> {
 ///
 /// Newton's quadratic is minimised with the penalty one weight at a time, and the step halved until it descends.
 pub fn fit(rows: &[Row], targets: &[f64], c: f64, start: Row) -> Option<Row> {
-    let mut weights = start;
-    let mut value = objective(rows, targets, c, &weights);
+    let mut at = Place::new(rows, targets, c, start);
     for _ in 0..500 {
-        let mut gradient = [0.0; COLUMNS];
-        let mut curvature = [[0.0; COLUMNS]; COLUMNS];
-        for (row, target) in rows.iter().zip(targets) {
-            let p = logistic(dot(row, &weights));
-            let bend = c * p * (1.0 - p);
-            for a in 0..COLUMNS {
-                gradient[a] += c * (p - target) * row[a];
-                for b in 0..=a {
-                    curvature[a][b] += bend * row[a] * row[b];
-                }
-            }
-        }
-        for a in 0..COLUMNS {
-            // Flat where all is certain: a little curvature keeps the step finite.
-            curvature[a][a] += 1e-12 * c * rows.len() as f64;
-            for b in a + 1..COLUMNS {
-                curvature[a][b] = curvature[b][a];
-            }
-        }
-        let target = penalised_newton(&weights, &gradient, &curvature);
-        let step: Row = std::array::from_fn(|at| target[at] - weights[at]);
+        let target = penalised_newton(&at.weights, &at.gradient, &at.curvature);
+        let step: Row = std::array::from_fn(|column| target[column] - at.weights[column]);
         let longest = step.iter().fold(0.0f64, |most, x| most.max(x.abs()));
-        let size = weights.iter().fold(1.0f64, |most, x| most.max(x.abs()));
+        let size = at.weights.iter().fold(1.0f64, |most, x| most.max(x.abs()));
         if longest <= 1e-11 * size {
             return Some(target);
         }
         let mut share = 1.0;
         loop {
-            let next: Row = std::array::from_fn(|at| weights[at] + share * step[at]);
-            let lower = objective(rows, targets, c, &next);
+            let next = std::array::from_fn(|column| at.weights[column] + share * step[column]);
+            let next = Place::new(rows, targets, c, next);
             // Near the bottom, rounding decides which of two values is the lower.
-            if lower <= value || (longest < 1e-6 * size && share == 1.0) {
-                (weights, value) = (next, lower);
+            if next.value <= at.value || (longest < 1e-6 * size && share == 1.0) {
+                at = next;
                 break;
             }
             share /= 2.0;
@@ -66,6 +46,48 @@ pub fn fit(rows: &[Row], targets: &[f64], c: f64, start: Row) -> Option<Row> {
         }
     }
     None
+}
+
+/// Weights with what is minimised, and the slope and curvature of its smooth part.
+struct Place {
+    weights: Row,
+    value: f64,
+    gradient: Row,
+    curvature: [Row; COLUMNS],
+}
+
+impl Place {
+    fn new(rows: &[Row], targets: &[f64], c: f64, weights: Row) -> Self {
+        let mut loss = 0.0;
+        let mut gradient = [0.0; COLUMNS];
+        let mut curvature = [[0.0; COLUMNS]; COLUMNS];
+        for (row, target) in rows.iter().zip(targets) {
+            let logit = dot(row, &weights);
+            // One exponential for the probability and for the cross-entropy.
+            let small = (-logit.abs()).exp();
+            let over = if logit < 0.0 { small } else { 1.0 };
+            let p = over / (1.0 + small);
+            loss += logit.max(0.0) - target * logit + (1.0 + small).ln();
+            let bend = p * (1.0 - p);
+            for a in 0..COLUMNS {
+                gradient[a] += (p - target) * row[a];
+                for b in 0..=a {
+                    curvature[a][b] += bend * row[a] * row[b];
+                }
+            }
+        }
+        // Flat where all is certain: a little curvature keeps the step finite.
+        let little = 1e-12 * rows.len() as f64;
+        let whole = |a: usize, b: usize| {
+            c * (curvature[a.max(b)][a.min(b)] + if a == b { little } else { 0.0 })
+        };
+        Place {
+            weights,
+            value: weights.iter().map(|w| w.abs()).sum::<f64>() + c * loss,
+            gradient: gradient.map(|slope| c * slope),
+            curvature: std::array::from_fn(|a| std::array::from_fn(|b| whole(a, b))),
+        }
+    }
 }
 
 /// The lowest point of `gradient · d + ½ d · curvature · d + Σ|weights + d|`, as weights.
@@ -92,17 +114,6 @@ fn penalised_newton(weights: &Row, gradient: &Row, curvature: &[Row; COLUMNS]) -
         }
     }
     found
-}
-
-fn objective(rows: &[Row], targets: &[f64], c: f64, weights: &Row) -> f64 {
-    let each = rows.iter().zip(targets);
-    let loss: f64 = each.map(|(row, y)| loss(dot(row, weights), *y)).sum();
-    weights.iter().map(|w| w.abs()).sum::<f64>() + c * loss
-}
-
-/// Cross-entropy of a target and the probability of a logit.
-fn loss(logit: f64, target: f64) -> f64 {
-    logit.max(0.0) - target * logit + (-logit.abs()).exp().ln_1p()
 }
 
 /// `w · x`.
