@@ -5,7 +5,7 @@
 //!     cargo bench --bench tournament -- --judge target/engines/135m --threads 2
 //!
 //! One record of random texts, new ones in each turn, so that the prefix cache knows none of them; both ways judge the same
-//! pairs. The model of `engines.py` has a token a byte, so the templates here are as long in bytes as usual ones are in
+//! pairs. Told by the clock, and by processor time where the system tells it: that is what counts beside other load. The model of `engines.py` has a token a byte, so the templates here are as long in bytes as usual ones are in
 //! tokens.
 
 use std::sync::mpsc::channel;
@@ -148,9 +148,40 @@ fn tokens(tasks: &[Task]) -> (usize, usize) {
     (all, distinct - ids.windows(2).map(shared).sum::<usize>())
 }
 
-/// Seconds of one pass a prompt, nothing shared.
-fn separately(engine: &Engine, tasks: Vec<Task>) -> Result<f64> {
-    let started = Instant::now();
+/// Seconds.
+#[derive(Clone, Copy)]
+struct Time {
+    clock: f64,
+    /// All threads'; NaN where unknown.
+    processor: f64,
+}
+
+/// Processor time of this process so far, in seconds, as Linux tells it in hundredths.
+fn processor() -> f64 {
+    let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The name in parentheses may have blanks.
+    let fields = text.rsplit_once(')').map_or("", |(_, fields)| fields);
+    let ticks = fields.split_whitespace().skip(11).take(2);
+    let ticks: Vec<f64> = ticks.filter_map(|t| t.parse().ok()).collect();
+    match ticks.len() {
+        2 => ticks.iter().sum::<f64>() / 100.0,
+        _ => f64::NAN,
+    }
+}
+
+/// How long something takes.
+fn timed<T>(work: impl FnOnce() -> Result<T>) -> Result<(T, Time)> {
+    let (started, before) = (Instant::now(), processor());
+    let done = work()?;
+    let time = Time {
+        clock: started.elapsed().as_secs_f64(),
+        processor: processor() - before,
+    };
+    Ok((done, time))
+}
+
+/// One pass a prompt, nothing shared.
+fn separately(engine: &Engine, tasks: Vec<Task>) -> Result<()> {
     for (id, task) in (0..).zip(tasks) {
         let (reply, answers) = channel();
         engine.submit(Job {
@@ -164,7 +195,7 @@ fn separately(engine: &Engine, tasks: Vec<Task>) -> Result<f64> {
             other => bail!("{other:?}"),
         }
     }
-    Ok(started.elapsed().as_secs_f64())
+    Ok(())
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -182,9 +213,9 @@ fn main() -> Result<()> {
             ..PairSetup::default()
         };
         let judge = PairJudge::new(cast.clone(), setup)?;
-        let (mut ratios, mut shares, mut overs) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut clocks, mut processors, mut shares) = (Vec::new(), Vec::new(), Vec::new());
         for turn in 0..arguments.turns as u64 {
-            let record = record(&arguments, 1000 * principles as u64 + turn);
+            let records = [record(&arguments, 1000 * principles as u64 + turn)];
             let run = TournamentRun {
                 seed: turn,
                 n: None,
@@ -192,37 +223,39 @@ fn main() -> Result<()> {
             };
             let mut out = Vec::new();
             let runner = Runner::new(&judge, &shared, run);
-            let records = [record];
-            let (summary, _) = runner.run(&records, &mut out, &mut |_, _| ())?;
+            let ((summary, _), together) =
+                timed(|| Ok(runner.run(&records, &mut out, &mut |_, _| ())?))?;
             let tasks = prompts(&judge, &records[0], &serde_json::from_slice(&out)?)?;
             let (all, unique) = tokens(&tasks);
-            let separate = separately(&alone, tasks)?;
-            let (ratio, share) = (summary.judge_s / separate, unique as f64 / all as f64);
+            let ((), one_by_one) = timed(|| separately(&alone, tasks))?;
             println!(
-                "{principles} principles, {} judgments: {:.2} s together, {separate:.2} s one by one: {:.1} %; {unique} of {all} \
-                 tokens ({} computed): {:.1} %; {:.2} of what that predicts",
+                "{principles} principles, {} judgments: {:.2} s (processor {:.2} s) together, {:.2} s ({:.2} s) one by one; \
+                 {unique} of {all} tokens ({} computed)",
                 summary.judgments,
-                summary.judge_s,
-                100.0 * ratio,
+                together.clock,
+                together.processor,
+                one_by_one.clock,
+                one_by_one.processor,
                 summary.computed_tokens,
+            );
+            clocks.push(together.clock / one_by_one.clock);
+            processors.push(together.processor / one_by_one.processor);
+            shares.push(unique as f64 / all as f64);
+        }
+        let share = median(shares);
+        let bar = match principles {
+            3 => "; time at most 35 %",
+            _ => "",
+        };
+        for (name, ratios) in [("the clock", clocks), ("processor time", processors)] {
+            let ratio = median(ratios);
+            println!(
+                "{principles} principles, medians by {name}: time {:.1} %, tokens {:.1} %, {:.2} of what these predict (bar 1.10{bar})",
+                100.0 * ratio,
                 100.0 * share,
                 ratio / share
             );
-            ratios.push(ratio);
-            shares.push(share);
-            overs.push(ratio / share);
         }
-        println!(
-            "{principles} principles, medians: time {:.1} %, tokens {:.1} %, {:.2} of what these predict (bar 1.10{})",
-            100.0 * median(ratios),
-            100.0 * median(shares),
-            median(overs),
-            if principles == 3 {
-                "; time at most 35 %"
-            } else {
-                ""
-            }
-        );
     }
     Ok(())
 }

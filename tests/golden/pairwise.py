@@ -100,7 +100,10 @@ def prompt(templates, name, context, a, b):
     turns = [("system", texts["system"]), ("user", user), ("assistant", cue)]
     messages = [{"role": role, "content": content} for role, content in turns]
     text = environment.from_string(templates["chat"]).render(messages=messages, eos_token="</s>", bos_token="<s>")
-    return text.removesuffix("</s>")
+    # The end token goes, and with it what a template writes behind it.
+    text, _, behind = text.rpartition("</s>")
+    assert not behind.strip()
+    return text
 
 
 class Judge:
