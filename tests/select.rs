@@ -171,7 +171,7 @@ fn the_proportion_is_moved_without_a_model() {
     let in_order: Vec<&Value> = rows.iter().filter(|row| kept.contains(row)).collect();
     assert_eq!(in_order, kept.iter().collect::<Vec<_>>());
     // Scores of other data.
-    let other = place.write("other.json", &format!("[{}]", vec![ROW; 10].join(",")));
+    let other = place.write("other.json", &format!("[{}]", [ROW; 10].join(",")));
     for (data, cause) in [
         (&other, "index 0"),
         (&place.write("one.json", ROW), "1 rows"),

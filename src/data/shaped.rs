@@ -68,7 +68,7 @@ impl Shaped {
             }
             let is_table = !matches!(found, RawRows::Json(_));
             let (mut usual, mut own) = (None, is_table.then_some(Layout::Columns));
-            while let Some(raw) = found.next() {
+            for raw in found.by_ref() {
                 let mut text = String::new();
                 let record = raw.and_then(|raw| {
                     let json = match raw.element {
