@@ -2,6 +2,7 @@
 
 use super::compute::Stopped;
 use super::request::Ask;
+use crate::kernel::vector;
 
 /// What the first distribution tells of the labels.
 pub enum Known {
@@ -47,12 +48,19 @@ pub fn log_probability(logits: &[f32], token: u32) -> Result<f64, String> {
     Ok(f64::from(*logit) - log_sum_exp(logits)?)
 }
 
+/// Logits whose exponentials are summed in single precision before they join the sum.
+const BLOCK: usize = 1024;
+
+/// To about 1e-7: one of these is needed for each scored token, and a vocabulary is wide.
 fn log_sum_exp(logits: &[f32]) -> Result<f64, String> {
-    let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let sum: f64 = {
-        let max = f64::from(max);
-        logits.iter().map(|l| (f64::from(*l) - max).exp()).sum()
-    };
+    let max = vector::max(logits);
+    let mut block = [0.0; BLOCK];
+    let sums = logits.chunks(BLOCK).map(|some| {
+        let own = &mut block[..some.len()];
+        own.copy_from_slice(some);
+        f64::from(vector::exp_shifted(own, max))
+    });
+    let sum: f64 = sums.sum();
     match sum.is_finite() && sum > 0.0 {
         true => Ok(f64::from(max) + sum.ln()),
         false => Err("the model's logits are not numbers (NaN or infinite)".into()),

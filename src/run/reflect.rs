@@ -246,7 +246,7 @@ impl Reflector<'_> {
             outcomes.insert(key, known.ok_or(Cause::OverCap));
         }
         let (mut waiting, mut done, mut in_a_row) = (open.iter().copied().peekable(), 0, 0);
-        let mut stop: Option<ReflectError> = None;
+        let (mut stop, mut last): (Option<ReflectError>, String) = (None, String::new());
         let state = std::cell::RefCell::new((&mut self.budget, &mut self.progress));
         let mut next = || {
             let at = *waiting.peek()?;
@@ -286,6 +286,7 @@ impl Reflector<'_> {
                         Refusal::Passing(_) => in_a_row + 1,
                         _ => 0,
                     };
+                    last = refusal.cause().to_owned();
                     let is_end = match refusal {
                         Refusal::Gone(_) => true,
                         Refusal::Passing(_) => in_a_row >= GIVE_UP_AFTER,
@@ -307,6 +308,10 @@ impl Reflector<'_> {
             }
         };
         self.writer.write(max_tokens, &mut next, &mut take)?;
+        // Where nothing at all came back, it is not the prompts.
+        if stop.is_none() && done > 0 && in_a_row == done {
+            stop = Some(ReflectError::Teacher(last));
+        }
         match stop {
             Some(error) => Err(error),
             None => Ok(keys

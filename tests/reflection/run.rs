@@ -336,8 +336,9 @@ fn what_no_attempt_can_mend_ends_the_run_or_the_sample() {
         &["--retries", "0", "--max-tokens", "77"],
     );
     let told = said(&output);
+    assert_eq!(output.status.code(), Some(2), "{told}");
     assert!(
-        output.status.success() || told.contains("127.0.0.1:9"),
+        told.contains("127.0.0.1:9") && told.contains("goes on from there"),
         "{told}"
     );
     let output = place.reflect("http://example.org/v1#x", &[]);
