@@ -262,14 +262,17 @@ fn cut(threshold: &Threshold, rows: &Scored, signal: &str) -> Result<Cut> {
             }
             Ok(Cut {
                 threshold: preset.threshold,
-                origin: Some(format!(
-                    "by the preset {}, calibrated on {} rows ({} {}); rows that calibrated it make it look better than \
+                origin: Some(match preset.calibrated_on {
+                    0 => format!("by the preset {}, set by hand", file_name(path)),
+                    calibrated => format!(
+                        "by the preset {}, calibrated on {} rows ({} {}); rows that calibrated it make it look better than \
                      it is",
-                    file_name(path),
-                    preset.calibrated_on,
-                    preset.label,
-                    preset.good
-                )),
+                        file_name(path),
+                        calibrated,
+                        preset.label,
+                        preset.good
+                    ),
+                }),
             })
         }
     }

@@ -59,6 +59,11 @@ pub enum Keep {
 /// A file to be written.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Write {
+    /// A judge's template.
+    Template {
+        path: PathBuf,
+        text: String,
+    },
     Preset {
         path: PathBuf,
         preset: Preset,
@@ -102,7 +107,7 @@ pub struct ReportFacts {
     /// Name and hash.
     pub judge: (String, String),
     pub template: (String, String),
-    pub mode: String,
+    pub modes: Vec<String>,
     pub signal: String,
     pub label: Option<String>,
     /// Labels from this one on are good.

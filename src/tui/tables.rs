@@ -99,7 +99,7 @@ pub fn report(
                 errors,
                 judges: vec![origin(&facts.judge)],
                 templates: vec![origin(&facts.template)],
-                modes: vec![facts.mode.clone()],
+                modes: facts.modes.clone(),
                 ..Facts::default()
             },
             figures,
@@ -245,7 +245,7 @@ mod tests {
             title: "<sample>".into(),
             judge: ("starter".into(), "abc".into()),
             template: ("standard".into(), "def".into()),
-            mode: "reference".into(),
+            modes: vec!["reference".into()],
             signal: "fused".into(),
             label: Some("rating".into()),
             good: 6.0,

@@ -23,6 +23,13 @@ pub fn write(write: Write, store: Option<&Path>) -> Result<String, String> {
             save(&path, text.as_bytes())?;
             Ok(format!("The cut is saved in {}.", path.display()))
         }
+        Write::Template { path, text } => {
+            save(&path, text.as_bytes())?;
+            Ok(format!(
+                "The template is in {}; --template takes it.",
+                path.display()
+            ))
+        }
         Write::Scores { run, library, rows } => scores(*run, &library, &rows, store),
         Write::Export {
             path,

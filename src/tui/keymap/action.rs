@@ -158,6 +158,8 @@ actions! {
     Bracket = "bracket",
     /// Edit the judge's template and watch the scores.
     Template = "template",
+    /// Write the edited template to a file.
+    SaveTemplate = "save-template",
     /// The prompt's tokens, the scored position, the likeliest tokens.
     Inspect = "inspect",
     /// Keep the response among those scored again with every template.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::reading::{Decision, ShownMode, Signal};
 use super::{Scores, State};
 use crate::data::{Facts, Library};
-use crate::stats::bootstrap::is_fitted_on;
+use crate::stats::bootstrap::{SplitMix64, is_fitted_on};
 use crate::stats::threshold::{Confusion, Found, pac};
 use crate::stats::{auroc, coverage};
 
@@ -43,6 +43,21 @@ impl Good {
             step,
             chosen: false,
         }
+    }
+}
+
+impl Good {
+    /// As a preset says: labels of this name, from a value on.
+    pub fn given(name: &str, good: &str, facts: &Facts) -> Option<Self> {
+        let from: f64 = good.strip_prefix(">=")?.trim().parse().ok()?;
+        let (_, low, high) = facts.labels.get(name)?;
+        let step = if high - low >= 3.0 { 1.0 } else { 0.05 };
+        Some(Good {
+            label: Some(name.to_owned()),
+            from,
+            step,
+            chosen: true,
+        })
     }
 }
 
@@ -218,8 +233,10 @@ pub struct Cut {
     /// That a bad row lies below a good one.
     pub auroc: Option<f64>,
     pub excess_aurc: Option<f64>,
-    /// One row of each record of the half that calibrates.
+    /// One row of each record of the half that calibrates, drawn.
     fitted: Vec<(f64, bool)>,
+    /// The rows of the other half.
+    pub others: Part,
     /// Scored rows when this was made, and how they were read.
     made_of: Option<(usize, ShownMode, bool, Good)>,
 }
@@ -252,7 +269,10 @@ impl Cut {
         };
         let mut rows: Vec<(f64, bool)> = Vec::new();
         let mut by: BTreeMap<String, Vec<(f64, bool)>> = BTreeMap::new();
-        let mut last = None;
+        let mut others: Vec<(f64, bool)> = Vec::new();
+        // Rows of one record are not independent, and the first ones may be of one generator: a drawn one stands
+        // for its record.
+        let mut drawn: BTreeMap<usize, (u64, (f64, bool))> = BTreeMap::new();
         for ((at, place), key) in scores.rows() {
             let card = scores.card(*key);
             let Some(decision) = card.and_then(|card| Decision::of(card, mode, alone)) else {
@@ -268,9 +288,14 @@ impl Cut {
             };
             let row = (decision.value, *label < good.from);
             rows.push(row);
-            // Rows of one record are not independent: the first stands for it.
-            if last.replace(*at) != Some(*at) && is_fitted_on(*at, 0) {
-                cut.fitted.push(row);
+            if is_fitted_on(*at, 0) {
+                let number = SplitMix64((*at as u64) << 20 ^ *place as u64).next_u64();
+                let held = drawn.entry(*at).or_insert((number, row));
+                if number < held.0 {
+                    *held = (number, row);
+                }
+            } else {
+                others.push(row);
             }
             if let Some(category) = item.as_ref().and_then(|item| item.category.as_ref()) {
                 match by.get_mut(category) {
@@ -285,6 +310,8 @@ impl Cut {
         cut.auroc = auroc(&values, &is_good);
         cut.excess_aurc = coverage::curve(&values, &loss).map(|found| found.excess_aurc);
         cut.all = Part::new(rows);
+        cut.others = Part::new(others);
+        cut.fitted = drawn.into_values().map(|(_, row)| row).collect();
         let slice = |(name, rows): (String, Vec<(f64, bool)>)| Slice {
             name,
             part: Part::new(rows),
@@ -293,9 +320,9 @@ impl Cut {
         cut
     }
 
-    /// How many rows a threshold is solved on.
-    pub fn calibrated_on(&self) -> usize {
-        self.fitted.len()
+    /// The values that a threshold is solved on.
+    pub fn calibrated_on(&self) -> Vec<f64> {
+        self.fitted.iter().map(|(value, _)| *value).collect()
     }
 
     /// The lowest threshold whose risk among the answered is at most `target` with [`CONFIDENCE`], by half of the
@@ -372,5 +399,47 @@ mod tests {
         assert_eq!(good.label.as_deref(), Some("rating"));
         assert_eq!((good.from.fract(), good.step), (0.0, 1.0));
         assert_eq!(Good::of(&Facts::default()), Good::default());
+    }
+
+    #[test]
+    fn a_drawn_response_stands_for_its_record() {
+        // The first response of each record is good, all others are bad.
+        let response = |place: usize| crate::data::Response {
+            text: format!("text {place}"),
+            labels: [("rating".to_owned(), f64::from(u8::from(place == 0)))].into(),
+            ..Default::default()
+        };
+        let records = (0..400).map(|at| Record {
+            id: at.to_string(),
+            instruction: format!("task {at}"),
+            responses: (0..4).map(response).collect(),
+            ..Record::default()
+        });
+        let (library, facts) = Library::of(records.collect());
+        let mut scores = Scores::default();
+        let mut ticket = 0;
+        for (at, item) in library.iter() {
+            for (place, key) in item.keys.iter().enumerate() {
+                ticket += 1;
+                let pending = Pending {
+                    key: *key,
+                    lane: Lane::Batch,
+                    row: Some((at, place)),
+                    dropped: false,
+                };
+                scores.ask(ticket, pending);
+                let card = crate::tui::tests::fixture::card(5.0, 5.0, None);
+                scores.scored(ticket, card, 0.0);
+            }
+        }
+        let good = Good::of(&facts);
+        let cut = Cut::new(&library, &scores, (ShownMode::Reference, false), &good);
+        let rows = cut.calibrated_on().len();
+        assert!((120..280).contains(&rows), "{rows}");
+        let bad = cut.fitted.iter().filter(|(_, bad)| *bad).count();
+        let share = bad as f64 / rows as f64;
+        assert!((0.65..0.85).contains(&share), "{share}");
+        assert!(!matches!(cut.solved(0.1).0, Found::Threshold(_)));
+        assert_eq!(cut.others.len(), 4 * (400 - rows));
     }
 }

@@ -23,7 +23,7 @@ mod tally;
 mod template;
 mod why;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 pub use annotate::{Annotate, Queue, Together};
@@ -114,6 +114,8 @@ pub struct State {
     pub preset: Option<Preset>,
     /// Which labels are good.
     pub good: Good,
+    /// What a preset calls good: a label and which of its values.
+    pub good_given: Option<(String, String)>,
     /// The risk that a threshold is solved for.
     pub target: f64,
     /// What the cut is seen against; made while its screen is shown.
@@ -133,6 +135,8 @@ pub struct State {
     pub shelf: HashMap<String, Scores>,
     pub identity: Option<String>,
     pub template: Option<TemplateEdit>,
+    /// Esc again closes a template that no file has.
+    pub asked_to_close: bool,
     /// Responses scored again with every template.
     pub pinned: Vec<Row>,
     pub samples: Option<Samples>,
@@ -235,6 +239,7 @@ impl State {
             alone: false,
             preset: None,
             good: Good::default(),
+            good_given: None,
             target: 0.1,
             cut: Cut::default(),
             sweep: 0,
@@ -248,6 +253,7 @@ impl State {
             shelf: HashMap::new(),
             identity: None,
             template: None,
+            asked_to_close: false,
             pinned: Vec::new(),
             samples: None,
             inspection: None,
@@ -505,6 +511,23 @@ impl State {
     /// Whether judge, generator and labels are hidden.
     pub fn is_blind(&self) -> bool {
         self.screen == Screen::Annotate && self.annotate.blind
+    }
+
+    /// The modes in which the scored rows are read: `reference`, `reference-free`; those with a fused score alone
+    /// where that decides.
+    pub fn modes_read(&self, fused: bool) -> Vec<String> {
+        let cards = self.scores.rows().values();
+        let modes = cards
+            .filter_map(|key| self.scores.card(*key))
+            .filter_map(|card| {
+                let with = self.mode == ShownMode::Reference && card.self_eval_ref.is_some();
+                (!fused || card.fused.is_some()).then_some(match with {
+                    true => "reference",
+                    false => "reference-free",
+                })
+            });
+        let modes: BTreeSet<&str> = modes.collect();
+        modes.into_iter().map(str::to_owned).collect()
     }
 
     /// What decides about most scored rows, if one is scored.

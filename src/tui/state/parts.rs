@@ -80,6 +80,7 @@ pub enum Purpose {
     Comment,
     Annotator,
     Preset,
+    Template,
     Report,
     Export(Exported),
 }

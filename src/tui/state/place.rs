@@ -15,8 +15,7 @@ pub struct Place {
     pub response: usize,
     /// The number of the screen.
     pub screen: u8,
-    /// In hundredths.
-    pub threshold: u32,
+    pub cut: Option<f64>,
     pub free: bool,
     pub good_from: Option<f64>,
     pub columns: Vec<String>,
@@ -32,7 +31,7 @@ impl State {
             id: self.item(record)?.id.clone(),
             response: self.response,
             screen: self.screen.number(),
-            threshold: (self.threshold * 100.0).round() as u32,
+            cut: Some(self.threshold),
             free: self.mode == ShownMode::Free,
             good_from: self.good.chosen.then_some(self.good.from),
             columns: columns.map(|(_, word)| (*word).to_owned()).collect(),
@@ -61,8 +60,8 @@ impl State {
             self.screen = screen;
             self.focus = screen.panes()[0];
         }
-        if !self.threshold_given {
-            self.threshold = f64::from(place.threshold.min(100)) / 100.0;
+        if let (Some(cut), false) = (place.cut, self.threshold_given) {
+            self.threshold = cut.clamp(0.0, 1.0);
         }
         if place.free {
             self.mode = ShownMode::Free;

@@ -1,6 +1,6 @@
 //! What follows from a change: cursors in bounds, texts wrapped, figures counted.
 
-use super::{Cut, Document, DocumentKey, Draft, Origin, Pairs, State, Tally};
+use super::{Cut, Document, DocumentKey, Draft, Good, Origin, Pairs, State, Tally};
 use crate::tui::layout::{Screen, padded};
 
 impl State {
@@ -94,6 +94,15 @@ impl State {
             self.scores = scores;
         }
         self.identity = Some(identity.to_owned());
+    }
+
+    /// Calls good what a preset does, once there is such a label; what a person chose stays.
+    pub fn take_good(&mut self) {
+        let given = self.good_given.as_ref();
+        let good = given.and_then(|(name, good)| Good::given(name, good, &self.facts));
+        if let (Some(good), false) = (good, self.good.chosen) {
+            self.good = good;
+        }
     }
 
     /// Puts the scores away under their judge's name.

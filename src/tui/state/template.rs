@@ -12,6 +12,8 @@ pub struct TemplateEdit {
     pub area: TextArea<'static>,
     /// What it began with.
     pub original: String,
+    /// What was written to a file last.
+    pub saved: Option<String>,
     /// What the judge was told last.
     pub sent: String,
     /// Why the text as it stands is no template.
@@ -35,6 +37,7 @@ impl TemplateEdit {
         TemplateEdit {
             area,
             original: text.to_owned(),
+            saved: None,
             sent: text.to_owned(),
             trouble: None,
             first: identity.clone(),
@@ -45,6 +48,12 @@ impl TemplateEdit {
     /// The text.
     pub fn text(&self) -> String {
         self.area.lines().join("\n")
+    }
+
+    /// Whether there is something that no file has.
+    pub fn is_unsaved(&self) -> bool {
+        let text = self.text();
+        text != self.original && self.saved.as_ref() != Some(&text)
     }
 
     /// Replaces the text; undo brings it back.

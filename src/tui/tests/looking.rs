@@ -80,6 +80,8 @@ fn a_template_is_edited_with_live_scores() {
     });
     assert!(bench.screen().contains("no slot {response}"));
     bench.keys("<esc><esc>");
+    assert!(bench.screen().contains("in no file"));
+    bench.keys("<esc>");
     assert!(bench.state.template.is_none());
 }
 
@@ -591,4 +593,60 @@ fn what_reflection_made_of_a_sample() {
             }
         }
     }
+}
+
+#[test]
+fn everything_is_scored_with_an_edited_template_too() {
+    let mut bench = Bench::ready(120, 40);
+    bench.judge_all().keys("<f2>]tx<esc>");
+    bench.tell(Event::Ready(other("t+2", TEMPLATE)));
+    bench.judge_all();
+    bench.keys("<f6>s").judge_all();
+    assert!(bench.state.runs.job.is_none(), "the job has ended");
+    assert_eq!(bench.state.scores.rows().len(), 80);
+    // No file has the template yet.
+    bench.keys("q");
+    assert!(bench.screen().contains("The edited template is in no file"));
+    bench.keys("<f2><esc>");
+    assert!(bench.state.template.is_some(), "it is asked for first");
+    bench.take();
+    bench.keys("w<enter>");
+    let saved = bench.take().into_iter().any(|effect| match effect {
+        Effect::Write(write) => matches!(*write, Write::Template { ref text, .. } if text.contains('x')),
+        _ => false,
+    });
+    assert!(saved);
+    bench.keys("<esc>");
+    assert!(bench.state.template.is_none());
+}
+
+#[test]
+fn what_is_on_screen_above_the_cursor_is_scored_too() {
+    let mut bench = Bench::ready(120, 40);
+    bench.keys("G").judge_all();
+    let top = bench.state.list_top;
+    let record = bench.state.record_at(top).unwrap();
+    assert!(top < bench.state.cursor);
+    assert!(bench.state.row_card(record, 0).is_some());
+    // The response one was looking at is one of the two that are compared.
+    bench.keys("gg]]<f3>");
+    assert_eq!(bench.state.compare, (0, 2));
+}
+
+#[test]
+fn a_cut_set_by_hand_promises_nothing_and_names_its_modes() {
+    let mut bench = Bench::ready(120, 40);
+    bench.keys("<f4>").judge_all();
+    bench.take();
+    bench.keys("w<enter>");
+    let preset = bench.take().into_iter().find_map(|effect| match effect {
+        Effect::Write(write) => match *write {
+            Write::Preset { preset, .. } => Some(preset),
+            _ => None,
+        },
+        _ => None,
+    });
+    let preset = preset.unwrap();
+    assert_eq!((preset.calibrated_on, preset.guarantee), (0, None));
+    assert_eq!(preset.modes, ["reference"], "it is on the fused score");
 }

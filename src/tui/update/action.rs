@@ -49,6 +49,7 @@ pub fn run(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Template => template::edit(state),
         Action::Inspect => return inspect::inspect(state),
         Action::Pin => template::pin(state),
+        Action::SaveTemplate => template::ask_file(state),
         Action::SavePreset => jobs::ask_preset(state),
         Action::OpenRecords if state.screen == Screen::Runs => jobs::open_changed(state),
         Action::OpenRecords => cut::open_records(state),
@@ -135,6 +136,13 @@ fn diff(state: &mut State) {
 /// Shows a screen.
 pub fn show(state: &mut State, screen: Screen) {
     if state.screen != screen {
+        // The response one was looking at is one of the two.
+        let (left, right) = state.compare;
+        let here = state.response;
+        if screen == Screen::Compare && ![left, right].contains(&here) {
+            state.compare = (usize::from(here == 0), here);
+            state.compare_scroll = (0, 0);
+        }
         state.screen = screen;
         state.focus = screen.panes()[0];
         state.typing = false;
@@ -231,11 +239,18 @@ fn back(state: &mut State) -> Vec<Effect> {
 /// Leaves, after a second press where texts were typed that nothing keeps.
 fn quit(state: &mut State) -> Vec<Effect> {
     let edited = state.drafts.values().any(Draft::is_changed);
+    let template = state.template.as_ref().is_some_and(|t| t.is_unsaved());
     let job = state.runs.job.is_some();
     if job && !state.asked_to_quit {
         state.asked_to_quit = true;
         let said =
             "Everything is being scored; q again quits. What is scored is not computed again.";
+        state.say(Tone::Warning, said);
+        return Vec::new();
+    }
+    if template && !state.asked_to_quit {
+        state.asked_to_quit = true;
+        let said = "The edited template is in no file: w on Judge saves it, q again quits.";
         state.say(Tone::Warning, said);
         return Vec::new();
     }

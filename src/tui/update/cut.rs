@@ -39,11 +39,16 @@ pub fn solve(state: &mut State) {
         Found::Threshold(threshold) => {
             state.threshold = threshold;
             state.solved = Some(Solved::now(state));
+            // What calibrated is not what is reported.
+            let held = state.cut.others.at(threshold);
+            let risk = held.risk().map_or_else(String::new, |risk| {
+                format!(" On the other half {:.1} % are.", 100.0 * risk)
+            });
             state.say(
                 Tone::Plain,
                 format!(
-                    "At most {target:.0} % of the answered are bad, with 95 % confidence: found on {rows} records of \
-                     one half; figures are of all."
+                    "At most {target:.0} % of the answered are bad, with 95 % confidence: found on one response of each \
+                     of {rows} records.{risk}"
                 ),
             );
         }

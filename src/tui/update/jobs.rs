@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::{judge_is_ready, listing, picker, schedule};
 use crate::run::live::Command;
+use crate::stats::drift::Spread;
 use crate::stats::preset::Preset;
 use crate::store::{Run, RunState};
 use crate::tui::effect::{Effect, Keep, ReportFacts, ScoredRow, Write};
@@ -21,6 +22,11 @@ pub fn start(state: &mut State) -> Vec<Effect> {
     }
     if state.runs.job.is_some() {
         state.say(Tone::Plain, "Everything is being scored already.");
+        return Vec::new();
+    }
+    if state.template.as_ref().is_some_and(|t| t.trouble.is_some()) {
+        let said = "The edited template cannot be used as it stands: mend it on Judge, or close it there with Esc.";
+        state.say(Tone::Warning, said);
         return Vec::new();
     }
     let JudgeStatus::Ready(info) = &state.judge else {
@@ -249,28 +255,33 @@ pub fn save_preset(state: &mut State, path: PathBuf) -> Vec<Effect> {
         (false, ShownMode::Reference) => "self_eval",
     };
     let solved = state.solved.as_ref().filter(|solved| solved.holds(state));
-    let modes = match (fused, state.mode) {
-        (true, _) => vec!["reference".to_owned()],
-        _ => Vec::new(),
+    let scaled = |value: f64| match fused {
+        true => value,
+        false => low + value * (high - low),
+    };
+    // A cut set by hand is calibrated on nothing.
+    let calibrated: Vec<f64> = match solved {
+        Some(_) => state.cut.calibrated_on().into_iter().map(scaled).collect(),
+        None => Vec::new(),
     };
     let preset = Preset {
         signal: signal.into(),
-        threshold: match fused {
-            true => state.threshold,
-            false => low + state.threshold * (high - low),
-        },
+        threshold: scaled(state.threshold),
         judge: info.identity.clone(),
         fusion: fused.then(|| info.source.fusion.clone()),
         embedder: fused.then(|| info.source.embedder.clone()),
-        modes,
+        modes: match signal {
+            "self_eval_free" => Vec::new(),
+            _ => state.modes_read(fused),
+        },
         label: state.good.label.clone().unwrap_or_default(),
         good: format!(">={}", state.good.from),
         target_risk: solved.map(|solved| solved.target),
         target_coverage: None,
         confidence: solved.map(|_| crate::tui::state::CONFIDENCE),
         guarantee: solved.map(|_| crate::stats::threshold::Guarantee::Pac),
-        calibrated_on: state.cut.calibrated_on(),
-        scores: None,
+        calibrated_on: calibrated.len(),
+        scores: Spread::of(&calibrated),
     };
     vec![Effect::Write(Box::new(Write::Preset { path, preset }))]
 }
@@ -296,7 +307,7 @@ pub fn report(state: &mut State, path: PathBuf) -> Vec<Effect> {
         title: state.title.clone(),
         judge: (judge, judge_hash.to_owned()),
         template: (template, template_hash.to_owned()),
-        mode: state.mode.word().into(),
+        modes: state.modes_read(false),
         signal: signal.into(),
         label: state.good.label.clone(),
         good: state.good.from,

@@ -92,6 +92,8 @@ fn take_preset(state: &mut State, preset: &Preset, info: &JudgeInfo) {
         state.say(Tone::Warning, format!("The preset is not used: {cause}"));
         return;
     }
+    state.good_given = Some((preset.label.clone(), preset.good.clone()));
+    state.take_good();
     let (low, high) = info.scale;
     state.alone = preset.signal != "fused";
     state.threshold = match state.alone {

@@ -150,12 +150,14 @@ fn place(state: &mut State) -> Option<Effect> {
 fn press(state: &mut State, key: Key) -> Vec<Effect> {
     state.notice = None;
     let asked = std::mem::take(&mut state.asked_to_quit);
+    let asked_to_close = std::mem::take(&mut state.asked_to_close);
     let layer = state.layer();
     state.pending_keys.push(key);
     match state.keymap.look_up(layer, &state.pending_keys) {
         Lookup::Found(action) => {
             state.pending_keys.clear();
             state.asked_to_quit = asked && matches!(action, Action::Quit | Action::Cancel);
+            state.asked_to_close = asked_to_close && action == Action::Back;
             match (layer, &state.overlay) {
                 (Layer::Overlay, _) | (Layer::Prompt, Some(_)) => overlay::run(state, action),
                 _ => action::run(state, action),
@@ -201,6 +203,7 @@ fn data(state: &mut State, result: Result<Loaded, DataFailure>) {
             {
                 state.good = Good::of(&state.facts);
             }
+            state.take_good();
             if let Some(selection) = loaded.selection {
                 state.selection = Some(*selection);
                 state.listing.sort = SortBy::Selection;

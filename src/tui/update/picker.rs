@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{action, annotate, jobs, judges, listing, samples};
+use super::{action, annotate, jobs, judges, listing, samples, template};
 use crate::tui::effect::{Effect, Write};
 use crate::tui::key::{Code, Key};
 use crate::tui::keymap::Action;
@@ -191,6 +191,7 @@ fn take_line(state: &mut State, purpose: Purpose, text: String) -> Vec<Effect> {
         Purpose::Annotator => return annotate::annotator(state, &text),
         _ if !named => state.say(Tone::Warning, "A file has a name."),
         Purpose::Preset => return jobs::save_preset(state, path),
+        Purpose::Template => return template::save(state, path),
         Purpose::Report => return jobs::report(state, path),
         Purpose::Export(what) => {
             let records = state.listing.order.clone().map(Arc::new);

@@ -123,7 +123,9 @@ fn ahead(state: &mut State, effects: &mut Vec<Effect>) {
         _ if everything => all_missing(state),
         _ => wanted_ahead(state),
     };
-    if everything && wanted.is_empty() && state.template.is_none() {
+    // Every key changes a template that is being edited, and with it all scores.
+    let editing = state.screen == Screen::Judge && state.template.is_some();
+    if everything && wanted.is_empty() && (!editing || state.runs.job.is_some()) {
         wanted = all_missing(state);
     }
     let mut outstanding = 0;
@@ -235,9 +237,11 @@ fn wanted_ahead(state: &State) -> Vec<(SubjectKey, (usize, usize))> {
         height => height,
     };
     let mut wanted: Vec<(SubjectKey, (usize, usize))> = Vec::new();
-    for position in state.cursor..state.cursor.saturating_add(page) {
+    // What is on screen above the cursor comes last, the nearest first.
+    let above = (state.list_top.min(state.cursor)..state.cursor).rev();
+    for position in (state.cursor..state.cursor.saturating_add(page)).chain(above) {
         let Some(record) = state.record_at(position) else {
-            break;
+            continue;
         };
         let count = state.responses_of(record);
         let first = if position == state.cursor {

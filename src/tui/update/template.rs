@@ -1,11 +1,13 @@
 //! Editing the judge's template, with live scores of the record under the cursor and of a pinned set.
 
+use std::path::PathBuf;
+
 use super::action::show;
-use super::jobs;
+use super::{jobs, picker};
 use crate::run::live::Command;
-use crate::tui::effect::Effect;
+use crate::tui::effect::{Effect, Write};
 use crate::tui::layout::{Pane, Screen};
-use crate::tui::state::{JudgeStatus, State, TemplateEdit, Tone};
+use crate::tui::state::{JudgeStatus, Purpose, State, TemplateEdit, Tone};
 
 /// Most rows that can be pinned: all of them are scored again after every change.
 const PINNED: usize = 24;
@@ -31,6 +33,15 @@ pub fn edit(state: &mut State) {
 /// Closes the editor; the template as it stands stays in use.
 pub fn close(state: &mut State) -> Vec<Effect> {
     state.typing = false;
+    // What no file has yet stays at hand.
+    if state.template.as_ref().is_some_and(|t| t.is_unsaved()) && !state.asked_to_close {
+        state.asked_to_close = true;
+        state.say(
+            Tone::Warning,
+            "The edited template is in no file: w saves it, Esc again closes it.",
+        );
+        return Vec::new();
+    }
     let changed = state.template.take().is_some_and(|t| t.sent != t.original);
     if changed {
         state.say(
@@ -39,6 +50,27 @@ pub fn close(state: &mut State) -> Vec<Effect> {
         );
     }
     Vec::new()
+}
+
+/// Lets a file for the template be named.
+pub fn ask_file(state: &mut State) {
+    match state.template {
+        Some(_) => picker::ask(state, Purpose::Template, "template.toml".into()),
+        None => state.say(
+            Tone::Plain,
+            "No template is being edited: t on Judge edits it.",
+        ),
+    }
+}
+
+/// Saves the template for `--template`.
+pub fn save(state: &mut State, path: PathBuf) -> Vec<Effect> {
+    let Some(template) = &mut state.template else {
+        return Vec::new();
+    };
+    let text = template.text();
+    template.saved = Some(text.clone());
+    vec![Effect::Write(Box::new(Write::Template { path, text }))]
 }
 
 /// Pins the response under the cursor, or lets it go.

@@ -160,6 +160,7 @@ fn line(state: &State, purpose: &Purpose, text: &str, paint: &Paint<'_>, frame: 
         Purpose::Comment => "Comment",
         Purpose::Annotator => "Who annotates",
         Purpose::Preset => "Save the cut in",
+        Purpose::Template => "Save the template in",
         Purpose::Report => "Write the report to",
         Purpose::Export(what) => match what {
             Exported::Records => "Write records to (.jsonl, .csv, .parquet)",
