@@ -8,7 +8,7 @@ use clap::Args;
 use super::judge::JudgeArguments;
 use super::{DataArguments, bound};
 use crate::data::{self, Library, Progress, ReadOptions};
-use crate::judge::pairwise::PairSetup;
+use crate::judge::pairwise::{PairSetup, PairTemplates};
 use crate::model::spec;
 use crate::run::live::LiveOptions;
 use crate::run::select::read_scores;
@@ -56,6 +56,10 @@ pub struct Arguments {
     /// Orders the random queue of annotation
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// How the judge compares two responses: a YAML file as `juror pair --templates` takes it, or `standard` or
+    /// `system-first`
+    #[arg(long, value_name = "FILE")]
+    templates: Option<String>,
     /// Scores that `juror select` wrote of these data: shows the ranking, and moves the share by hand
     #[arg(long, value_name = "SCORES.jsonl")]
     selection: Option<PathBuf>,
@@ -90,7 +94,14 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let live = LiveOptions {
         engine: arguments.judge.engine(),
         setup: arguments.judge.setup()?,
-        pairs: PairSetup::default(),
+        pairs: PairSetup {
+            templates: arguments
+                .templates
+                .as_deref()
+                .map(|name| PairTemplates::named(name, false))
+                .transpose()?,
+            ..PairSetup::default()
+        },
         cache: match arguments.no_cache {
             true => None,
             false => cache(),
