@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use anyhow::{Result, anyhow, bail};
 use clap::{Parser, ValueEnum};
-use juror::engine::{Answer, Ask, Engine, Job, Lane, LoadEvent, Options, Outcome, Role, Task};
+use juror::engine::{Answer, Ask, Engine, Job, Lane, Options, Outcome, Role, Task};
 use juror::kernel::{Format, peak};
 use juror::model::sampling::Sampling;
 use serde::Deserialize;
@@ -88,7 +88,6 @@ fn main() -> Result<()> {
 }
 
 fn load(arguments: &Arguments, format: Format, threads: usize) -> Result<Engine> {
-    let (events, loading) = channel();
     let options = Options {
         judge: arguments.judge.clone(),
         embedder: arguments.embedder.clone(),
@@ -97,15 +96,8 @@ fn load(arguments: &Arguments, format: Format, threads: usize) -> Result<Engine>
         threads: Some(threads),
         ..Options::default()
     };
-    let engine = Engine::start(options, events)?;
-    for event in loading {
-        match event {
-            LoadEvent::Stage { .. } => (),
-            LoadEvent::Failed(error) => return Err(error.into()),
-            LoadEvent::Ready(_) => return Ok(engine),
-        }
-    }
-    Err(anyhow!("the engine stopped while loading"))
+    let (engine, _) = Engine::load(options, |_, _, _| ())?;
+    Ok(engine)
 }
 
 fn answer(engine: &Engine, id: u64, request: Request) -> Result<Value> {

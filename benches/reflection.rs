@@ -19,7 +19,7 @@ use clap::Parser;
 use half::bf16;
 use juror::data::{self, Record};
 use juror::engine::local::Cast;
-use juror::engine::{Answer, Engine, Job, Lane, LoadEvent, Options, Task};
+use juror::engine::{Answer, Engine, Job, Lane, Options, Task};
 use juror::judge::student::{Asking, Student, Wrapper};
 use juror::run::ifd::Texts;
 use juror::stats::bootstrap::SplitMix64;
@@ -147,7 +147,6 @@ fn nodes(paths: &BTreeSet<Vec<u32>>) -> usize {
 }
 
 fn start(folder: &Path, threads: Option<usize>, cache_bytes: usize) -> Result<(Engine, Cast)> {
-    let (events, loading) = channel();
     let options = Options {
         judge: folder.display().to_string(),
         device: "cpu".into(),
@@ -155,15 +154,7 @@ fn start(folder: &Path, threads: Option<usize>, cache_bytes: usize) -> Result<(E
         cache_bytes,
         ..Options::default()
     };
-    let engine = Engine::start(options, events)?;
-    for event in loading {
-        match event {
-            LoadEvent::Stage { .. } => (),
-            LoadEvent::Failed(error) => return Err(error.into()),
-            LoadEvent::Ready(cast) => return Ok((engine, cast)),
-        }
-    }
-    bail!("the engine stopped while loading")
+    Ok(Engine::load(options, |_, _, _| ())?)
 }
 
 /// By the clock, and of all threads of this process: the latter is what counts beside other work.

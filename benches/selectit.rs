@@ -10,13 +10,12 @@
 //! of random weights.
 
 use std::path::PathBuf;
-use std::sync::mpsc::channel;
 
 use anyhow::{Result, anyhow};
 use clap::{Parser, ValueEnum};
 use juror::data::{self, ReadOptions, Subject};
 use juror::engine::local::Cast;
-use juror::engine::{Engine, LoadEvent, Options};
+use juror::engine::{Engine, Options};
 use juror::judge::rating::{LinePlace, RatingLines, rated, templates};
 use juror::judge::{Judge, Setup};
 use juror::kernel::Format;
@@ -160,7 +159,6 @@ fn main() -> Result<()> {
 }
 
 fn load(arguments: &Arguments, cached: bool) -> Result<(Engine, Cast)> {
-    let (events, loading) = channel();
     let default = Options::default();
     let options = Options {
         judge: arguments.judge.clone(),
@@ -174,15 +172,7 @@ fn load(arguments: &Arguments, cached: bool) -> Result<(Engine, Cast)> {
         cache_bytes: if cached { default.cache_bytes } else { 0 },
         ..default
     };
-    let engine = Engine::start(options, events)?;
-    for event in loading {
-        match event {
-            LoadEvent::Stage { .. } => (),
-            LoadEvent::Failed(error) => return Err(error.into()),
-            LoadEvent::Ready(cast) => return Ok((engine, cast)),
-        }
-    }
-    Err(anyhow!("the engine stopped while loading"))
+    Ok(Engine::load(options, |_, _, _| ())?)
 }
 
 fn judge(cast: Cast, lines: &[String], place: LinePlace) -> Result<Judge> {

@@ -12,12 +12,11 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::channel;
 
 use anyhow::{Result, anyhow};
 use clap::{Parser, ValueEnum};
 use juror::data::{self, ReadOptions, Record, Response};
-use juror::engine::{Engine, LoadEvent, Options};
+use juror::engine::{Engine, Options};
 use juror::judge::{Judge, Setup};
 use juror::kernel::Format;
 use juror::run::score::{Mode, ScoreRun, Scorer, Signal};
@@ -122,24 +121,14 @@ struct Jury {
 
 impl Jury {
     fn load(name: &str, dtype: Option<Format>) -> Result<Self> {
-        let (events, loading) = channel();
         let options = Options {
             judge: name.to_owned(),
             dtype,
             ..Options::default()
         };
-        let engine = Engine::start(options, events)?;
-        for event in loading {
-            match event {
-                LoadEvent::Stage { .. } => (),
-                LoadEvent::Failed(error) => return Err(error.into()),
-                LoadEvent::Ready(cast) => {
-                    let judge = Judge::new(cast, Setup::default())?;
-                    return Ok(Jury { engine, judge });
-                }
-            }
-        }
-        Err(anyhow!("the engine stopped while loading"))
+        let (engine, cast) = Engine::load(options, |_, _, _| ())?;
+        let judge = Judge::new(cast, Setup::default())?;
+        Ok(Jury { engine, judge })
     }
 
     /// Scores rows, in order.

@@ -11,11 +11,11 @@
 use std::sync::mpsc::channel;
 use std::time::Instant;
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, bail};
 use clap::Parser;
 use juror::data::{Record, Response};
 use juror::engine::local::Cast;
-use juror::engine::{Answer, Engine, Job, Lane, LoadEvent, Options, Task};
+use juror::engine::{Answer, Engine, Job, Lane, Options, Task};
 use juror::judge::pairwise::{Pair, PairJudge, PairSetup, PairTemplates};
 use juror::kernel::Format;
 use juror::run::tournament::{Runner, TournamentRun};
@@ -67,7 +67,6 @@ fn templates(principles: usize) -> Result<PairTemplates> {
 }
 
 fn engine(arguments: &Arguments, cache_bytes: usize) -> Result<(Engine, Cast)> {
-    let (events, loading) = channel();
     let format = match arguments.bf16 {
         true => Format::Bf16,
         false => Format::best(),
@@ -80,15 +79,7 @@ fn engine(arguments: &Arguments, cache_bytes: usize) -> Result<(Engine, Cast)> {
         cache_bytes,
         ..Options::default()
     };
-    let engine = Engine::start(options, events)?;
-    for event in loading {
-        match event {
-            LoadEvent::Stage { .. } => (),
-            LoadEvent::Failed(error) => return Err(error.into()),
-            LoadEvent::Ready(cast) => return Ok((engine, cast)),
-        }
-    }
-    Err(anyhow!("the engine stopped while loading"))
+    Ok(Engine::load(options, |_, _, _| ())?)
 }
 
 /// A record of random letters.

@@ -1,13 +1,12 @@
 //! The flags that make a judge, on every command that has one.
 
 use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, channel};
 
 use anyhow::{Result, anyhow};
 use clap::{Args, ValueEnum};
 
 use crate::engine::local::Cast;
-use crate::engine::{Engine, LoadEvent, Options};
+use crate::engine::{Engine, Options};
 use crate::judge::prompt::Truncate;
 use crate::judge::similarity::Long;
 use crate::judge::template::Wrap;
@@ -162,29 +161,6 @@ impl JudgeArguments {
     /// Starts an engine and waits until its models are there.
     pub fn start(&self, stage: impl Fn(&str, u64, u64)) -> Result<(Engine, Cast)> {
         super::use_threads(self.threads)?;
-        let (events, loading) = channel();
-        let engine = Engine::start(self.engine(), events)?;
-        let cast = wait(&loading, stage)?;
-        Ok((engine, cast))
+        Ok(Engine::load(self.engine(), stage)?)
     }
-}
-
-/// Waits until the models are there.
-///
-/// # Errors
-/// What stands in the way of loading.
-pub(super) fn wait(loading: &Receiver<LoadEvent>, stage: impl Fn(&str, u64, u64)) -> Result<Cast> {
-    for event in loading {
-        match event {
-            LoadEvent::Stage {
-                model,
-                stage: name,
-                done,
-                total,
-            } => stage(&format!("{model}: {name}"), done, total),
-            LoadEvent::Ready(cast) => return Ok(cast),
-            LoadEvent::Failed(error) => return Err(error.into()),
-        }
-    }
-    Err(anyhow!("the engine stopped while loading"))
 }

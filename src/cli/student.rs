@@ -1,12 +1,11 @@
 //! The flags that make a student, on the commands that have one.
 
 use std::path::PathBuf;
-use std::sync::mpsc::channel;
 
 use anyhow::{Context, Result};
 use clap::Args;
 
-use super::judge::{Dtype, wait};
+use super::judge::Dtype;
 use crate::engine::local::Cast;
 use crate::engine::{Engine, Options};
 use crate::judge::student::{Asking, MAX_TOKENS, REVERSE, Wrapper};
@@ -72,7 +71,6 @@ impl StudentArguments {
         stage: impl Fn(&str, u64, u64),
     ) -> Result<(Engine, Cast)> {
         super::use_threads(self.threads)?;
-        let (events, loading) = channel();
         let options = Options {
             judge: self.student.clone(),
             embedder: None,
@@ -82,8 +80,6 @@ impl StudentArguments {
             threads: self.threads,
             cache_bytes: self.cache_mb << 20,
         };
-        let engine = Engine::start(options, events)?;
-        let cast = wait(&loading, stage)?;
-        Ok((engine, cast))
+        Ok(Engine::load(options, stage)?)
     }
 }

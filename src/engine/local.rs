@@ -1,7 +1,7 @@
 //! The thread that owns the models, and the handle to it.
 
 use std::sync::Arc;
-use std::sync::mpsc::Sender;
+use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 
 use super::cache::PrefixCache;
@@ -180,6 +180,31 @@ impl Engine {
                 thread: Some(thread),
             }),
         })
+    }
+
+    /// Starts an engine and waits until its models are there; `stage` hears of the loading.
+    ///
+    /// # Errors
+    /// What the operating system says; why a model cannot be loaded.
+    pub fn load(
+        options: Options,
+        stage: impl Fn(&str, u64, u64),
+    ) -> Result<(Engine, Cast), ModelError> {
+        let (events, loading) = channel();
+        let engine = Engine::start(options, events).map_err(|e| ModelError::Text(e.to_string()))?;
+        for event in loading {
+            match event {
+                LoadEvent::Stage {
+                    model,
+                    stage: name,
+                    done,
+                    total,
+                } => stage(&format!("{model}: {name}"), done, total),
+                LoadEvent::Ready(cast) => return Ok((engine, cast)),
+                LoadEvent::Failed(error) => return Err(error),
+            }
+        }
+        Err(ModelError::Text("the engine stopped while loading".into()))
     }
 
     /// Hands in a job; waits only if the batch lane is full.

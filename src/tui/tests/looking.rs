@@ -612,7 +612,9 @@ fn everything_is_scored_with_an_edited_template_too() {
     bench.take();
     bench.keys("w<enter>");
     let saved = bench.take().into_iter().any(|effect| match effect {
-        Effect::Write(write) => matches!(*write, Write::Template { ref text, .. } if text.contains('x')),
+        Effect::Write(write) => {
+            matches!(*write, Write::Template { ref text, .. } if text.contains('x'))
+        }
         _ => false,
     });
     assert!(saved);
