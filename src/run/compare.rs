@@ -5,11 +5,31 @@ use std::io::{self, BufRead};
 
 use serde_json::Value;
 
+use crate::data::Verdict;
+
 /// One response whose score changed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Changed {
     pub id: String,
     pub response_id: String,
+    pub before: f64,
+    pub after: f64,
+    /// What a cut may be held against, before and after.
+    pub held: [Held; 2],
+}
+
+/// Numbers of a response in `[0, 1]` that a verdict may follow from.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Held {
+    pub fused: Option<f64>,
+    pub with_reference: Option<f64>,
+    pub free: Option<f64>,
+}
+
+/// A response whose verdict is another: its place among the rows, and the numbers that decide.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Flip {
+    pub place: usize,
     pub before: f64,
     pub after: f64,
 }
@@ -31,14 +51,30 @@ pub struct Changes {
 }
 
 impl Changes {
-    /// Responses whose verdict is another at a threshold on the signal: those answered now, those declined now.
-    pub fn flipped(&self, threshold: f64) -> (usize, usize) {
-        let flips = |to: bool| {
-            let flipped =
-                |c: &&Changed| (c.before >= threshold) != to && (c.after >= threshold) == to;
-            self.rows.iter().filter(flipped).count()
-        };
-        (flips(true), flips(false))
+    /// Responses whose verdict is another at a threshold on the number that decides, largest change first; and how many
+    /// have a verdict in both runs.
+    pub fn flipped(
+        &self,
+        decides: impl Fn(&Held) -> Option<f64>,
+        threshold: f64,
+    ) -> (Vec<Flip>, usize) {
+        let mut decided = 0;
+        let mut flips = Vec::new();
+        for (place, row) in self.rows.iter().enumerate() {
+            let [old, new] = &row.held;
+            let Some((before, after)) = decides(old).zip(decides(new)) else {
+                continue;
+            };
+            decided += 1;
+            if Verdict::of(before, threshold) != Verdict::of(after, threshold) {
+                flips.push(Flip {
+                    place,
+                    before,
+                    after,
+                });
+            }
+        }
+        (flips, decided)
     }
 }
 
@@ -47,6 +83,30 @@ type Key = (String, String);
 struct Numbers {
     fused: Option<f64>,
     self_eval: Option<f64>,
+    held: Held,
+}
+
+/// What decides about a row; self-evaluation where its labels are numbers, which say its scale.
+fn held(row: &Value) -> Held {
+    let signal = |name: &str| row["signals"][name].as_f64();
+    let labels = row["self_eval"]["labels"].as_array();
+    let labels = labels.into_iter().flatten();
+    let numbers: Option<Vec<f64>> = labels.map(|l| l.as_str()?.parse().ok()).collect();
+    let numbers = numbers.unwrap_or_default();
+    let least = numbers.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = numbers.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let scaled =
+        |value: f64| (most > least).then(|| ((value - least) / (most - least)).clamp(0.0, 1.0));
+    // A row may have the number of its mode alone.
+    let of = |name: &str, mode: &str| {
+        let own = || signal("self_eval").filter(|_| row["mode"] == mode);
+        signal(name).or_else(own).and_then(scaled)
+    };
+    Held {
+        fused: signal("fused"),
+        with_reference: of("self_eval_ref", "reference"),
+        free: of("self_eval_free", "reference-free"),
+    }
 }
 
 fn read(lines: impl BufRead, name: &str) -> io::Result<Vec<(Key, Numbers)>> {
@@ -62,6 +122,7 @@ fn read(lines: impl BufRead, name: &str) -> io::Result<Vec<(Key, Numbers)>> {
         let numbers = Numbers {
             fused: signal("fused"),
             self_eval: signal("self_eval"),
+            held: held(&row),
         };
         rows.push((key, numbers));
     }
@@ -83,20 +144,21 @@ pub fn compare(before: (&str, impl BufRead), after: (&str, impl BufRead)) -> io:
     let value = |n: &Numbers| if fused { n.fused } else { n.self_eval };
     let count = |rows: &[(Key, Numbers)]| rows.iter().filter(|(_, n)| value(n).is_some()).count();
     let (all_old, all_new) = (count(&old), count(&new));
-    let mut known: HashMap<Key, f64> = HashMap::with_capacity(old.len());
+    let mut known: HashMap<Key, (f64, Held)> = HashMap::with_capacity(old.len());
     for (key, numbers) in old {
         if let Some(value) = value(&numbers) {
-            known.insert(key, value);
+            known.insert(key, (value, numbers.held));
         }
     }
     let mut rows: Vec<Changed> = Vec::new();
     for (key, numbers) in new {
-        if let (Some(after), Some(before)) = (value(&numbers), known.remove(&key)) {
+        if let (Some(after), Some((before, held))) = (value(&numbers), known.remove(&key)) {
             rows.push(Changed {
                 id: key.0,
                 response_id: key.1,
                 before,
                 after,
+                held: [held, numbers.held],
             });
         }
     }
@@ -145,8 +207,29 @@ mod tests {
         assert_eq!((found.only_before, found.only_after), (1, 1));
         assert_eq!(found.rows[0].id, "y");
         assert!((found.mean - -0.025).abs() < 1e-12 && (found.mean_size - 0.125).abs() < 1e-12);
-        assert_eq!(found.flipped(0.5), (1, 1));
-        assert_eq!(found.flipped(0.05), (0, 0));
+        let flips = |cut: f64| found.flipped(|held| held.fused, cut).0;
+        let places: Vec<usize> = flips(0.5).iter().map(|flip| flip.place).collect();
+        assert_eq!(places, [0, 1], "those that changed most come first");
+        assert_eq!((flips(0.5)[0].before, flips(0.5)[0].after), (0.6, 0.45));
+        assert_eq!(flips(0.05), []);
+    }
+
+    #[test]
+    fn a_row_without_fusion_is_cut_by_its_scale() {
+        let row = |id: &str, mode: &str, own: f64, fused: &str| {
+            format!(
+                "{{\"id\":\"{id}\",\"response_id\":\"a\",\"mode\":\"{mode}\",\"signals\":{{\"self_eval\":{own},\
+                 \"fused\":{fused}}},\"self_eval\":{{\"labels\":[\"1\",\"3\",\"5\"]}}}}\n"
+            )
+        };
+        let before = row("x", "reference-free", 2.0, "null") + &row("y", "reference", 4.0, "0.4");
+        let after = row("x", "reference-free", 4.0, "null") + &row("y", "reference", 4.0, "0.6");
+        let found = compare(("b", before.as_bytes()), ("a", after.as_bytes())).unwrap();
+        assert_eq!(found.signal, "self_eval", "not every row is fused");
+        let (flips, decided) = found.flipped(|held| held.fused.or(held.free), 0.5);
+        let sides: Vec<_> = flips.iter().map(|f| (f.before, f.after)).collect();
+        assert_eq!((sides, decided), (vec![(0.25, 0.75), (0.4, 0.6)], 2));
+        assert_eq!(found.rows[1].held[0].with_reference, Some(0.75));
     }
 
     #[test]

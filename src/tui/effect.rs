@@ -1,9 +1,9 @@
 //! What an update asks the outside to do, as data.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::state::{DraftId, Exported, Search};
+use super::state::{DraftId, Exported, Purpose, Search};
 use crate::data::{Library, ScoreCard};
 use crate::run::live::Command;
 use crate::stats::preset::Preset;
@@ -30,8 +30,10 @@ pub enum Effect {
     CountFacets,
     /// Have a text edited by the person's own editor.
     External { text: String, target: Target },
-    /// Write a file.
+    /// Write a file; one that a person named only where there is none.
     Write(Box<Write>),
+    /// Write a file over the one that is there.
+    Overwrite(Box<Write>),
     /// Read two runs and say what changed.
     CompareRuns { before: Box<Run>, after: Box<Run> },
     /// Leave.
@@ -81,6 +83,8 @@ pub enum Write {
         run: Box<Run>,
         library: Library,
         rows: Vec<ScoredRow>,
+        /// Where verdicts are cut.
+        threshold: f64,
     },
     /// A report of what is scored.
     Report {
@@ -89,6 +93,18 @@ pub enum Write {
         rows: Vec<ScoredRow>,
         facts: ReportFacts,
     },
+}
+
+impl Write {
+    /// The file that a person named, and what for.
+    pub fn named(&self) -> Option<(Purpose, &Path)> {
+        match self {
+            Write::Preset { path, .. } => Some((Purpose::Preset, path)),
+            Write::Export { path, what, .. } => Some((Purpose::Export(*what), path)),
+            Write::Report { path, .. } => Some((Purpose::Report, path)),
+            Write::Scores { .. } => None,
+        }
+    }
 }
 
 /// A response of the data with its score, or why it has none.

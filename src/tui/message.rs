@@ -1,11 +1,12 @@
 //! What happens to the explorer, as plain data.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::effect::Target;
 use super::finder::FacetCount;
 use super::key::Key;
-use super::state::{Changes, DataFailure, Loaded};
+use super::state::{Changes, DataFailure, Loaded, Purpose};
 use super::theme::ThemeSet;
 use crate::run::live::Event;
 use crate::store::{self, Run};
@@ -29,10 +30,10 @@ pub enum Message {
     Judge(Box<Event>),
     /// The judge will say nothing more.
     JudgeGone,
-    /// Theme files were saved; with what is wrong about one.
+    /// Theme files were saved; with what is wrong about some.
     Themes {
         themes: Box<ThemeSet>,
-        error: Option<String>,
+        errors: Vec<String>,
     },
     /// A theme fits the terminal better than what it was given at a guess.
     ThemeSuggested { theme: String, instead_of: String },
@@ -57,6 +58,8 @@ pub enum Message {
     },
     /// A file is written: what to say of it; or it could not be.
     Written(Result<String, String>),
+    /// A file that a person named is there already, and was left as it is.
+    Exists { purpose: Purpose, path: PathBuf },
     /// What changed between two runs, or why that cannot be said.
     Compared {
         between: (i64, i64),

@@ -28,6 +28,7 @@ pub mod widget;
 
 mod input;
 mod keeper;
+mod person;
 mod searcher;
 mod tables;
 mod writer;

@@ -16,11 +16,11 @@ use super::keymap::Keymap;
 use super::look::{self, Look};
 use super::message::{Kept, Message};
 use super::searcher::Searcher;
-use super::state::{DataFailure, JudgeStatus, Loaded, State, Tone};
+use super::state::{DataFailure, JudgeStatus, Loaded, State};
 use super::terminal::Session;
 use super::theme::Depth;
-use super::update::update;
-use super::{input, keeper, watch, writer};
+use super::update::{themes, update};
+use super::{input, keeper, person, watch, writer};
 use crate::run::live::{Command, Event};
 use crate::stats::preset::Preset;
 
@@ -201,7 +201,7 @@ fn prepare(options: &ExploreOptions, look: &Look) -> anyhow::Result<State> {
     state.annotate.given = options.annotator.is_some();
     state.annotate.annotator = match &options.annotator {
         Some(name) => name.clone(),
-        None => std::env::var("USER").unwrap_or_else(|_| "me".into()),
+        None => person::name(|name| std::env::var(name).ok(), person::account),
     };
     if let Some((name, low, high)) = &options.scale {
         state.annotate.name.clone_from(name);
@@ -219,9 +219,8 @@ fn prepare(options: &ExploreOptions, look: &Look) -> anyhow::Result<State> {
         let own = Keymap::parse(&text).with_context(|| path.display().to_string())?;
         state.keymap = Keymap::standard().over(own);
     }
-    if let Some(error) = look.errors.first() {
-        state.say(Tone::Warning, error.to_string());
-    }
+    let broken: Vec<String> = look.errors.iter().map(ToString::to_string).collect();
+    state.say_all(themes::BROKEN, &broken);
     Ok(state)
 }
 
@@ -355,7 +354,8 @@ async fn serve(
                             let _ = sender.send(Incoming::Message(Box::new(message)));
                         });
                     }
-                    Effect::Write(write) => outside.write(*write),
+                    Effect::Write(write) => outside.write(*write, false),
+                    Effect::Overwrite(write) => outside.write(*write, true),
                     Effect::External { text, target } => {
                         let text = outside.pause.during(|| session.suspended(|| edit(&text)));
                         outside.say(Message::Edited { target, text });
@@ -378,12 +378,14 @@ impl Outside {
     }
 
     /// Writes a file on a thread of its own.
-    fn write(&mut self, write: Write) {
+    fn write(&mut self, write: Write, over: bool) {
         let (sender, store) = (self.sender.clone(), self.store.clone());
         self.writing.retain(|thread| !thread.is_finished());
         self.writing.push(thread::spawn(move || {
-            let result = writer::write(write, store.as_deref());
-            let message = Message::Written(result);
+            let message = match writer::in_the_way(&write).filter(|_| !over) {
+                Some((purpose, path)) => Message::Exists { purpose, path },
+                None => Message::Written(writer::write(write, store.as_deref())),
+            };
             let _ = sender.send(Incoming::Message(Box::new(message)));
             // A run may have been added.
             let runs = writer::opened(store.as_deref());

@@ -32,16 +32,16 @@ pub fn themes(
                 continue;
             }
             settle(&folder);
-            let error = match wardrobe.read(&themes) {
+            let errors = match wardrobe.read(&themes) {
                 Ok((read, errors)) => {
                     themes = read;
-                    errors.first().map(ThemeError::to_string)
+                    errors.iter().map(ThemeError::to_string).collect()
                 }
-                Err(error) => Some(format!("{}: {error}", folder.display())),
+                Err(error) => vec![format!("{}: {error}", folder.display())],
             };
             let message = Message::Themes {
                 themes: Box::new(themes.clone()),
-                error,
+                errors,
             };
             if !tell(message) {
                 return;
@@ -83,16 +83,24 @@ mod tests {
             sender.send(message).is_ok()
         });
         let next = || match told.recv_timeout(Duration::from_secs(20)) {
-            Ok(Message::Themes { themes, error }) => (themes, error),
+            Ok(Message::Themes { themes, errors }) => (themes, errors),
             other => panic!("{other:?}"),
         };
+        let other = folder.path().join("other.toml");
+        std::fs::write(&other, "= =").unwrap();
         std::fs::write(&file, "= =").unwrap();
-        let (broken, error) = next();
-        assert!(error.unwrap().contains("mine"));
+        let (mut broken, mut errors) = next();
+        if errors.len() == 1 {
+            // It was looked at between the two.
+            (broken, errors) = next();
+        }
+        assert!(errors[0].contains("mine") && errors[1].contains("other"));
+        std::fs::remove_file(&other).unwrap();
+        assert_eq!(next().1.len(), 1);
         assert_eq!(broken.get("mine").cloned(), before);
         std::fs::write(&file, "inherits = 'light'").unwrap();
-        let (good, error) = next();
-        assert_eq!(error, None);
+        let (good, errors) = next();
+        assert!(errors.is_empty());
         assert_ne!(good.get("mine").cloned(), before);
         std::fs::remove_file(&file).unwrap();
         assert_eq!(next().0.get("mine"), None);

@@ -9,6 +9,7 @@ use serde::Deserialize;
 pub use action::Action;
 
 use super::key::{Code, Key};
+use super::layout::Screen;
 
 /// Where a key was pressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,6 +47,18 @@ impl Layer {
         (Layer::Prompt, "prompt", "typing a line"),
         (Layer::Overlay, "overlay", "boxes like this one"),
     ];
+
+    /// The keys of a screen.
+    pub fn of(screen: Screen) -> Self {
+        match screen {
+            Screen::Explore => Layer::Explore,
+            Screen::Judge => Layer::Judge,
+            Screen::Compare => Layer::Compare,
+            Screen::Threshold => Layer::Threshold,
+            Screen::Annotate => Layer::Annotate,
+            Screen::Runs => Layer::Runs,
+        }
+    }
 
     /// Where a key is looked for, one after the other.
     fn chain(self) -> &'static [Layer] {

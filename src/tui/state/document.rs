@@ -139,6 +139,13 @@ impl Document {
     }
 }
 
+impl Document {
+    /// Whether a record has a text that its responses can be compared with.
+    pub fn has_other(record: &Record) -> bool {
+        record.reference.is_some() || original(record).is_some()
+    }
+}
+
 /// Task and response as they were before reflection (`juror reflect` with its details).
 fn original(record: &Record) -> Option<(String, String)> {
     let original = record.meta.get("forms")?.get("original")?;

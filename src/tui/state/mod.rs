@@ -14,6 +14,7 @@ mod place;
 mod reading;
 mod rows;
 mod runs;
+mod said;
 mod samples;
 mod scores;
 mod selection;
@@ -24,6 +25,7 @@ mod template;
 mod why;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use annotate::{Annotate, Queue, Together};
@@ -41,7 +43,7 @@ pub use picker::{Entry, Exported, Listed, Pick};
 pub use place::Place;
 pub use reading::{Decision, ShownMode, Signal, distribution, scaled};
 pub use rows::ListRow;
-pub use runs::{Changed, Changes, Job, Runs};
+pub use runs::{Changed, Changes, Held, Job, Runs};
 pub use samples::{Sample, Samples};
 pub use scores::{Pending, Row, Scores};
 pub use selection::Selection;
@@ -193,6 +195,8 @@ pub struct State {
 
     pub overlay: Option<Overlay>,
     pub notice: Option<Notice>,
+    /// A file that stands where one is to be written: the same name again overwrites it.
+    pub in_the_way: Option<(Purpose, PathBuf)>,
     pub keymap: Keymap,
     /// Keys of a sequence that is not complete.
     pub pending_keys: Vec<Key>,
@@ -290,6 +294,7 @@ impl State {
             threshold_given: false,
             overlay: None,
             notice: None,
+            in_the_way: None,
             keymap: Keymap::standard(),
             pending_keys: Vec::new(),
             themes,
@@ -432,14 +437,7 @@ impl State {
 
     /// The keys of the screen.
     pub fn screen_layer(&self) -> Layer {
-        match self.screen {
-            Screen::Explore => Layer::Explore,
-            Screen::Judge => Layer::Judge,
-            Screen::Compare => Layer::Compare,
-            Screen::Threshold => Layer::Threshold,
-            Screen::Annotate => Layer::Annotate,
-            Screen::Runs => Layer::Runs,
-        }
+        Layer::of(self.screen)
     }
 
     /// The help, that of the screen first.
@@ -481,12 +479,6 @@ impl State {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
         ticket
-    }
-
-    /// Says something until the next key.
-    pub fn say(&mut self, tone: Tone, text: impl Into<String>) {
-        let text = text.into();
-        self.notice = Some(Notice { text, tone });
     }
 
     /// Takes a theme.

@@ -4,8 +4,8 @@ use ratatui::layout::Rect;
 
 use super::filter::matching;
 use super::{Column, Facet, Overlay, Queue, SortBy, State};
-use crate::tui::keymap::{Action, sequence_label};
-use crate::tui::layout::{PICK_WIDTH, overlay_area};
+use crate::tui::keymap::{Action, Binding, Layer, Lookup, sequence_label};
+use crate::tui::layout::{PICK_WIDTH, Screen, overlay_area};
 
 /// What is chosen from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,6 +78,8 @@ impl Exported {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Pick {
     Do(Action),
+    /// Of another screen.
+    Go(Screen, Action),
     Facet(Facet),
     Sort(SortBy),
     Column(Column),
@@ -142,6 +144,47 @@ impl State {
         found
     }
 
+    /// The actions of this screen, then those that other screens alone have.
+    fn actions(&self) -> Vec<Entry> {
+        let here = self.screen_layer();
+        let line = |layer: Layer, binding: &Binding, screen: &str, pick: Pick| {
+            // A screen's own keys go before those of all screens.
+            let means =
+                |keys: &&Vec<_>| self.keymap.look_up(layer, keys) == Lookup::Found(binding.run);
+            let keys = binding.on.iter().find(means);
+            let keys =
+                keys.map_or_else(String::new, |keys| sequence_label(keys, self.glyphs.ascii));
+            let about = binding.run.about().trim_end_matches('.');
+            Entry {
+                text: format!("{}: {about}", binding.run.name()),
+                note: format!("{screen}  {keys}").trim_start().to_owned(),
+                on: false,
+                pick,
+            }
+        };
+        let known = self.keymap.reachable(here);
+        let own = known
+            .iter()
+            .filter(|binding| binding.run != Action::Palette);
+        let mut all: Vec<Entry> = own
+            .map(|binding| line(here, binding, "", Pick::Do(binding.run)))
+            .collect();
+        for screen in Screen::ALL.into_iter().filter(|s| *s != self.screen) {
+            let layer = Layer::of(screen);
+            let name = Layer::ALL.iter().find(|(known, ..)| *known == layer);
+            let name = name.map_or("", |(_, name, _)| name);
+            for binding in self.keymap.layer(layer) {
+                // What is called the same does the same.
+                let is_known =
+                    |other: &&Binding| (other.run, &other.desc) == (binding.run, &binding.desc);
+                if !known.iter().any(is_known) {
+                    all.push(line(layer, binding, name, Pick::Go(screen, binding.run)));
+                }
+            }
+        }
+        all
+    }
+
     fn all_entries(&self, listed: &Listed) -> Vec<Entry> {
         let entry = |text: &str, note: String, on: bool, pick: Pick| Entry {
             text: text.to_owned(),
@@ -150,20 +193,7 @@ impl State {
             pick,
         };
         match listed {
-            Listed::Palette => {
-                let bindings = self.keymap.reachable(self.screen_layer());
-                let useful = bindings.into_iter().filter(|b| b.run != Action::Palette);
-                useful
-                    .map(|binding| {
-                        let keys = binding.on.first().map_or_else(String::new, |keys| {
-                            sequence_label(keys, self.glyphs.ascii)
-                        });
-                        let about = binding.run.about().trim_end_matches('.');
-                        let text = format!("{}: {about}", binding.run.name());
-                        entry(&text, keys, false, Pick::Do(binding.run))
-                    })
-                    .collect()
-            }
+            Listed::Palette => self.actions(),
             Listed::Facets => {
                 let counts = self.facet_counts.iter().flat_map(|counts| counts.iter());
                 counts

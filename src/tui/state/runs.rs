@@ -1,7 +1,8 @@
 //! Work in the background, and what earlier work came to.
 
-use super::State;
-pub use crate::run::compare::{Changed, Changes};
+use super::{ShownMode, State};
+use crate::run::compare::Flip;
+pub use crate::run::compare::{Changed, Changes, Held};
 use crate::store::Run;
 
 /// Lines of the log that are kept.
@@ -43,6 +44,26 @@ impl State {
     /// The run under the cursor.
     pub fn chosen_run(&self) -> Option<&Run> {
         self.runs.all.get(self.runs.chosen)
+    }
+
+    /// Whether a run is the job that runs now.
+    pub fn is_job(&self, run: &Run) -> bool {
+        let job = self.runs.job.as_ref();
+        job.is_some_and(|job| job.run.started == run.started)
+    }
+
+    /// Responses of two runs whose verdict is another at the cut of now, and how many have one in both.
+    pub fn flips(&self, changes: &Changes) -> (Vec<Flip>, usize) {
+        // As `Decision::of` reads a card.
+        let decides = |held: &Held| match self.mode {
+            ShownMode::Reference => held
+                .fused
+                .filter(|_| !self.alone)
+                .or(held.with_reference)
+                .or(held.free),
+            ShownMode::Free => held.free,
+        };
+        changes.flipped(decides, self.threshold)
     }
 
     /// How much of the running job is done, of how much; failures count as done.

@@ -89,22 +89,22 @@ fn the_wheel_tries_themes_on_and_a_click_beside_them_leaves_them() {
 fn a_saved_theme_is_seen_at_once_and_a_broken_one_is_told() {
     let mut bench = many();
     bench.keys("TG<enter>");
-    let read = |text: &str, error: Option<&str>| {
+    let read = |text: &str, errors: &[&str]| {
         let (themes, _) = ThemeSet::new(&[("extra-49".into(), text.into())], true);
         Message::Themes {
             themes: Box::new(themes),
-            error: error.map(str::to_string),
+            errors: errors.iter().map(ToString::to_string).collect(),
         }
     };
-    bench.send(read("'ui.text' = 'red'", None));
+    bench.send(read("'ui.text' = 'red'", &[]));
     assert_eq!(bench.state.theme.style("ui.text").fg, Some(Color::Red));
     assert!(bench.screen().contains("Themes were read again."));
-    bench.send(read("= =", Some("theme extra-49: no value")));
+    bench.send(read("= =", &["theme extra-49: no value"]));
     assert_eq!(bench.state.theme.style("ui.text").fg, Some(Color::Red));
     assert!(bench.screen().contains("theme extra-49: no value"));
     // Fewer themes than before while the box is open.
     let mut bench = many();
-    bench.keys("TG").send(read("inherits = 'dark'", None));
+    bench.keys("TG").send(read("inherits = 'dark'", &[]));
     assert!(bench.screen().contains("▌ extra-49"));
 }
 

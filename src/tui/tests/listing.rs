@@ -63,7 +63,7 @@ fn facets_narrow_one_by_one() {
     );
     bench.keys("coding<enter><esc>");
     assert_eq!(ids(&bench), ["coding-001"]);
-    assert!(bench.screen().contains("Records: coding"));
+    assert!(bench.screen().contains("Records: category coding"));
     bench.keys("fcategory: common<enter><esc>");
     assert_eq!(
         ids(&bench),
@@ -166,21 +166,6 @@ fn a_bin_and_a_count_open_their_records() {
     assert!(rows > 0 && rows <= expected);
     bench.keys("<esc>");
     assert_eq!(bench.state.listed(), 40);
-}
-
-#[test]
-fn the_second_button_opens_a_bin() {
-    let mut bench = bench();
-    bench.keys("<f4>");
-    let area = bench.state.areas().unwrap().cut.unwrap();
-    let column = area.x + 2 + (area.width - 4) * 3 / 5;
-    let mouse = Mouse {
-        kind: MouseKind::Open,
-        column,
-        row: area.y + 3,
-    };
-    bench.send(Message::Mouse(mouse));
-    assert!(matches!(bench.state.marked, Some(Bin::Scores(..))));
 }
 
 #[test]

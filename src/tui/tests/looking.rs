@@ -6,11 +6,10 @@ use crate::data::{Record, Response, SubjectKey};
 use crate::judge::attribution::{Attribution, Sentence};
 use crate::judge::inspect::{Inspection, Likely, Token};
 use crate::run::live::{Command, Event, JudgeInfo};
-use crate::store::{Run, RunState};
+use crate::store::RunState;
 use crate::tui::effect::{Effect, Keep, Target, Write};
-use crate::tui::layout::Screen;
-use crate::tui::message::{Kept, Message};
-use crate::tui::state::{Changed, Changes, JudgeStatus};
+use crate::tui::message::Message;
+use crate::tui::state::JudgeStatus;
 
 fn other(identity: &str, template: &str) -> JudgeInfo {
     JudgeInfo {
@@ -364,64 +363,6 @@ fn a_job_can_be_stopped() {
 }
 
 #[test]
-fn two_runs_are_compared() {
-    let run = |id| Run {
-        id,
-        started: id,
-        ended: Some(id + 5000),
-        title: "sample_data".into(),
-        judge: "starter".into(),
-        template: "t".into(),
-        identity: "a+b".into(),
-        mode: "auto".into(),
-        output: Some("x".into()),
-        done: 3,
-        total: 3,
-        errors: 0,
-        state: RunState::Done,
-        version: "0".into(),
-    };
-    let mut bench = Bench::ready(120, 40);
-    bench.judge_all();
-    bench.send(Message::Kept(Box::new(Kept::Runs(vec![run(2), run(1)]))));
-    bench.keys("<f6>cjc");
-    let compare = bench.take().into_iter().find_map(|effect| match effect {
-        Effect::CompareRuns { before, after } => Some((before.id, after.id)),
-        _ => None,
-    });
-    assert_eq!(
-        compare,
-        Some((1, 2)),
-        "the older one is what things changed from"
-    );
-    let changes = Changes {
-        signal: "fused".into(),
-        rows: vec![Changed {
-            id: "coding-001".into(),
-            response_id: "b".into(),
-            before: 0.4,
-            after: 0.7,
-        }],
-        mean: 0.3,
-        mean_size: 0.3,
-        ..Changes::default()
-    };
-    bench.send(Message::Compared {
-        between: (1, 2),
-        found: Box::new(Ok(changes)),
-    });
-    let screen = bench.screen();
-    assert!(
-        screen.contains("run 1 → run 2") && screen.contains("1 to ANSWER"),
-        "{screen}"
-    );
-    bench.keys("<enter>");
-    assert_eq!(bench.state.screen, Screen::Explore);
-    assert_eq!(bench.state.record().unwrap().id, "coding-001");
-    assert_eq!(bench.state.response, 1);
-}
-
-#[test]
 fn two_responses_stand_side_by_side() {
     let mut bench = Bench::ready(120, 40);
     bench.judge_all().keys("<f3>");
@@ -430,7 +371,7 @@ fn two_responses_stand_side_by_side() {
         screen.contains("a by moth-mini") && screen.contains("b by quill-7b"),
         "{screen}"
     );
-    assert!(screen.contains("right ahead by"));
+    assert!(screen.contains("right ahead: people 5.0"));
     bench.keys("<tab>]");
     assert_eq!(bench.state.compare, (0, 2));
     assert!(bench.screen().contains("c by larch-2"));

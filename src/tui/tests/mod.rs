@@ -8,7 +8,9 @@ mod annotating;
 mod listing;
 mod looking;
 mod pairing;
+mod runs;
 #[cfg(unix)]
 mod screens;
+mod telling;
 mod updates;
 mod writing;

@@ -4,4 +4,4 @@ mod inert;
 mod wrap;
 
 pub use inert::{clean, inert};
-pub use wrap::{truncate, width, wrap};
+pub use wrap::{truncate, truncate_start, width, wrap};

@@ -112,6 +112,26 @@ pub fn truncate(text: &str, columns: usize, ellipsis: &str) -> String {
     out
 }
 
+/// The end of a text in at most `columns`, with `ellipsis` where something is cut: names that begin alike mostly differ
+/// there.
+pub fn truncate_start(text: &str, columns: usize, ellipsis: &str) -> String {
+    if text.width() <= columns {
+        return text.to_owned();
+    }
+    let Some(room) = columns.checked_sub(ellipsis.width()) else {
+        return String::new();
+    };
+    let (mut from, mut used) = (text.len(), 0);
+    for (at, grapheme) in text.grapheme_indices(true).rev() {
+        used += grapheme.width();
+        if used > room {
+            break;
+        }
+        from = at;
+    }
+    format!("{ellipsis}{}", &text[from..])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,6 +155,14 @@ mod tests {
         for line in wrap("mixed 漢字 and e\u{301}toile 👩‍👩‍👧 end", 7) {
             assert!(width(&line) <= 7, "{line:?}");
         }
+    }
+
+    #[test]
+    fn names_that_begin_alike_keep_their_ends() {
+        assert_eq!(truncate_start("tulu_3 b", 8, "…"), "tulu_3 b");
+        assert_eq!(truncate_start("tulu_human_71 b", 8, "…"), "…an_71 b");
+        assert_eq!(truncate_start("漢字漢字", 4, "…"), "…字");
+        assert_eq!(truncate_start("abc", 2, "..."), "");
     }
 
     #[test]

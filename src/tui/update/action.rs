@@ -7,7 +7,7 @@ use super::{
 use crate::tui::effect::Effect;
 use crate::tui::keymap::Action;
 use crate::tui::layout::{Pane, Screen};
-use crate::tui::state::{Draft, DraftId, Listed, Origin, Quick, State, Tone};
+use crate::tui::state::{Document, Draft, DraftId, Listed, Origin, Quick, State, Tone};
 
 /// Does an action.
 pub fn run(state: &mut State, action: Action) -> Vec<Effect> {
@@ -15,7 +15,10 @@ pub fn run(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Quit => return quit(state),
         Action::Cancel => return cancel(state),
         Action::Back => return back(state),
-        Action::Accept => state.listing.open = false,
+        Action::Accept => {
+            state.listing.open = false;
+            listing::say_nothing_found(state);
+        }
         Action::Explore => show(state, Screen::Explore),
         Action::Judge => show(state, Screen::Judge),
         Action::Compare => show(state, Screen::Compare),
@@ -126,11 +129,28 @@ fn diff(state: &mut State) {
     if state.diff {
         state.attributing = false;
     }
-    let said = match state.diff {
-        true => "What the two do not share is marked.",
-        false => "Plain texts.",
+    let said = match (state.diff, lacks(state)) {
+        (true, Some(what)) => format!("Marks are on; {what}."),
+        (true, None) => "What the two do not share is marked.".to_owned(),
+        (false, _) => "Plain texts.".to_owned(),
     };
     state.say(Tone::Plain, said);
+}
+
+/// Why nothing can be marked where one is.
+fn lacks(state: &State) -> Option<&'static str> {
+    let record = state.record()?;
+    match state.screen {
+        Screen::Explore if record.responses.is_empty() => Some("this record has no response"),
+        Screen::Explore if !Document::has_other(&record) => {
+            Some("this record has no reference to compare with")
+        }
+        Screen::Compare if state.pair().is_none() => {
+            Some("this record has no other response to compare with")
+        }
+        Screen::Judge => Some("explore and compare show them"),
+        _ => None,
+    }
 }
 
 /// Shows a screen.

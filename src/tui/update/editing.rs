@@ -151,6 +151,14 @@ pub fn paste(state: &mut State, text: &str) -> Vec<Effect> {
         state.say(Tone::Plain, "A response is being written; Esc stops it.");
         return Vec::new();
     }
+    if !matches!(state.screen, Screen::Explore | Screen::Judge) {
+        // What one is in the middle of there is not left by a slip.
+        state.say(
+            Tone::Plain,
+            "Nothing takes a paste here; explore and judge do.",
+        );
+        return Vec::new();
+    }
     let Some(record) = state.record_index() else {
         return Vec::new();
     };

@@ -1,5 +1,6 @@
 //! Scoring everything, comparing runs, and files that follow from scores.
 
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use super::{judge_is_ready, listing, picker, schedule};
@@ -123,6 +124,7 @@ fn end(state: &mut State, how: RunState) -> Vec<Effect> {
         run: Box::new(run),
         library: state.library.clone(),
         rows: scored_rows(state),
+        threshold: state.threshold,
     };
     vec![Effect::Write(Box::new(write))]
 }
@@ -177,7 +179,10 @@ pub fn mark(state: &mut State) -> Vec<Effect> {
         state.runs.changes = None;
         state.say(
             Tone::Plain,
-            format!("Run {} is marked; c on another compares them.", run.id),
+            format!(
+                "Run {} is marked: go to the other one, c there compares them.",
+                run.id
+            ),
         );
         return Vec::new();
     };
@@ -195,14 +200,25 @@ pub fn mark(state: &mut State) -> Vec<Effect> {
 
 /// Takes what changed between two runs.
 pub fn compared(state: &mut State, between: (i64, i64), found: Result<Changes, String>) {
-    if let Err(cause) = &found {
-        state.say(Tone::Warning, cause.clone());
-        state.log(cause.clone());
+    match &found {
+        Ok(changes) => {
+            let (flips, decided) = state.flips(changes);
+            let (tau, cut) = (state.glyphs.tau, state.threshold);
+            let said = format!(
+                "{} of {decided} verdicts are others at {tau} {cut:.2}.",
+                flips.len()
+            );
+            state.say(Tone::Plain, said);
+        }
+        Err(cause) => {
+            state.log(cause.clone());
+            state.say(Tone::Warning, cause.clone());
+        }
     }
     state.runs.changes = Some((between.0, between.1, found));
 }
 
-/// Opens the responses that changed most.
+/// Opens the responses whose verdict is another now, and after them those that changed most.
 pub fn open_changed(state: &mut State) {
     let Some((_, _, Ok(changes))) = &state.runs.changes else {
         state.say(
@@ -211,13 +227,22 @@ pub fn open_changed(state: &mut State) {
         );
         return;
     };
-    let wanted: std::collections::HashMap<(&str, &str), usize> = changes
-        .rows
+    let (flips, _) = state.flips(changes);
+    let flipped: HashSet<usize> = flips.iter().map(|flip| flip.place).collect();
+    let others = (0..changes.rows.len()).filter(|place| !flipped.contains(place));
+    let wanted: HashMap<(&str, &str), usize> = flips
         .iter()
+        .map(|flip| flip.place)
+        .chain(others)
+        .filter_map(|place| changes.rows.get(place))
         .take(OPENED)
         .enumerate()
-        .map(|(place, row)| ((row.id.as_str(), row.response_id.as_str()), place))
+        .map(|(rank, row)| ((row.id.as_str(), row.response_id.as_str()), rank))
         .collect();
+    let title = match flips.len() {
+        0 => "changed most".to_owned(),
+        count => format!("{count} flipped, changed most"),
+    };
     let mut found: Vec<(usize, Row)> = Vec::new();
     for (at, item) in state.library.iter() {
         for (place, response) in item.responses.iter().enumerate() {
@@ -228,7 +253,7 @@ pub fn open_changed(state: &mut State) {
     }
     found.sort_unstable();
     let rows: Vec<Row> = found.into_iter().map(|(_, row)| row).collect();
-    listing::open_records(state, "changed most".into(), &rows);
+    listing::open_records(state, title, &rows);
 }
 
 /// Lets a file for the preset be named.

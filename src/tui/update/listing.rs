@@ -89,6 +89,16 @@ pub fn found(state: &mut State, number: u64, records: Arc<Vec<u32>>, complete: b
         state.relist();
     }
     state.listing.at_best = to_best || (state.listing.at_best && !complete);
+    say_nothing_found(state);
+}
+
+/// Says so where nothing matches what is typed: the list that says it too may be out of sight.
+pub fn say_nothing_found(state: &mut State) {
+    let query = state.listing.query.trim();
+    if !query.is_empty() && !state.listing.searching && state.listed() == 0 {
+        let said = format!("Nothing matches {query:?}; Esc lists everything again.");
+        state.say(Tone::Plain, said);
+    }
 }
 
 /// Asks for a search where another is wanted than the last.

@@ -17,7 +17,7 @@ mod pointer;
 mod samples;
 mod schedule;
 mod template;
-mod themes;
+pub(super) mod themes;
 
 use super::effect::{Effect, Keep};
 use super::key::Key;
@@ -37,6 +37,7 @@ pub fn update(state: &mut State, message: Message) -> Vec<Effect> {
         Message::Mouse(mouse) => pointer::mouse(state, mouse),
         Message::Resize(width, height) => {
             state.size = (width, height);
+            state.keep_long();
             Vec::new()
         }
         Message::Tick => {
@@ -52,8 +53,8 @@ pub fn update(state: &mut State, message: Message) -> Vec<Effect> {
             judge::gone(state);
             Vec::new()
         }
-        Message::Themes { themes, error } => {
-            themes::read_again(state, *themes, error);
+        Message::Themes { themes, errors } => {
+            themes::read_again(state, *themes, &errors);
             Vec::new()
         }
         Message::ThemeSuggested { theme, instead_of } => {
@@ -92,6 +93,10 @@ pub fn update(state: &mut State, message: Message) -> Vec<Effect> {
             };
             state.log(said.clone());
             state.say(tone, said);
+            Vec::new()
+        }
+        Message::Exists { purpose, path } => {
+            picker::exists(state, purpose, path);
             Vec::new()
         }
         Message::Compared { between, found } => {

@@ -31,7 +31,7 @@ pub fn log(state: &mut State) {
     match state.runs.log.is_empty() {
         true => state.say(Tone::Plain, "Nothing has happened yet."),
         false => {
-            let scroll = state.runs.log.len();
+            let scroll = view::log_height(state).saturating_sub(overlay_height(state.size.1));
             state.overlay = Some(Overlay::Log { scroll });
         }
     }
@@ -119,10 +119,10 @@ fn by(state: &mut State, lines: isize) {
     // The last line stays at the bottom of the box.
     let help_lines = (help_lines + 1).saturating_sub(shown);
     let error_lines = (state.errors.len() + 1).saturating_sub(shown);
-    let log_lines = (state.runs.log.len() + 1).saturating_sub(shown);
     let tall = match &state.overlay {
         Some(Overlay::Inspect { .. }) => view::inspect_height(state) + 1,
         Some(Overlay::Bracket { .. }) => view::bracket_height(state) + 1,
+        Some(Overlay::Log { .. }) => view::log_height(state) + 1,
         _ => 0,
     };
     let tall = tall.saturating_sub(shown);
@@ -130,8 +130,9 @@ fn by(state: &mut State, lines: isize) {
     match &mut state.overlay {
         Some(Overlay::Help { scroll }) => *scroll = moved(*scroll, lines, help_lines),
         Some(Overlay::Errors { scroll }) => *scroll = moved(*scroll, lines, error_lines),
-        Some(Overlay::Log { scroll }) => *scroll = moved(*scroll, lines, log_lines),
-        Some(Overlay::Inspect { scroll } | Overlay::Bracket { scroll }) => {
+        Some(
+            Overlay::Inspect { scroll } | Overlay::Bracket { scroll } | Overlay::Log { scroll },
+        ) => {
             *scroll = moved(*scroll, lines, tall);
         }
         Some(Overlay::Pick { .. } | Overlay::Line { .. }) => (),

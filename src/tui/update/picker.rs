@@ -22,7 +22,29 @@ pub fn open(state: &mut State, listed: Listed) {
 
 /// Opens a line to type.
 pub fn ask(state: &mut State, purpose: Purpose, text: String) {
+    state.in_the_way = None;
     state.overlay = Some(Overlay::Line { purpose, text });
+}
+
+/// A file that was named is there already: the same name once more overwrites it.
+pub fn exists(state: &mut State, purpose: Purpose, path: PathBuf) {
+    let text = path.display().to_string();
+    if state.overlay.is_some() || state.typing {
+        // Something else is being typed by now: Enter must not mean this.
+        let said = format!("{text} exists and was left as it is.");
+        state.log(said.clone());
+        state.say(Tone::Warning, said);
+        return;
+    }
+    state.say(
+        Tone::Warning,
+        format!("{text} exists; Enter again overwrites it."),
+    );
+    state.overlay = Some(Overlay::Line {
+        purpose: purpose.clone(),
+        text,
+    });
+    state.in_the_way = Some((purpose, path));
 }
 
 /// Does an action while a list or a line is open.
@@ -137,6 +159,12 @@ pub fn accept(state: &mut State) -> Vec<Effect> {
 fn take(state: &mut State, listed: &Listed, pick: Pick) -> Vec<Effect> {
     match pick {
         Pick::Do(action) => return action::run(state, action),
+        Pick::Go(screen, action) => {
+            action::show(state, screen);
+            // The screen has to be as if it had been there before.
+            state.settle();
+            return action::run(state, action);
+        }
         Pick::Facet(facet) => {
             let facets = &mut state.listing.facets;
             match facets.iter().position(|known| *known == facet) {
@@ -185,6 +213,19 @@ fn take(state: &mut State, listed: &Listed, pick: Pick) -> Vec<Effect> {
 
 fn take_line(state: &mut State, purpose: Purpose, text: String) -> Vec<Effect> {
     let path = PathBuf::from(text.trim());
+    let asked = state.in_the_way.take();
+    let over = asked.is_some_and(|(what, file)| what == purpose && file == path);
+    let mut effects = write_line(state, purpose, text, path);
+    for effect in &mut effects {
+        match effect {
+            Effect::Write(write) if over => *effect = Effect::Overwrite(write.clone()),
+            _ => (),
+        }
+    }
+    effects
+}
+
+fn write_line(state: &mut State, purpose: Purpose, text: String, path: PathBuf) -> Vec<Effect> {
     let named = !text.trim().is_empty();
     match purpose {
         Purpose::Comment => return annotate::comment(state, text),

@@ -32,15 +32,21 @@ pub fn mouse(state: &mut State, mouse: Mouse) -> Vec<Effect> {
                 cut_at(state, area, at);
             }
         }
-        // The second button opens what is behind the bin.
+        // The second button marks a bin, and once more opens what is behind it.
         MouseKind::Open => {
             if let Some((Pane::Cut, area)) = pane_at(&areas, at) {
                 let inside = padded(area);
                 if inside.contains(at) {
                     let width = f64::from(inside.width.max(1));
                     let bin = f64::from(at.x - inside.x);
-                    cut::mark_scores(state, bin / width, (bin + 1.0) / width);
-                    cut::open_records(state);
+                    let (from, to) = (bin / width, (bin + 1.0) / width);
+                    match state.marked == Some(Bin::Scores(from, to)) {
+                        true => cut::open_records(state),
+                        false => {
+                            state.focus = Pane::Cut;
+                            cut::mark_scores(state, from, to);
+                        }
+                    }
                 }
             }
         }

@@ -3,8 +3,11 @@
 use crate::tui::state::{Overlay, State, Tone};
 use crate::tui::theme::ThemeSet;
 
+/// What is said of several files.
+pub const BROKEN: &str = "theme files cannot be used";
+
 /// Takes themes that were read again; the one in use is seen at once.
-pub fn read_again(state: &mut State, themes: ThemeSet, error: Option<String>) {
+pub fn read_again(state: &mut State, themes: ThemeSet, errors: &[String]) {
     state.themes = themes;
     let name = state.theme.name.clone();
     // One whose file is gone stays until another is chosen.
@@ -16,9 +19,9 @@ pub fn read_again(state: &mut State, themes: ThemeSet, error: Option<String>) {
     if let Some(Overlay::Themes { chosen, .. }) = &mut state.overlay {
         *chosen = place.unwrap_or(*chosen).min(last);
     }
-    match error {
-        Some(error) => state.say(Tone::Warning, error),
-        None => state.say(Tone::Plain, "Themes were read again."),
+    match errors {
+        [] => state.say(Tone::Plain, "Themes were read again."),
+        errors => state.say_all(BROKEN, errors),
     }
 }
 

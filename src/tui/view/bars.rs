@@ -254,12 +254,16 @@ pub fn footer(state: &State, paint: &Paint<'_>, area: Rect, buffer: &mut Buffer)
             Tone::Plain => "ui.text",
             Tone::Warning => "state.warning",
         };
-        let said = truncate(
-            &paint.safe(&notice.text),
-            width.saturating_sub(2),
-            paint.glyphs.ellipsis,
-        );
+        let (said, room) = (paint.safe(&notice.text), width.saturating_sub(2));
+        // What is cut mostly says what to do about it.
+        let more = match said.width() > room {
+            true => format!("  {} shows all", state.log_key()),
+            false => String::new(),
+        };
+        let room = room.saturating_sub(more.width());
+        let said = truncate(&said, room, paint.glyphs.ellipsis);
         row.push(said, paint.style(role));
+        row.push(more, paint.style("ui.footer.key"));
         row.fit(width).render(area, buffer);
         return;
     }

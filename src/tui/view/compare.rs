@@ -6,6 +6,7 @@ use ratatui::style::{Modifier, Style};
 use ratatui::text::Line;
 use ratatui::widgets::Widget;
 
+use super::names;
 use super::paint::{Paint, focused};
 use super::texts::marked;
 use crate::data::{Item, ScoreCard};
@@ -112,24 +113,13 @@ fn ahead(state: &State, item: &Item, paint: &Paint<'_>, width: usize) -> Vec<Lin
         let key = item.keys.get(place)?;
         state.scores.card(*key)
     };
-    let mut row = Row::new();
-    let dim = paint.style("ui.text.dim");
+    let mut leads: Vec<Lead> = Vec::new();
     let mut say = |name: &str, values: Option<(f64, f64)>, digits: usize| {
-        let Some((a, b)) = values else { return };
-        if row.width() > 0 {
-            row.push("   ", Style::default());
-        }
-        let sign = match a - b {
-            d if d > 0.0 => "left ahead by",
-            d if d < 0.0 => "right ahead by",
-            _ => "equal",
-        };
-        row.push(format!("{name}: "), dim);
-        let text = match a == b {
-            true => sign.to_owned(),
-            false => format!("{sign} {:.digits$}", (a - b).abs()),
-        };
-        row.push(text, paint.style("ui.text"));
+        leads.extend(values.map(|(a, b)| Lead {
+            name: name.to_owned(),
+            by: a - b,
+            digits,
+        }));
     };
     let both = |of: &dyn Fn(&ScoreCard) -> Option<f64>| {
         card(left).and_then(of).zip(card(right).and_then(of))
@@ -143,11 +133,89 @@ fn ahead(state: &State, item: &Item, paint: &Paint<'_>, width: usize) -> Vec<Lin
     say("fused", both(&|c| c.fused), 2);
     if let Some(name) = &state.good.label {
         let label = |place: usize| item.responses.get(place)?.labels.get(name).copied();
-        let name = format!("people ({})", paint.safe(name));
+        let name = format!("{PEOPLE} ({})", paint.safe(name));
         say(&name, label(left).zip(label(right)), 1);
+    }
+    let mut row = told(&leads, paint);
+    // With less room by sides, then without what is needed least: the label of people stays.
+    let mut needed = leads;
+    needed.sort_by_key(|lead| match lead.name.split(' ').next() {
+        Some(PEOPLE) => 0,
+        Some("fused") => 1,
+        Some("self-eval") => 2,
+        _ => 3,
+    });
+    while row.width() > width && !needed.is_empty() {
+        row = sides(&needed, paint);
+        needed.pop();
     }
     let empty = row.width() == 0;
     (!empty).then(|| row.fit(width)).into_iter().collect()
+}
+
+/// What people's label is called.
+const PEOPLE: &str = "people";
+
+/// By how much a number prefers the left response; less than nothing where it prefers the right one.
+struct Lead {
+    name: String,
+    by: f64,
+    digits: usize,
+}
+
+impl Lead {
+    fn amount(&self) -> String {
+        format!("{:.*}", self.digits, self.by.abs())
+    }
+}
+
+/// Each number in words.
+fn told(leads: &[Lead], paint: &Paint<'_>) -> Row {
+    let mut row = Row::new();
+    for lead in leads {
+        if row.width() > 0 {
+            row.push("   ", Style::default());
+        }
+        row.push(format!("{}: ", lead.name), paint.style("ui.text.dim"));
+        let text = match lead.by {
+            by if by > 0.0 => format!("left ahead by {}", lead.amount()),
+            by if by < 0.0 => format!("right ahead by {}", lead.amount()),
+            _ => "equal".to_owned(),
+        };
+        row.push(text, paint.style("ui.text"));
+    }
+    row
+}
+
+/// The numbers by the side they prefer.
+fn sides(leads: &[Lead], paint: &Paint<'_>) -> Row {
+    let mut row = Row::new();
+    let of = |sign: f64| {
+        leads
+            .iter()
+            .filter(move |l| (l.by * sign > 0.0) || (sign == 0.0 && l.by == 0.0))
+    };
+    for (said, sign) in [
+        ("left ahead: ", 1.0),
+        ("right ahead: ", -1.0),
+        ("equal: ", 0.0),
+    ] {
+        for (at, lead) in of(sign).enumerate() {
+            let before = match at {
+                0 if row.width() > 0 => format!("  {said}"),
+                0 => said.to_owned(),
+                _ => ", ".to_owned(),
+            };
+            row.push(before, paint.style("ui.text.dim"));
+            let name = lead.name.split(' ').next().unwrap_or_default();
+            let text = match sign {
+                0.0 => name.to_owned(),
+                _ => format!("{name} {}", lead.amount()),
+            };
+            row.push(text, paint.style("ui.text"));
+        }
+    }
+    row
 }
 
 struct Side<'a> {
@@ -168,16 +236,16 @@ impl Side<'_> {
     ) {
         let focus = focused(state, self.pane);
         let response = item.and_then(|item| item.responses.get(self.place));
-        let title = response.map_or_else(String::new, |response| match &response.generator {
-            Some(generator) => format!("{} by {generator}", response.id),
-            None => format!("response {}", response.id),
-        });
         let room = usize::from(area.width).saturating_sub(14);
-        let title = truncate(
-            &paint.safe(&title).replace('\n', " "),
-            room,
-            paint.glyphs.ellipsis,
-        );
+        let title = response.map_or_else(String::new, |response| {
+            let what = match response.generator {
+                Some(_) => "",
+                None => "response ",
+            };
+            let name = names::by(response, self.place, room.saturating_sub(what.len()), paint);
+            format!("{what}{name}")
+        });
+        let title = truncate(&title, room, paint.glyphs.ellipsis);
         let count = item.map_or(0, |item| item.responses.len());
         let note = response.map(|_| paint.note(&format!("{}/{count}", self.place + 1)));
         PaneFrame {

@@ -6,14 +6,17 @@ use ratatui::style::{Modifier, Style};
 use ratatui::text::Line;
 use ratatui::widgets::Widget;
 
-use super::nothing;
 use super::paint::{Paint, focused};
+use super::{names, nothing};
 use crate::data::ScoreCard;
 use crate::tui::keymap::{Action, Layer, sequence_label};
 use crate::tui::layout::{Pane, padded};
 use crate::tui::state::{DraftId, JudgeStatus, Origin, State, distribution};
 use crate::tui::text::truncate;
 use crate::tui::widget::{PaneFrame, Row};
+
+/// Columns of a response's name above the text.
+const NAME: usize = 10;
 
 /// Draws the editor pane.
 pub fn draw(state: &State, paint: &Paint<'_>, area: Rect, frame: &mut Frame<'_>) {
@@ -25,7 +28,7 @@ pub fn draw(state: &State, paint: &Paint<'_>, area: Rect, frame: &mut Frame<'_>)
     let draft = state.draft();
     let changed = draft.is_some_and(|draft| draft.is_changed());
     let room = usize::from(area.width).saturating_sub(20);
-    let title = truncate(&title(state, paint), room, paint.glyphs.ellipsis);
+    let title = title(state, paint, room);
     let inside = PaneFrame {
         title: paint.title(&title, focus),
         note: changed.then(|| paint.note(&format!("{} edited", paint.glyphs.changed))),
@@ -86,20 +89,20 @@ fn invitation(state: &State, paint: &Paint<'_>, area: Rect, frame: &mut Frame<'_
     }
 }
 
-fn title(state: &State, paint: &Paint<'_>) -> String {
+fn title(state: &State, paint: &Paint<'_>, room: usize) -> String {
     let origin = state.draft_id().map(|id| id.origin);
-    match origin {
+    let text = match origin {
         Some(Origin::Response(place)) => {
             let record = state.record();
             let response = record.as_ref().and_then(|r| r.responses.get(place));
-            let id = response.map_or("", |response| response.id.as_str());
-            match response.and_then(|response| response.generator.as_deref()) {
-                Some(generator) => paint.safe(&format!("Response {id} by {generator}")),
-                None => paint.safe(&format!("Response {id}")),
-            }
+            const WHAT: &str = "Response ";
+            let room = room.saturating_sub(WHAT.len());
+            let name = response.map(|response| names::by(response, place, room, paint));
+            format!("{WHAT}{}", name.unwrap_or_default())
         }
         _ => "Your own response".to_string(),
-    }
+    };
+    truncate(&text, room, paint.glyphs.ellipsis)
 }
 
 fn bottom(state: &State, paint: &Paint<'_>) -> Line<'static> {
@@ -142,7 +145,7 @@ fn strip(state: &State, paint: &Paint<'_>, width: usize) -> Line<'static> {
             Origin::Response(place) => responses
                 .and_then(|responses| responses.get(place))
                 .map_or_else(String::new, |response| {
-                    truncate(&paint.safe(&response.id), 8, paint.glyphs.ellipsis)
+                    names::short(response, place, NAME, paint)
                 }),
         };
         let id = DraftId { record, origin };

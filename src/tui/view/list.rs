@@ -83,7 +83,9 @@ fn title(state: &State, room: usize) -> String {
     if let Some(selection) = &state.selection {
         parts.push(format!("{:.0} % selected", 100.0 * selection.share()));
     }
-    parts.extend(listing.facets.iter().map(|facet| facet.value.clone()));
+    // A value alone may be a bare number.
+    let facets = listing.facets.iter();
+    parts.extend(facets.map(|facet| format!("{} {}", facet.field, facet.value)));
     if listing.sort != SortBy::Data || listing.reverse {
         let way = if listing.reverse { "up" } else { "down" };
         parts.push(format!("{} {way}", listing.sort.word()));

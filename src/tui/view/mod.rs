@@ -8,6 +8,7 @@ mod compare;
 mod editor;
 mod inspect;
 mod list;
+mod names;
 mod overlay;
 mod paint;
 mod reflection;
@@ -90,6 +91,12 @@ pub fn inspect_height(state: &State) -> usize {
         usize::from(width).saturating_sub(4),
     )
     .len()
+}
+
+/// Lines of the box that shows the log.
+pub fn log_height(state: &State) -> usize {
+    let width = usize::from(overlay::log_width(state.size.0)).saturating_sub(4);
+    overlay::log(state, &Paint::new(state), width).len()
 }
 
 /// Lines of the box that shows the tournament.

@@ -1,5 +1,7 @@
 //! Boxes over the screen: help, errors, themes.
 
+use std::path::{Path, PathBuf};
+
 use ratatui::Frame;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::{Modifier, Style};
@@ -13,17 +15,22 @@ use crate::tui::key::Key;
 use crate::tui::keymap::{HelpLine, sequence_label};
 use crate::tui::layout::{help_in_two, inner, overlay_area, overlay_height, padded};
 use crate::tui::state::{Exported, Listed, Overlay, Purpose, RowError, State};
-use crate::tui::text::truncate;
+use crate::tui::text::{truncate, width as text_width, wrap};
 use crate::tui::theme_box;
 use crate::tui::widget::{Row, scrollbar};
+
+/// Columns of the keys in the help.
+const KEYS: usize = 22;
 
 /// Draws the overlay, if one is open.
 pub fn draw(state: &State, paint: &Paint<'_>, frame: &mut Frame<'_>) {
     match &state.overlay {
         Some(Overlay::Help { scroll }) => {
             let two = help_in_two(frame.area().width);
-            let lines = help(state, two, paint);
-            let width = if two { 100 } else { 60 };
+            let width: u16 = if two { 100 } else { 60 };
+            // As much as the box has inside.
+            let room = usize::from(width.min(frame.area().width.saturating_sub(2)));
+            let lines = help(state, two, room.saturating_sub(4), paint);
             boxed("Keys", lines, *scroll, width, paint, frame);
         }
         Some(Overlay::Errors { scroll }) => {
@@ -65,7 +72,7 @@ pub fn draw(state: &State, paint: &Paint<'_>, frame: &mut Frame<'_>) {
             boxed("Tournament", lines, *scroll, width, paint, frame);
         }
         Some(Overlay::Log { scroll }) => {
-            let width = frame.area().width.saturating_sub(4).min(110);
+            let width = log_width(frame.area().width);
             let lines = log(state, paint, usize::from(width).saturating_sub(4));
             boxed("Log", lines, *scroll, width, paint, frame);
         }
@@ -126,12 +133,14 @@ fn pick(
             true => paint.style("ui.text").add_modifier(Modifier::BOLD),
             false => paint.style("ui.text"),
         };
-        left.push(paint.safe(&entry.text).replace('\n', " "), style);
         let mut right = Row::new();
         right.push(
-            format!(" {} ", paint.safe(&entry.note)),
+            format!("  {} ", paint.safe(&entry.note)),
             paint.style("ui.text.dim"),
         );
+        let room = width.saturating_sub(left.width() + right.width());
+        let text = paint.safe(&entry.text).replace('\n', " ");
+        left.push(truncate(&text, room, paint.glyphs.ellipsis), style);
         let at = Rect::new(
             inside.x,
             inside.y + 1 + (place - top) as u16,
@@ -167,6 +176,12 @@ fn line(state: &State, purpose: &Purpose, text: &str, paint: &Paint<'_>, frame: 
             Exported::Labels => "Write labels to (.jsonl, .csv, .parquet)",
             Exported::Pairs => "Write preference pairs to (.jsonl, .csv, .parquet)",
         },
+    };
+    let file = Path::new(text.trim());
+    let stands = |(what, path): &(Purpose, PathBuf)| what == purpose && path == file;
+    let title = match state.in_the_way.as_ref().is_some_and(stands) {
+        true => "It exists: Enter again overwrites it",
+        false => title,
     };
     if let Some(area) = state.overlay_area() {
         let inside = ground(title, area, paint, frame);
@@ -209,17 +224,24 @@ fn ground(title: &str, area: Rect, paint: &Paint<'_>, frame: &mut Frame<'_>) -> 
     padded(area)
 }
 
-fn log(state: &State, paint: &Paint<'_>, width: usize) -> Vec<Line<'static>> {
-    let lines = state.runs.log.iter();
+/// Columns of the log's box on a screen of so many.
+pub fn log_width(columns: u16) -> u16 {
+    columns.saturating_sub(4).min(110)
+}
+
+/// What happened, all of it: long texts go on below.
+pub fn log(state: &State, paint: &Paint<'_>, width: usize) -> Vec<Line<'static>> {
+    let style = paint.style("ui.text");
+    let mut lines = Vec::new();
+    for (at, text) in &state.runs.log {
+        let mut begin = format!("{}  ", clock(*at));
+        let room = width.saturating_sub(begin.len());
+        for line in wrap(&paint.safe(text).replace('\n', " "), room) {
+            lines.push(Line::styled(format!("{begin}{line}"), style));
+            begin = " ".repeat(begin.len());
+        }
+    }
     lines
-        .map(|(at, text)| {
-            let text = paint
-                .safe(&format!("{}  {text}", clock(*at)))
-                .replace('\n', " ");
-            let shown = truncate(&text, width, paint.glyphs.ellipsis);
-            Line::styled(shown, paint.style("ui.text"))
-        })
-        .collect()
 }
 
 /// Hours, minutes and seconds of the day (UTC).
@@ -261,25 +283,25 @@ fn boxed(
     scrollbar(area, total, offset, paint.theme, paint.glyphs, buffer);
 }
 
-fn help(state: &State, two: bool, paint: &Paint<'_>) -> Vec<Line<'static>> {
+fn help(state: &State, two: bool, room: usize, paint: &Paint<'_>) -> Vec<Line<'static>> {
     let [left, right] = state.help(two);
-    let width = if two { 48 } else { 56 };
+    let width = if two { room / 2 } else { room };
     let count = left.len().max(right.len());
     (0..count)
         .map(|place| {
             let mut row = Row::new();
             for column in [&left, &right] {
                 let line = column.get(place).copied().unwrap_or(HelpLine::Blank);
-                let mut part = help_line(line, paint);
+                let mut part = help_line(line, width, paint);
                 part.pad(width);
                 row.extend(part.fit(width).spans);
             }
-            row.fit(100)
+            row.fit(room)
         })
         .collect()
 }
 
-fn help_line(line: HelpLine<'_>, paint: &Paint<'_>) -> Row {
+fn help_line(line: HelpLine<'_>, width: usize, paint: &Paint<'_>) -> Row {
     let ascii = paint.glyphs.ascii;
     let mut row = Row::new();
     match line {
@@ -291,11 +313,16 @@ fn help_line(line: HelpLine<'_>, paint: &Paint<'_>) -> Row {
             let label = |keys: &Vec<Key>| sequence_label(keys, ascii);
             let keys: Vec<String> = binding.on.iter().map(label).collect();
             let key = paint.style("ui.footer.key");
-            row.push(format!("  {}", keys.join("  ")), key).pad(22);
-            row.push(
-                binding.desc.replace('τ', paint.glyphs.tau),
-                Style::default(),
-            );
+            let (column, ellipsis) = (KEYS.min(width / 2), paint.glyphs.ellipsis);
+            let room = column.saturating_sub(3);
+            let keys = match keys.join("  ") {
+                apart if text_width(&apart) <= room => apart,
+                _ => truncate(&keys.join(" "), room, ellipsis),
+            };
+            row.push(format!("  {keys}"), key).pad(column);
+            let desc = binding.desc.replace('τ', paint.glyphs.tau);
+            let room = width.saturating_sub(column + 1);
+            row.push(truncate(&desc, room, ellipsis), Style::default());
         }
     }
     row

@@ -7,10 +7,17 @@ use ratatui::text::Line;
 use ratatui::widgets::Widget;
 
 use super::bars::duration;
+use super::names;
+use super::overlay::clock;
 use super::paint::{Paint, focused};
+use crate::data::Verdict;
+use crate::data::time::date;
+use crate::run::compare::Flip;
 use crate::store::{Run, RunState};
+use crate::tui::keymap::{Action, Layer, sequence_label};
 use crate::tui::layout::{Pane, padded};
-use crate::tui::state::{Changes, State};
+use crate::tui::state::{Changed, Changes, State};
+use crate::tui::text::truncate;
 use crate::tui::widget::{Bar, PaneFrame, Row, scrollbar};
 
 /// Changed responses that are listed.
@@ -74,10 +81,9 @@ fn line(state: &State, run: &Run, here: bool, paint: &Paint<'_>, width: usize) -
         paint.style("label"),
     );
     left.push(format!(" {:<4}", run.id), dim);
-    left.push(paint.safe(&run.title), text);
-    left.push(format!("  {}", paint.safe(&run.judge)), dim);
     let mut right = Row::new();
-    right.push(format!(" {}/{} ", run.done, run.total), dim);
+    let (done, total) = progress(state, run);
+    right.push(format!("  {done}/{total} "), dim);
     if run.errors > 0 {
         right.push(
             format!("{} failed ", run.errors),
@@ -85,15 +91,48 @@ fn line(state: &State, run: &Run, here: bool, paint: &Paint<'_>, width: usize) -
         );
     }
     right.push(word(state, run), style(run.state, paint));
+    // Runs of one data set differ in when, by which judge and with which template.
+    left.push(format!("{:<12}", ago(state.clock - run.started)), dim);
+    let rest = [&run.judge, &run.template, &run.title].map(|part| paint.safe(part));
+    for (part, style) in rest.into_iter().zip([text, dim, dim]) {
+        let room = width.saturating_sub(left.width() + right.width());
+        let part = truncate(&part.replace('\n', " "), room, paint.glyphs.ellipsis);
+        left.push(part, style).push("  ", dim);
+    }
     left.with_right(right, width)
+}
+
+/// How much of a run is done, of how much: of the one that runs as it is now.
+fn progress(state: &State, run: &Run) -> (usize, usize) {
+    let live = state.job_progress().filter(|_| state.is_job(run));
+    live.unwrap_or((run.done, run.total))
+}
+
+/// How long ago something was.
+fn ago(milliseconds: i64) -> String {
+    let minutes = milliseconds / 60_000;
+    match (minutes / 1440, minutes / 60, minutes) {
+        (0, 0, ..1) => "just now".to_owned(),
+        (0, 0, minutes) => format!("{minutes} min ago"),
+        (0, 1, _) => "1 hour ago".to_owned(),
+        (0, hours, _) => format!("{hours} hours ago"),
+        (1, ..) => "yesterday".to_owned(),
+        (days, ..) => format!("{days} days ago"),
+    }
+}
+
+/// The day and the time of day (UTC), and how long ago that was.
+fn when(at: i64, now: i64) -> String {
+    let day = date(at).unwrap_or_default();
+    let mut time = clock(at);
+    time.truncate("00:00".len());
+    format!("{day} {time} UTC, {}", ago(now - at))
 }
 
 /// How the run stands; one that says it is running but is not was cut short.
 fn word(state: &State, run: &Run) -> &'static str {
-    let job = state.runs.job.as_ref();
-    let ours = job.is_some_and(|job| job.run.started == run.started);
     match run.state {
-        RunState::Running if !ours => "interrupted",
+        RunState::Running if !state.is_job(run) => "interrupted",
         other => other.word(),
     }
 }
@@ -128,7 +167,10 @@ pub fn run(state: &State, paint: &Paint<'_>, area: Rect, buffer: &mut Buffer) {
         Some((_, _, Err(cause))) => {
             lines.extend(paint.wrapped(cause, width, paint.style("state.error")));
         }
-        None => lines.extend(facts(state, paint, width)),
+        None => {
+            lines.extend(next_step(state, paint, width));
+            lines.extend(facts(state, paint, width));
+        }
     }
     let total = lines.len();
     let offset = state.card_scroll.min(total.saturating_sub(height));
@@ -185,6 +227,29 @@ fn job(state: &State, paint: &Paint<'_>, width: usize) -> Vec<Line<'static>> {
     lines
 }
 
+/// What to do once a run is marked.
+fn next_step(state: &State, paint: &Paint<'_>, width: usize) -> Vec<Line<'static>> {
+    let Some(marked) = state.runs.marked else {
+        return Vec::new();
+    };
+    let hint = |action| {
+        let keys = state.keymap.hint(Layer::Runs, action);
+        keys.map_or_else(String::new, |(keys, _)| {
+            sequence_label(keys, paint.glyphs.ascii)
+        })
+    };
+    let (down, up, mark) = (hint(Action::Down), hint(Action::Up), hint(Action::MarkRun));
+    let said = match state.runs.all.len() {
+        ..2 => format!("Run {marked} is marked. There is no other to compare it with yet."),
+        _ => format!(
+            "Run {marked} is marked. Now choose the other one ({down}, {up}): {mark} there compares them."
+        ),
+    };
+    let mut lines = paint.wrapped(&said, width, paint.style("label"));
+    lines.push(Line::default());
+    lines
+}
+
 fn facts(state: &State, paint: &Paint<'_>, width: usize) -> Vec<Line<'static>> {
     let Some(run) = state.chosen_run() else {
         return Vec::new();
@@ -196,7 +261,9 @@ fn facts(state: &State, paint: &Paint<'_>, width: usize) -> Vec<Line<'static>> {
     say("judge", paint.safe(&run.judge));
     say("template", paint.safe(&run.template));
     say("mode", run.mode.clone());
-    say("scored", format!("{} of {}", run.done, run.total));
+    say("begun", when(run.started, state.clock));
+    let (done, total) = progress(state, run);
+    say("scored", format!("{done} of {total}"));
     say("failed", run.errors.to_string());
     if let Some(ended) = run.ended {
         say("took", duration((ended - run.started) as f64 / 1000.0));
@@ -222,6 +289,18 @@ fn changed(
 ) -> Vec<Line<'static>> {
     let mut lines = vec![paint.heading(title, &changes.signal, width)];
     let mut say = |name: &str, value: String| lines.push(pair(name, value, paint, width));
+    let (flips, decided) = state.flips(changes);
+    let name = format!("flipped at {} {:.2}", paint.glyphs.tau, state.threshold);
+    let now = |flip: &Flip| Verdict::of(flip.after, state.threshold);
+    let to = |verdict| flips.iter().filter(|flip| now(flip) == verdict).count();
+    let (answered, declined) = (to(Verdict::Answer), to(Verdict::Decline));
+    match decided {
+        0 => say(&name, "no verdict in both".to_owned()),
+        decided => {
+            say(&name, format!("{} of {decided}", flips.len()));
+            say("", format!("{answered} to ANSWER, {declined} to DECLINE"));
+        }
+    }
     say("scored in both", changes.rows.len().to_string());
     if changes.only_before + changes.only_after > 0 {
         let text = format!("{} and {}", changes.only_before, changes.only_after);
@@ -232,29 +311,50 @@ fn changed(
     if let Some(pearson) = changes.pearson {
         say("Pearson", format!("{pearson:.3}"));
     }
-    if changes.signal == "fused" {
-        let (answered, declined) = changes.flipped(state.threshold);
-        let name = format!("flipped at {} {:.2}", paint.glyphs.tau, state.threshold);
-        say(
-            &name,
-            format!("{answered} to ANSWER, {declined} to DECLINE"),
-        );
+    let key = state.keymap.hint(Layer::Runs, Action::OpenRecords);
+    let key = key.map(|(keys, _)| sequence_label(keys, paint.glyphs.ascii));
+    if let Some(key) = key {
+        let said = format!("{key} opens them, the flipped ones first.");
+        lines.extend(paint.wrapped(&said, width, paint.style("ui.text.dim")));
     }
     lines.push(Line::default());
+    if !flips.is_empty() {
+        lines.push(paint.heading("flipped", "before    after", width));
+        for flip in flips.iter().take(LISTED) {
+            let Some(row) = changes.rows.get(flip.place) else {
+                continue;
+            };
+            let style = paint.verdict(now(flip));
+            lines.push(step(row, (flip.before, flip.after), style, paint, width));
+        }
+        lines.push(Line::default());
+    }
     lines.push(paint.heading("changed most", "before    after", width));
     for row in changes.rows.iter().take(LISTED) {
-        let mut left = Row::new();
-        let name = format!("{} {}", row.id, row.response_id);
-        left.push(paint.safe(&name), paint.style("ui.text.dim"));
-        let mut right = Row::new();
-        right.push(format!("{:>7.3}", row.before), paint.style("ui.text.dim"));
         let role = match row.after >= row.before {
             true => "score.good",
             false => "score.bad",
         };
-        let style = paint.style(role).add_modifier(Modifier::BOLD);
-        right.push(format!("{:>9.3}", row.after), style);
-        lines.push(left.with_right(right, width));
+        let style = paint.style(role);
+        lines.push(step(row, (row.before, row.after), style, paint, width));
     }
     lines
+}
+
+/// A response with a number before and after.
+fn step(
+    row: &Changed,
+    (before, after): (f64, f64),
+    style: Style,
+    paint: &Paint<'_>,
+    width: usize,
+) -> Line<'static> {
+    let dim = paint.style("ui.text.dim");
+    let mut right = Row::new();
+    right.push(format!("{before:>7.3}"), dim);
+    right.push(format!("{after:>9.3}"), style.add_modifier(Modifier::BOLD));
+    let mut left = Row::new();
+    let room = width.saturating_sub(right.width());
+    left.push(names::of(&row.id, &row.response_id, room, paint), dim);
+    left.with_right(right, width)
 }

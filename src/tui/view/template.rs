@@ -5,10 +5,14 @@ use ratatui::layout::Rect;
 use ratatui::text::Line;
 use ratatui::widgets::Widget;
 
+use super::names;
 use super::paint::{Paint, focused};
 use crate::tui::layout::{Pane, padded};
 use crate::tui::state::{State, TemplateEdit, distribution};
 use crate::tui::widget::{PaneFrame, Row};
+
+/// Columns of a pinned response's name.
+const NAME: usize = 14;
 
 /// Draws the template in place of the response.
 pub fn draw(
@@ -86,11 +90,13 @@ pub fn pinned(state: &State, paint: &Paint<'_>, width: usize) -> Vec<Line<'stati
         };
         let before = mean(key.and_then(|key| template.at_first(state, key)));
         let now = mean(key.and_then(|key| state.scores.card(key)));
-        let id = item.responses.get(*response).map_or("", |r| r.id.as_str());
-        let mut left = Row::new();
-        left.push(paint.safe(&format!("{} {id}", item.id)), dim);
         let mut right = Row::new();
         right.push(before, dim).push(now, paint.style("ui.text"));
+        let name = item.responses.get(*response);
+        let name = name.map_or_else(String::new, |r| names::short(r, *response, NAME, paint));
+        let room = width.saturating_sub(right.width());
+        let mut left = Row::new();
+        left.push(names::of(&item.id, &name, room, paint), dim);
         lines.push(left.with_right(right, width));
     }
     lines
