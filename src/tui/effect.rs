@@ -100,6 +100,7 @@ impl Write {
     pub fn named(&self) -> Option<(Purpose, &Path)> {
         match self {
             Write::Preset { path, .. } => Some((Purpose::Preset, path)),
+            Write::Template { path, .. } => Some((Purpose::Template, path)),
             Write::Export { path, what, .. } => Some((Purpose::Export(*what), path)),
             Write::Report { path, .. } => Some((Purpose::Report, path)),
             Write::Scores { .. } => None,
