@@ -12,7 +12,7 @@ use crate::model::decoder::pass::{Known, Link, Pass, Segment, Wanted};
 
 /// Rows that go through the head at a time: the vocabulary is far wider than a hidden state, so the
 /// logits of a whole sequence would not fit into memory.
-const HEAD_ROWS: usize = 32;
+const HEAD_ROWS: usize = 128;
 
 /// A prompt, and the first token whose hidden state the head is to see.
 pub(super) struct Wish<'a> {
