@@ -1,6 +1,6 @@
 //! Any number of records, one at a time: the first ones in memory, the others by their place in a file.
 //!
-//! A record that is not held costs 16 bytes; it is read again from its file when it is asked for. Files that
+//! A record that is not held costs 24 bytes, and 16 for the key of each response; it is read again from its file when it is asked for. Files that
 //! cannot be entered in the middle (compressed, one array) are copied to a temporary file as they are read.
 
 mod build;
@@ -34,8 +34,7 @@ pub struct Item {
 impl Item {
     /// Makes the keys.
     pub fn new(record: Record) -> Self {
-        let texts = record.responses.iter().map(|response| &response.text);
-        let keys = texts.map(|text| SubjectKey::of(&record, text)).collect();
+        let keys = SubjectKey::of_all(&record);
         Item { record, keys }
     }
 }
@@ -110,9 +109,30 @@ struct Index {
     held: Vec<Arc<Item>>,
     /// Where the others are.
     places: Vec<Place>,
+    /// The keys of their responses, one record's after the other's, and where those of each end.
+    keys: Vec<SubjectKey>,
+    ends: Vec<usize>,
     files: Vec<Backing>,
     /// Ids that were taken already, of records that are not held.
     renamed: HashMap<usize, String>,
+}
+
+impl Index {
+    fn len(&self) -> usize {
+        self.held.len() + self.places.len()
+    }
+
+    /// The keys of a record's responses; none past the end.
+    fn keys(&self, at: usize) -> &[SubjectKey] {
+        if let Some(item) = self.held.get(at) {
+            return &item.keys;
+        }
+        let at = at - self.held.len();
+        let start = at.checked_sub(1).and_then(|before| self.ends.get(before));
+        let start = start.copied().unwrap_or(0);
+        let end = self.ends.get(at).copied().unwrap_or(start);
+        self.keys.get(start..end).unwrap_or_default()
+    }
 }
 
 /// Where a record begins.
@@ -160,8 +180,7 @@ impl Library {
 
     /// How many records there are so far.
     pub fn len(&self) -> usize {
-        let index = self.read();
-        index.held.len() + index.places.len()
+        self.read().len()
     }
 
     /// Whether there is none so far.
@@ -196,6 +215,37 @@ impl Library {
         }
         recent.items.insert(at, Arc::clone(&item));
         Some(item)
+    }
+
+    /// How many responses a record has; it is not read again for that.
+    pub fn responses_of(&self, at: usize) -> usize {
+        self.read().keys(at).len()
+    }
+
+    /// The key of a response; its record is not read again for that.
+    pub fn key(&self, at: usize, response: usize) -> Option<SubjectKey> {
+        self.read().keys(at).get(response).copied()
+    }
+
+    /// Tells the keys of records `from..to`, until it has told about as many as `most`; answers the record to go on from.
+    pub fn keys(
+        &self,
+        from: usize,
+        to: usize,
+        most: usize,
+        mut tell: impl FnMut(usize, &[SubjectKey]),
+    ) -> usize {
+        let index = self.read();
+        let mut told = 0;
+        for at in from..to {
+            if told >= most {
+                return at;
+            }
+            let keys = index.keys(at);
+            told += keys.len().max(1);
+            tell(at, keys);
+        }
+        to.max(from)
     }
 
     /// All records, one after the other; those that are no longer there are left out.

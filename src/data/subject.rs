@@ -20,6 +20,25 @@ impl SubjectKey {
         ])
     }
 
+    /// Of all responses of a record, in their order; what they share is hashed once.
+    pub fn of_all(record: &Record) -> Vec<Self> {
+        let mut shared = Sha256::new();
+        let task = record.task();
+        let parts = [&record.context, &record.reference, &record.rubric];
+        take(&mut shared, Some(&task));
+        for part in parts {
+            take(&mut shared, part.as_deref());
+        }
+        let responses = record.responses.iter();
+        responses
+            .map(|response| {
+                let mut hasher = shared.clone();
+                take(&mut hasher, Some(&response.text));
+                Self::end(hasher)
+            })
+            .collect()
+    }
+
     /// The same of what is put before a judge.
     pub fn of_subject(subject: &Subject) -> Self {
         Self::hash([
@@ -34,21 +53,29 @@ impl SubjectKey {
     fn hash(parts: [Option<&str>; 5]) -> Self {
         let mut hasher = Sha256::new();
         for part in parts {
-            match part {
-                Some(text) => {
-                    hasher.update([1]);
-                    hasher.update((text.len() as u64).to_le_bytes());
-                    hasher.update(text);
-                }
-                None => hasher.update([0]),
-            }
+            take(&mut hasher, part);
         }
+        Self::end(hasher)
+    }
+
+    fn end(hasher: Sha256) -> Self {
         let digest = hasher.finalize();
         let mut bytes = [0; 16];
         for (byte, hashed) in bytes.iter_mut().zip(digest) {
             *byte = hashed;
         }
         SubjectKey(u128::from_le_bytes(bytes))
+    }
+}
+
+fn take(hasher: &mut Sha256, part: Option<&str>) {
+    match part {
+        Some(text) => {
+            hasher.update([1]);
+            hasher.update((text.len() as u64).to_le_bytes());
+            hasher.update(text);
+        }
+        None => hasher.update([0]),
     }
 }
 

@@ -254,23 +254,44 @@ pub fn agreement(rows: &Rows, settings: &Settings) -> Option<Agreement> {
         Some((*scores.first()?, *scores.last()?))
     })?;
     let mapped = to_scale(rows.score, ends, (*first, *last))?;
-    let (judge, rater) = (nearest(&mapped, &places), nearest(rows.label, &places));
+    Some(compared(&mapped, rows, &places, settings))
+}
+
+/// Agreement of two people on the same rows, `score` being what the one gave and `label` what the other gave: values as
+/// they are, over all that either of the two gave, so that it does not matter who comes first. `None` without rows.
+pub fn raters(rows: &Rows, settings: &Settings) -> Option<Agreement> {
+    let both: Vec<f64> = rows.score.iter().chain(rows.label).copied().collect();
+    let places = categories(&both);
+    let settings = Settings {
+        // So many values are no categories: nothing is drawn for figures that say little.
+        rounds: match places.len() > CATEGORIES {
+            true => 0,
+            false => settings.rounds,
+        },
+        ..*settings
+    };
+    (!both.is_empty()).then(|| compared(rows.score, rows, &places, &settings))
+}
+
+/// Values of somebody else, on the labels' scale, against the labels.
+fn compared(values: &[f64], rows: &Rows, places: &[f64], settings: &Settings) -> Agreement {
+    let (one, other) = (nearest(values, places), nearest(rows.label, places));
     let resampler = resampler(rows.cluster, settings);
     let by = |of: fn(&[usize], &[usize], usize) -> Option<f64>| {
-        resampler.interval(|draw| of(&draw.pick(&judge), &draw.pick(&rater), places.len()))
+        resampler.interval(|draw| of(&draw.pick(&one), &draw.pick(&other), places.len()))
     };
-    let units: Vec<[f64; 2]> = mapped
+    let units: Vec<[f64; 2]> = values
         .iter()
         .zip(rows.label)
         .map(|(a, b)| [*a, *b])
         .collect();
-    Some(Agreement {
+    Agreement {
         categories: places.len(),
         quadratic_kappa: by(quadratic_kappa),
         gwet_ac1: by(gwet_ac1),
         krippendorff: resampler
             .interval(|draw| krippendorff_interval(draw.rows.iter().map(|row| &units[*row][..]))),
-    })
+    }
 }
 
 #[cfg(test)]
@@ -325,6 +346,35 @@ mod tests {
         assert_eq!(found.categories, 5);
         assert!(found.quadratic_kappa.unwrap().estimate > 0.5);
         assert!(found.krippendorff.unwrap().estimate > 0.5);
+    }
+
+    #[test]
+    fn two_people_agree_the_same_from_either_side() {
+        let (ada, bea) = (
+            [3.0, 5.0, 7.0, 2.0, 6.0, 8.0],
+            [2.0, 4.0, 7.0, 3.0, 1.0, 6.0],
+        );
+        let cluster = [0, 1, 2, 3, 4, 5];
+        let between = |score: &[f64], label: &[f64]| {
+            let rows = Rows {
+                score,
+                label,
+                cluster: &cluster,
+            };
+            raters(&rows, &SETTINGS).unwrap()
+        };
+        let found = between(&ada, &bea);
+        let turned = between(&bea, &ada);
+        assert_eq!(found.quadratic_kappa, turned.quadratic_kappa);
+        assert_eq!(found.gwet_ac1, turned.gwet_ac1);
+        assert_eq!(found.categories, 8);
+        // By hand: squared differences 32, by chance 64.33; one of six equal, by chance 124 / 144 / 7.
+        let kappa = found.quadratic_kappa.unwrap();
+        assert!((kappa.estimate - (1.0 - 32.0 / (386.0 / 6.0))).abs() < 1e-12);
+        let ac1 = found.gwet_ac1.unwrap();
+        let chance = 124.0 / 144.0 / 7.0;
+        assert!((ac1.estimate - (1.0 / 6.0 - chance) / (1.0 - chance)).abs() < 1e-12);
+        assert!(kappa.low < kappa.estimate && kappa.estimate < kappa.high);
     }
 
     #[test]

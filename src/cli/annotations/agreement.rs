@@ -11,10 +11,16 @@ use crate::cli::export::journal;
 use crate::cli::output::tell;
 use crate::cli::table::{figure, table};
 use crate::data::{self, SubjectKey};
-use crate::stats::agreement::{
-    categories, gwet_ac1, krippendorff_interval, nearest, quadratic_kappa,
-};
+use crate::stats::agreement::krippendorff_interval;
+use crate::stats::evaluation::{Rows, Settings, raters};
 use crate::store::{Journal, tables};
+
+/// Figures without intervals.
+const FIGURES: Settings = Settings {
+    rounds: 0,
+    seed: 0,
+    scale: None,
+};
 
 /// How far annotators agree on the responses that they share.
 #[derive(Args)]
@@ -94,8 +100,6 @@ fn report(journal: &Journal, label: &str, here: Option<&HashSet<SubjectKey>>) ->
         }
     }
     given.retain(|_, by| by.len() > 1);
-    let values: Vec<f64> = given.values().flat_map(BTreeMap::values).copied().collect();
-    let scale = categories(&values);
     let units: Vec<Vec<f64>> = given
         .values()
         .map(|by| by.values().copied().collect())
@@ -111,14 +115,20 @@ fn report(journal: &Journal, label: &str, here: Option<&HashSet<SubjectKey>>) ->
                 continue;
             }
             let equal = ones.iter().zip(&others).filter(|(a, b)| a == b).count();
-            let (a, b) = (nearest(&ones, &scale), nearest(&others, &scale));
+            let cluster = vec![0; ones.len()];
+            let rows = Rows {
+                score: &ones,
+                label: &others,
+                cluster: &cluster,
+            };
+            let found = raters(&rows, &FIGURES);
             pairs.push(Pair {
                 one: (*one).to_owned(),
                 other: (*other).to_owned(),
                 shared: ones.len(),
                 equal: equal as f64 / ones.len() as f64,
-                kappa: quadratic_kappa(&a, &b, scale.len()),
-                ac1: gwet_ac1(&a, &b, scale.len()),
+                kappa: found.and_then(|f| Some(f.quadratic_kappa?.estimate)),
+                ac1: found.and_then(|f| Some(f.gwet_ac1?.estimate)),
             });
         }
     }

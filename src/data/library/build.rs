@@ -11,6 +11,7 @@ use crate::data::detect::Shape;
 use crate::data::error::{DataError, RowError};
 use crate::data::options::ReadOptions;
 use crate::data::read::{self, Found, Ids};
+use crate::data::subject::SubjectKey;
 use crate::data::{source, write};
 
 /// Text of records that are held, in bytes.
@@ -162,12 +163,16 @@ impl Filling<'_> {
                         copy.insert(open).add(&found).map_err(|e| io(path, e))?
                     }
                 };
+                let keys = SubjectKey::of_all(&found.record);
                 let mut index = self.library.write();
                 if renamed {
-                    let at = index.held.len() + index.places.len();
+                    let at = index.len();
                     index.renamed.insert(at, found.record.id);
                 }
                 index.places.push(place);
+                index.keys.extend(keys);
+                let end = index.keys.len();
+                index.ends.push(end);
             }
             self.tell_of_part(&mut copy).map_err(|e| io(path, e))?;
         }

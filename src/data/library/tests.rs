@@ -32,6 +32,16 @@ fn filled(paths: &[PathBuf], hold: usize) -> (Library, Facts, usize) {
 }
 
 fn all(library: &Library) -> Vec<Record> {
+    // Keys are known without reading a record again.
+    for (at, item) in library.iter() {
+        assert_eq!(library.responses_of(at), item.keys.len());
+        for (place, key) in item.keys.iter().enumerate() {
+            assert_eq!(library.key(at, place), Some(*key));
+            let text = &item.responses[place].text;
+            assert_eq!(*key, SubjectKey::of(&item.record, text));
+        }
+    }
+    assert_eq!(library.key(library.len(), 0), None);
     library
         .iter()
         .map(|(_, item)| item.record.clone())
@@ -101,6 +111,25 @@ fn a_file_that_changed_gives_nothing_wrong() {
 }
 
 #[test]
-fn a_record_that_is_not_held_costs_sixteen_bytes() {
-    assert_eq!(size_of::<Place>(), 16);
+fn keys_are_told_in_slices() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.jsonl");
+    std::fs::write(&path, rows(40)).unwrap();
+    let (library, facts, _) = filled(std::slice::from_ref(&path), 3000);
+    let (mut from, mut told, mut slices) = (0, Vec::new(), 0);
+    while from < facts.records {
+        from = library.keys(from, facts.records, 7, |at, keys| {
+            told.extend(keys.iter().map(|key| (at, *key)));
+        });
+        slices += 1;
+    }
+    let items = library.iter();
+    let whole = items.flat_map(|(at, item)| item.keys.iter().map(|k| (at, *k)).collect::<Vec<_>>());
+    assert_eq!(told, whole.collect::<Vec<_>>());
+    assert_eq!(slices, 40usize.div_ceil(8), "two responses each");
+}
+
+#[test]
+fn a_record_that_is_not_held_costs_little() {
+    assert_eq!(size_of::<Place>() + size_of::<usize>(), 24);
 }

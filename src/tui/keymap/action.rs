@@ -172,6 +172,8 @@ actions! {
     PreviousBin = "previous-bin",
     /// Write a comment.
     Comment = "comment",
+    /// Write a comment on the response rated last.
+    CommentLast = "comment-last",
     /// Pass over the response.
     Skip = "skip",
     /// Take the label back.

@@ -131,6 +131,8 @@ pub enum HelpLine<'a> {
     Blank,
     /// Where the keys below it are pressed.
     Title(&'a str),
+    /// Digits rate; no row of the keymap says so.
+    Digits,
     /// A row of the keymap.
     Binding(&'a Binding),
 }
@@ -286,6 +288,9 @@ impl Keymap {
                 column.push(HelpLine::Blank);
             }
             column.push(HelpLine::Title(title));
+            if layer == Layer::Annotate {
+                column.push(HelpLine::Digits);
+            }
             column.extend(self.layer(layer).iter().map(HelpLine::Binding));
         }
         columns

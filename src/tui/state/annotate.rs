@@ -2,68 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use super::reading::{Decision, distribution, scaled};
-use super::{DataStatus, Row, State};
+use super::queue::MadeOf;
+use super::{Queue, QueuePlace, Row, State, Together};
 use crate::data::SubjectKey;
-use crate::stats::bootstrap::SplitMix64;
-use crate::stats::evaluation::{Agreement, Correlations, Rows, Settings, agreement, correlations};
+use crate::store::journal::Said;
 use crate::store::{Event, Journal, Kind};
 
-/// Of more records than this, a queue takes a sample.
-const SAMPLED: usize = 20_000;
-/// Draws for the intervals; few, because they are made again after every label.
-const ROUNDS: usize = 200;
 /// Pauses longer than this do not count into the pace, in milliseconds.
 const PAUSE: i64 = 5 * 60 * 1000;
 /// Labels that the pace is taken over.
 const PACE_OVER: usize = 30;
-
-/// The order in which responses come.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Queue {
-    /// Shuffled, the same way for the same seed.
-    #[default]
-    Random,
-    /// As the data have them, only those without a label.
-    Unlabelled,
-    /// Nearest to the cut first.
-    NearCut,
-    /// Those first where judge and label are furthest apart.
-    Disagreeing,
-}
-
-impl Queue {
-    /// All of them, as they are offered.
-    pub const ALL: [Queue; 4] = [
-        Queue::Random,
-        Queue::Unlabelled,
-        Queue::NearCut,
-        Queue::Disagreeing,
-    ];
-
-    /// As it is shown.
-    pub fn word(self) -> &'static str {
-        match self {
-            Queue::Random => "random",
-            Queue::Unlabelled => "unlabelled",
-            Queue::NearCut => "near the cut",
-            Queue::Disagreeing => "most disagreeing",
-        }
-    }
-
-    /// Whether it follows from scores.
-    pub fn needs_scores(self) -> bool {
-        matches!(self, Queue::NearCut | Queue::Disagreeing)
-    }
-}
-
-/// How far labels and judge go together.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Together {
-    pub rows: usize,
-    pub correlations: Correlations,
-    pub agreement: Option<Agreement>,
-}
 
 /// The work of one annotator.
 #[derive(Clone, Debug, Default)]
@@ -85,11 +33,16 @@ pub struct Annotate {
     pub order: Queue,
     pub seed: u64,
     pub queue: Vec<Row>,
-    /// Of the same responses.
-    pub keys: Vec<SubjectKey>,
     pub at: usize,
     /// What the queue was made of.
-    pub made_of: Option<(usize, Queue, u64, String)>,
+    pub made_of: Option<MadeOf>,
+    /// The queue was asked about the records before this one.
+    pub walked: usize,
+    /// Where to go once the queue has it.
+    pub wish: Option<QueuePlace>,
+    /// Responses of the data that somebody has said something of, among the records before `said_to`.
+    pub known: BTreeMap<Row, SubjectKey>,
+    pub said_to: usize,
     /// When the response came on screen, in milliseconds.
     pub shown_at: i64,
     pub shown: Option<SubjectKey>,
@@ -97,10 +50,13 @@ pub struct Annotate {
     pub peeked: bool,
     /// An event that is not on disk yet.
     pub waiting: Option<(u64, Box<Event>)>,
-    /// Agreement with the judge, and of how many events and scores it was made.
+    /// How many texts are labelled, agreement with the judge and the others, and what it was made of.
+    pub rated: usize,
     pub with_judge: Together,
     pub with_others: Vec<(String, Together)>,
-    pub counted: Option<(usize, usize, bool, Queue, String)>,
+    pub counted: Option<(usize, usize, usize, bool, String)>,
+    /// What the data say of labelled responses under a label.
+    pub in_data: (String, BTreeMap<Row, Option<f64>>),
 }
 
 impl Annotate {
@@ -111,116 +67,49 @@ impl Annotate {
 }
 
 impl State {
-    /// Makes the queue where it is not made of what is there now.
-    pub fn ensure_queue(&mut self) {
+    /// What the annotator has said of a response.
+    pub fn said(&self, key: SubjectKey) -> Option<&Said> {
         let annotate = &self.annotate;
-        let scored = match annotate.order.needs_scores() {
-            // Made again while it is short of rows, then left alone: a queue that changes under the hand confuses.
-            true => self.scores.rows().len().min(64),
-            false => 0,
-        };
-        let of = (
-            self.facts.records + scored,
-            annotate.order,
-            annotate.seed,
-            annotate.annotator.clone(),
-        );
-        if annotate.made_of.as_ref() == Some(&of) || annotate.journal.is_none() {
-            return;
-        }
-        // A sample of many is drawn once, from all of them.
-        if self.data == DataStatus::Loading && self.facts.records > SAMPLED {
-            return;
-        }
-        let keyed = self.make_queue().into_iter();
-        let keyed = keyed.filter_map(|row| Some((row, self.row_key(row.0, row.1)?)));
-        let (queue, keys): (Vec<Row>, Vec<SubjectKey>) = keyed.unzip();
+        annotate.journal.as_ref()?.said(&annotate.annotator, key)
+    }
+
+    /// The responses of the data that the annotator has labelled.
+    pub fn labelled(&self) -> impl Iterator<Item = (Row, SubjectKey)> {
+        let label = &self.annotate.name;
+        let known = self.annotate.known.iter().map(|(row, key)| (*row, *key));
+        known.filter(move |(_, key)| {
+            let said = self.said(*key);
+            said.is_some_and(|said| said.labels.contains_key(label))
+        })
+    }
+
+    /// A row with these texts, that on screen before others.
+    pub fn row_of(&self, subject: SubjectKey) -> Option<Row> {
         let current = self.annotate.row();
-        self.annotate.made_of = Some(of);
-        self.annotate.at = 0;
-        self.annotate.queue = queue;
-        self.annotate.keys = keys;
-        match current.and_then(|row| self.annotate.queue.iter().position(|r| *r == row)) {
-            Some(at) => self.annotate.at = at,
-            None => drop(self.to_unsaid(0)),
-        }
+        let current = current.filter(|row| self.row_key(row.0, row.1) == Some(subject));
+        let mut known = self.annotate.known.iter();
+        current.or_else(|| known.find(|(_, key)| **key == subject).map(|(row, _)| *row))
     }
 
-    fn make_queue(&self) -> Vec<Row> {
-        match self.annotate.order {
-            Queue::Random => {
-                let mut draw = SplitMix64(self.annotate.seed);
-                let mut records: Vec<usize> = match self.facts.records {
-                    few if few <= SAMPLED => (0..few).collect(),
-                    many => (0..SAMPLED).map(|_| draw.below(many)).collect(),
-                };
-                records.sort_unstable();
-                records.dedup();
-                let mut rows: Vec<Row> = records
-                    .into_iter()
-                    .flat_map(|at| (0..self.responses_of(at)).map(move |place| (at, place)))
-                    .collect();
-                for last in (1..rows.len()).rev() {
-                    rows.swap(last, draw.below(last + 1));
-                }
-                rows
-            }
-            Queue::Unlabelled => {
-                let records = self.library.iter().take(SAMPLED);
-                let rows = records.flat_map(|(at, item)| {
-                    let free = |place: &usize| {
-                        let said = self.said(item.keys.get(*place).copied());
-                        item.responses[*place].labels.is_empty() && !said
-                    };
-                    let places = (0..item.responses.len()).filter(free);
-                    places.map(move |place| (at, place)).collect::<Vec<_>>()
-                });
-                rows.collect()
-            }
-            Queue::NearCut => {
-                let mut rows: Vec<(f64, Row)> = Vec::new();
-                for (row, key) in self.scores.rows() {
-                    let card = self.scores.card(*key);
-                    let decision = card.and_then(|c| Decision::of(c, self.mode, self.alone));
-                    rows.extend(decision.map(|d| ((d.value - self.threshold).abs(), *row)));
-                }
-                rows.sort_by(|a, b| a.0.total_cmp(&b.0));
-                rows.into_iter().map(|(_, row)| row).collect()
-            }
-            Queue::Disagreeing => {
-                let all = self.disagreements();
-                all.into_iter().map(|(row, _)| row).collect()
-            }
-        }
-    }
-
-    /// Whether the annotator is done with a response.
-    fn said(&self, key: Option<SubjectKey>) -> bool {
+    /// The response that the annotator rated or skipped last, and whether that was blind.
+    pub fn rated_last(&self) -> Option<(Row, Option<bool>)> {
         let annotate = &self.annotate;
-        let said = annotate
-            .journal
-            .as_ref()
-            .zip(key)
-            .and_then(|(journal, key)| journal.said(&annotate.annotator, key));
-        said.is_some_and(|said| said.skipped || said.labels.contains_key(&annotate.name))
+        let events = annotate.journal.as_ref()?.done_by(&annotate.annotator);
+        let rates = |e: &&Event| match e.kind {
+            Kind::Label => e.value.is_some(),
+            kind => kind == Kind::Skip,
+        };
+        let last = events.iter().rev().find(rates)?;
+        Some((self.row_of(last.subject)?, last.blind))
     }
 
-    /// Goes to the first response from a place on, around the end, that nothing was said of; stays where there is none.
-    pub fn to_unsaid(&mut self, from: usize) -> bool {
-        let count = self.annotate.queue.len();
-        let mut places = (0..count).map(|step| (from + step) % count.max(1));
-        let next = places.find(|at| !self.said(self.annotate.keys.get(*at).copied()));
-        match next {
-            Some(at) => self.annotate.at = at,
-            None => self.annotate.at = from.min(count.saturating_sub(1)),
-        }
-        next.is_some()
-    }
-
-    /// How many responses of the queue are done.
-    pub fn said_count(&self) -> usize {
-        let keys = self.annotate.keys.iter();
-        keys.filter(|key| self.said(Some(**key))).count()
+    /// What a person calls a response: never its own id, which may be the generator's name.
+    pub fn row_name(&self, row: Row) -> Option<String> {
+        let item = self.item(row.0)?;
+        Some(match item.responses.len() {
+            1 => item.id.clone(),
+            _ => format!("{}, response {}", item.id, row.1 + 1),
+        })
     }
 
     /// Labels an hour over the latest ones, pauses left out.
@@ -235,11 +124,18 @@ impl State {
         (gaps.len() >= 2 && sum > 0).then(|| 3_600_000.0 * gaps.len() as f64 / sum as f64)
     }
 
-    /// An event about the response on screen.
-    pub fn event(&mut self, kind: Kind) -> Option<Event> {
-        let (record, response) = self.annotate.row()?;
+    /// An event about a response; about the one on screen, with how long and how it was looked at.
+    pub fn event(&mut self, row: Row, kind: Kind) -> Option<Event> {
+        let (record, response) = row;
         let item = self.item(record)?;
         let subject = item.keys.get(response).copied()?;
+        let (seconds, blind) = match self.annotate.row() == Some(row) {
+            true => (
+                Some((self.clock - self.annotate.shown_at).max(0) as f64 / 1000.0),
+                Some(self.annotate.blind && !self.annotate.peeked),
+            ),
+            false => (None, self.rated_last().and_then(|(_, blind)| blind)),
+        };
         self.next_event += 1;
         Some(Event {
             uid: format!("{:016x}-{}", self.session, self.next_event),
@@ -253,101 +149,8 @@ impl State {
             value: None,
             text: None,
             target: None,
-            seconds: Some((self.clock - self.annotate.shown_at).max(0) as f64 / 1000.0),
-            blind: Some(self.annotate.blind && !self.annotate.peeked),
+            seconds,
+            blind,
         })
-    }
-
-    /// Brings the agreement up to date.
-    pub fn count_agreement(&mut self) {
-        let Some(journal) = &self.annotate.journal else {
-            return;
-        };
-        let name = &self.annotate.annotator;
-        let of = (
-            journal.done_by(name).len(),
-            self.scores.rows().len(),
-            self.mode == super::ShownMode::Free,
-            self.annotate.order,
-            format!("{name} {}", self.annotate.name),
-        );
-        if self.annotate.counted.as_ref() == Some(&of) {
-            return;
-        }
-        let label = &self.annotate.name;
-        let (mut judged, mut rated, mut cluster) = (Vec::new(), Vec::new(), Vec::new());
-        let mut others: BTreeMap<String, Columns> = BTreeMap::new();
-        let from_data = format!("{label} in the data");
-        let rows = self.annotate.queue.iter().zip(&self.annotate.keys);
-        for ((record, response), key) in rows {
-            let key = *key;
-            let Some(own) = journal
-                .said(name, key)
-                .and_then(|said| said.labels.get(label))
-            else {
-                continue;
-            };
-            let card = self.scores.card(key);
-            if let Some(shown) = card.and_then(|card| distribution(card, self.mode)) {
-                judged.push(scaled(shown));
-                rated.push(*own);
-                cluster.push(*record);
-            }
-            let mut add = |who: &str, value: f64| {
-                let columns = others.entry(who.to_owned()).or_default();
-                columns.0.push(value);
-                columns.1.push(*own);
-                columns.2.push(*record);
-            };
-            for (who, said) in journal.of_subject(key).filter(|(who, _)| who != name) {
-                if let Some(value) = said.labels.get(label) {
-                    add(who, *value);
-                }
-            }
-            let item = self.item(*record);
-            let response = item.as_ref().and_then(|item| item.responses.get(*response));
-            if let Some(value) = response.and_then(|response| response.labels.get(label)) {
-                add(&from_data, *value);
-            }
-        }
-        let (low, high) = self.annotate.scale;
-        let ends = (f64::from(low), f64::from(high));
-        let with_judge = together(&judged, &rated, &cluster, Some((0.0, 1.0)));
-        let with_others = others.into_iter().map(|(who, (theirs, own, cluster))| {
-            let found = together(&theirs, &own, &cluster, Some(ends));
-            (who, found)
-        });
-        let with_others = with_others.collect();
-        self.annotate.counted = Some(of);
-        self.annotate.with_judge = with_judge;
-        self.annotate.with_others = with_others;
-    }
-}
-
-/// Values of somebody else, one's own, and records.
-type Columns = (Vec<f64>, Vec<f64>, Vec<usize>);
-
-fn together(
-    score: &[f64],
-    label: &[f64],
-    cluster: &[usize],
-    scale: Option<(f64, f64)>,
-) -> Together {
-    let cluster = crate::stats::group_ids(cluster.iter());
-    let rows = Rows {
-        score,
-        label,
-        cluster: &cluster,
-    };
-    let settings = Settings {
-        // Many labels have narrow intervals, and no time to draw them again after each.
-        rounds: if score.len() <= 1000 { ROUNDS } else { 0 },
-        seed: 0,
-        scale,
-    };
-    Together {
-        rows: score.len(),
-        correlations: correlations(&rows, &settings),
-        agreement: agreement(&rows, &settings),
     }
 }

@@ -1,5 +1,6 @@
 //! All that the explorer knows.
 
+mod agreeing;
 mod annotate;
 mod columns;
 mod cut;
@@ -11,6 +12,7 @@ mod pairs;
 mod parts;
 mod picker;
 mod place;
+mod queue;
 mod reading;
 mod rows;
 mod runs;
@@ -26,7 +28,8 @@ mod why;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-pub use annotate::{Annotate, Queue, Together};
+pub use agreeing::{FEW, Together};
+pub use annotate::Annotate;
 pub use columns::Column;
 pub use cut::{Bin, CONFIDENCE, Cell, Cut, Good, Solved};
 pub use document::{Document, DocumentKey, DocumentLine, Mark, apart, wrapped};
@@ -38,7 +41,8 @@ pub use parts::{
     DataStatus, Generation, JudgeStatus, Notice, Overlay, Purpose, Second, Shown, Tone,
 };
 pub use picker::{Entry, Exported, Listed, Pick};
-pub use place::Place;
+pub use place::{Place, QueuePlace};
+pub use queue::Queue;
 pub use reading::{Decision, ShownMode, Signal, distribution, scaled};
 pub use rows::ListRow;
 pub use runs::{Changed, Changes, Job, Runs};
@@ -334,12 +338,12 @@ impl State {
 
     /// How many responses a record has.
     pub fn responses_of(&self, record: usize) -> usize {
-        self.item(record).map_or(0, |item| item.keys.len())
+        self.library.responses_of(record)
     }
 
     /// The key of a row of the data.
     pub fn row_key(&self, record: usize, response: usize) -> Option<SubjectKey> {
-        self.item(record)?.keys.get(response).copied()
+        self.library.key(record, response)
     }
 
     /// The score of a row of the data.
@@ -468,6 +472,12 @@ impl State {
             || self.asked_worth.is_some()
             || self.pairs.is_waiting()
             || self.scores.queue() > 0
+            || self.is_queueing()
+    }
+
+    /// Whether the queue on screen grows by itself.
+    pub fn is_queueing(&self) -> bool {
+        self.screen == Screen::Annotate && self.queue_is_behind()
     }
 
     /// A new ticket.

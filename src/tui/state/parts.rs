@@ -1,6 +1,6 @@
 //! The parts of what the explorer knows.
 
-use super::{DataFailure, DraftId, Exported, Listed, Scores};
+use super::{DataFailure, DraftId, Exported, Listed, Row, Scores};
 use crate::data::ScoreCard;
 use crate::run::live::{JudgeInfo, Ticket};
 
@@ -77,7 +77,8 @@ pub enum Overlay {
 /// What a typed line is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    Comment,
+    /// On this response.
+    Comment(Row),
     Annotator,
     Preset,
     Report,

@@ -3,7 +3,7 @@
 use ratatui::layout::Rect;
 
 use super::filter::matching;
-use super::{Column, Facet, Overlay, Queue, SortBy, State};
+use super::{Column, Facet, Overlay, Purpose, Queue, SortBy, State};
 use crate::tui::keymap::{Action, sequence_label};
 use crate::tui::layout::{PICK_WIDTH, overlay_area};
 
@@ -107,7 +107,11 @@ impl State {
                 let lines = self.all_entries(listed).len() + 1;
                 Some(overlay_area(self.size, PICK_WIDTH, lines.max(3)))
             }
-            Overlay::Line { .. } => Some(overlay_area(self.size, PICK_WIDTH, 1)),
+            Overlay::Line { purpose, .. } => {
+                // Under a name to type stand those that there are.
+                let lines = 1 + usize::from(*purpose == Purpose::Annotator);
+                Some(overlay_area(self.size, PICK_WIDTH, lines))
+            }
             _ => None,
         }
     }
@@ -211,12 +215,9 @@ impl State {
             Listed::Queue => Queue::ALL
                 .iter()
                 .map(|order| {
-                    let note = match order.needs_scores() {
-                        true => "of what is scored",
-                        false => "",
-                    };
                     let on = *order == self.annotate.order;
-                    entry(order.word(), note.into(), on, Pick::Queue(*order))
+                    let note = order.note().to_owned();
+                    entry(order.word(), note, on, Pick::Queue(*order))
                 })
                 .collect(),
             Listed::Judges { second } => {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Column, ShownMode, SortBy, State};
+use super::{Column, Queue, ShownMode, SortBy, State};
 use crate::tui::layout::Screen;
 
 /// What is remembered of one data set.
@@ -20,6 +20,19 @@ pub struct Place {
     pub free: bool,
     pub good_from: Option<f64>,
     pub columns: Vec<String>,
+    pub queue: Option<QueuePlace>,
+}
+
+/// Where an annotator was in which queue.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct QueuePlace {
+    /// The queue's word.
+    pub order: String,
+    pub annotator: String,
+    pub record: usize,
+    pub id: String,
+    pub response: usize,
 }
 
 impl State {
@@ -36,7 +49,17 @@ impl State {
             free: self.mode == ShownMode::Free,
             good_from: self.good.chosen.then_some(self.good.from),
             columns: columns.map(|(_, word)| (*word).to_owned()).collect(),
+            queue: self.queue_place(),
         })
+    }
+
+    /// Takes the queue where the person was: it does not wait for the data, and a queue that is there already stays.
+    pub fn take_queue_place(&mut self, place: QueuePlace) {
+        let order = Queue::parse(&place.order);
+        if let (Some(order), None) = (order, &self.annotate.made_of) {
+            self.annotate.order = order;
+            self.annotate.wish = Some(place);
+        }
     }
 
     /// Goes where the person was, as far as that is still there.

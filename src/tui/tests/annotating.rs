@@ -1,10 +1,12 @@
 //! Rating one response after the other.
 
 use super::fixture::{Bench, records};
+use crate::data::{Library, Record};
+use crate::stats::evaluation::{Rows, Settings, raters};
 use crate::tui::effect::{Effect, Keep};
 use crate::tui::layout::Screen;
 use crate::tui::message::{Kept, Message};
-use crate::tui::state::{Overlay, Queue};
+use crate::tui::state::{DataStatus, Loaded, Overlay, Purpose, Queue, Together};
 
 fn bench() -> Bench {
     let mut bench = Bench::ready(120, 40);
@@ -88,7 +90,12 @@ fn undo_and_redo_outlive_the_program() {
     let mut bench = bench();
     bench.keys("123u");
     assert_eq!((bench.state.annotate.at, said(&bench, 2)), (2, None));
-    assert!(bench.screen().contains("Undone"));
+    let name = bench.state.row_name(bench.state.annotate.queue[2]).unwrap();
+    let screen = bench.screen();
+    assert!(
+        screen.contains(&format!("Undone: rating 3 of {name}.")),
+        "{screen}"
+    );
     let mut bench = bench.restart();
     bench.state.annotate.annotator = "ada".into();
     bench.load(records()).open_store().keys("<f5>");
@@ -147,13 +154,17 @@ fn blind_hides_judge_generator_and_labels() {
 fn queues_order_what_comes() {
     let mut bench = bench();
     let random = bench.state.annotate.queue.clone();
-    bench.keys("o").keys("unlab<enter>");
+    // What is in the data is not the annotator's.
+    bench.keys("7s").keys("o").keys("unlab<enter>");
     assert_eq!(bench.state.annotate.order, Queue::Unlabelled);
-    assert_eq!(
-        bench.state.annotate.queue,
-        [(2, 0)],
-        "the one response without a label"
-    );
+    let mut left = random[2..].to_vec();
+    left.sort_unstable();
+    assert_eq!(bench.state.annotate.queue, left);
+    bench.keys("oskip<enter>");
+    assert_eq!(bench.state.annotate.queue, [random[1]]);
+    assert_eq!(bench.state.said_count(), 0);
+    bench.keys("4");
+    assert_eq!((said(&bench, 0), bench.state.said_count()), (Some(4.0), 1));
     bench.keys("onear<enter>");
     bench.judge_all();
     let apart = |bench: &Bench, at: usize| {
@@ -193,9 +204,19 @@ fn agreement_is_counted_as_it_grows() {
     assert!(data.rows >= 7);
     assert!(bench.screen().contains("8 rated"));
     // Somebody else begins anew, and is compared with the first.
-    bench.keys("A<ctrl-u>bob<enter>");
+    bench.keys("A<enter>");
+    assert_eq!(
+        bench.state.annotate.annotator, "ada",
+        "an empty line keeps the name"
+    );
+    bench.keys("A");
+    assert!(bench.screen().contains("now ada"), "{}", bench.screen());
+    bench.keys("bob<enter>");
+    assert_eq!(bench.state.annotate.annotator, "bob");
     assert_eq!(bench.state.said_count(), 0);
-    bench.keys("19");
+    bench.keys("19A");
+    assert!(bench.screen().contains("now bob; also ada"));
+    bench.keys("<esc>");
     let others: Vec<&str> = bench
         .state
         .annotate
@@ -272,4 +293,234 @@ fn a_comment_that_could_not_be_kept_is_still_there() {
         panic!("{:?}", bench.state.overlay);
     };
     assert_eq!(text, "well said");
+}
+
+/// Kappa and AC1 as they are.
+fn figures(found: &Together) -> [f64; 2] {
+    let agreement = found.agreement.unwrap();
+    [agreement.quadratic_kappa, agreement.gwet_ac1].map(|f| f.unwrap().estimate)
+}
+
+#[test]
+fn annotators_agree_the_same_from_either_side_and_as_the_command_says() {
+    let mut bench = bench();
+    bench.keys("357268").keys("Abea<enter>").keys("247316");
+    let (who, as_bea) = bench.state.annotate.with_others[0].clone();
+    assert_eq!((who.as_str(), as_bea.rows), ("ada", 6));
+    bench.keys("Aada<enter>");
+    let others = &bench.state.annotate.with_others;
+    let as_ada = &others.iter().find(|(who, _)| who == "bea").unwrap().1;
+    assert_eq!(figures(&as_bea), figures(as_ada));
+    let rows = Rows {
+        score: &[3.0, 5.0, 7.0, 2.0, 6.0, 8.0],
+        label: &[2.0, 4.0, 7.0, 3.0, 1.0, 6.0],
+        cluster: &[0; 6],
+    };
+    // What `juror annotations agreement` tells.
+    let settings = Settings {
+        rounds: 0,
+        seed: 0,
+        scale: None,
+    };
+    let told = raters(&rows, &settings).unwrap();
+    let told = [told.quadratic_kappa, told.gwet_ac1].map(|f| f.unwrap().estimate);
+    assert_eq!(figures(as_ada), told);
+    assert!((told[0] - 0.503).abs() < 5e-4 && (told[1] - 0.050).abs() < 5e-4);
+}
+
+#[test]
+fn what_is_labelled_already_is_compared_after_a_restart() {
+    let mut bench = bench();
+    bench.keys("13579");
+    let mut bench = bench.restart();
+    bench.state.annotate.annotator = "ada".into();
+    bench.load(records()).open_store();
+    bench.tell(crate::run::live::Event::Ready(super::fixture::info()));
+    bench.keys("<f5>");
+    assert_eq!(bench.state.annotate.rated, 5);
+    assert!(
+        bench.screen().contains("0 of 5 scored"),
+        "{}",
+        bench.screen()
+    );
+    bench.judge_all();
+    assert_eq!(bench.state.annotate.with_judge.rows, 5);
+    // A queue without a response leaves the figures.
+    bench.keys("oskip<enter>");
+    let screen = bench.screen();
+    assert!(
+        screen.contains("5 rated") && screen.contains("Nothing is skipped"),
+        "{screen}"
+    );
+}
+
+#[test]
+fn few_ratings_have_no_figures() {
+    let mut bench = bench();
+    bench.keys("1928").judge_all();
+    assert!(bench.screen().contains("4 rated"));
+    assert!(bench.screen().contains("too few"));
+    assert!(!bench.screen().contains("kappa"));
+    bench.keys("5").judge_all();
+    assert!(bench.screen().contains("kappa"));
+}
+
+fn plain(count: usize) -> Vec<Record> {
+    let mut records = records();
+    let pattern = records[20].clone();
+    records.extend((records.len()..count).map(|number| Record {
+        id: format!("plain-{number}"),
+        instruction: format!("Question {number}"),
+        ..pattern.clone()
+    }));
+    records
+}
+
+/// The first records of a library, as they are told of while the others are read.
+fn part(library: &Library, count: usize, complete: bool) -> Message {
+    let (_, facts) = Library::of(
+        library
+            .iter()
+            .take(count)
+            .map(|(_, i)| i.record.clone())
+            .collect(),
+    );
+    Message::Data(Box::new(Ok(Loaded {
+        library: library.clone(),
+        facts,
+        errors: Vec::new(),
+        complete,
+        selection: None,
+    })))
+}
+
+#[test]
+fn a_queue_grows_with_the_data_and_stays_at_the_response() {
+    let (library, all) = Library::of(plain(30_000));
+    let mut bench = Bench::new(120, 40);
+    bench
+        .open_store()
+        .send(part(&library, 256, false))
+        .keys("<f5>5");
+    let first = bench.state.annotate.queue.clone();
+    assert_eq!(bench.state.data, DataStatus::Loading);
+    assert!(bench.screen().contains("so far"));
+    let row = bench.state.annotate.row();
+    bench.send(part(&library, 20_000, false));
+    assert!(bench.state.annotate.queue.len() > 39_000);
+    bench.send(part(&library, 30_000, true));
+    assert_eq!(bench.state.annotate.queue.len(), all.responses);
+    assert_eq!(
+        (bench.state.annotate.row(), bench.state.said_count()),
+        (row, 1)
+    );
+    assert!(bench.screen().contains(&format!("1 of {}", all.responses)));
+    // The same order, however the data came.
+    let mut whole = Bench::new(120, 40);
+    whole.open_store().load(plain(30_000)).keys("<f5>");
+    assert_eq!(whole.state.annotate.queue, bench.state.annotate.queue);
+    let kept = whole
+        .state
+        .annotate
+        .queue
+        .iter()
+        .filter(|row| first.contains(row));
+    assert_eq!(kept.copied().collect::<Vec<_>>(), first);
+}
+
+#[test]
+fn very_many_responses_are_taken_in_slices() {
+    let records = plain(70_000);
+    let all: usize = records.iter().map(|r| r.responses.len()).sum();
+    let mut bench = Bench::new(120, 40);
+    bench.open_store().load(records).keys("<f5>");
+    assert!(bench.state.annotate.queue.len() < all && bench.state.is_moving());
+    let row = bench.state.annotate.row();
+    bench.send(Message::Tick).send(Message::Tick);
+    assert_eq!(bench.state.annotate.queue.len(), all);
+    assert_eq!(bench.state.annotate.row(), row);
+    assert!(!bench.state.is_queueing());
+}
+
+#[test]
+fn queue_and_place_outlive_the_program() {
+    let mut bench = Bench::ready(120, 40);
+    bench.state.place_key = "place".into();
+    bench.open_store().keys("<f5>1ounlab<enter>JJJJ");
+    let (row, at) = (bench.state.annotate.row(), bench.state.annotate.at);
+    assert_eq!(at, 4);
+    // One that only looks at the list keeps them.
+    let mut bench = bench.restart();
+    bench.state.place_key = "place".into();
+    bench.open_store().load(records()).keys("<f1>jj");
+    let mut bench = bench.restart();
+    bench.state.place_key = "place".into();
+    bench.open_store().keys("<f5>").load(records());
+    assert_eq!(bench.state.annotate.order, Queue::Unlabelled);
+    assert_eq!(
+        (bench.state.annotate.row(), bench.state.annotate.at),
+        (row, at)
+    );
+}
+
+#[test]
+fn a_comment_says_of_which_response_it_is() {
+    let mut bench = bench();
+    let first = bench.state.annotate.row().unwrap();
+    let name = bench.state.row_name(first).unwrap();
+    bench.keys("C");
+    assert!(bench.screen().contains("Nothing is rated yet"));
+    bench.keys("7C");
+    assert!(bench.screen().contains(&format!("Comment on {name}")));
+    bench.keys("too kind<enter>");
+    assert_eq!(bench.state.annotate.at, 1, "what is on screen stays there");
+    let key = bench.state.row_key(first.0, first.1).unwrap();
+    assert_eq!(
+        bench.state.said(key).unwrap().comment.as_deref(),
+        Some("too kind")
+    );
+    let now = bench.state.annotate.row().unwrap();
+    bench.keys("c");
+    let purpose = Purpose::Comment(now);
+    let text = String::new();
+    assert_eq!(bench.state.overlay, Some(Overlay::Line { purpose, text }));
+    bench.keys("<esc>u");
+    let screen = bench.screen();
+    assert!(
+        screen.contains(&format!("Undone: the comment on {name}.")),
+        "{screen}"
+    );
+}
+
+#[test]
+fn what_is_not_there_is_not_taken_back() {
+    let mut bench = bench();
+    bench.keys("x");
+    assert!(bench.screen().contains("There is no rating to take back"));
+    let journal = bench.state.annotate.journal.as_ref().unwrap();
+    assert_eq!(journal.done_by("ada"), []);
+}
+
+#[test]
+fn two_digits_have_their_ends_told() {
+    let mut bench = Bench::ready(120, 40);
+    bench.state.annotate.scale = (0, 1);
+    bench.state.annotate.scale_given = true;
+    bench.open_store().keys("<f5>");
+    assert!(
+        bench.screen().contains("0 is worst, 1 is best"),
+        "{}",
+        bench.screen()
+    );
+}
+
+#[test]
+fn help_says_that_digits_rate() {
+    let mut bench = bench();
+    bench.keys("?");
+    let screen = bench.screen();
+    assert!(
+        screen.contains("0-9") && screen.contains("rate, and go on"),
+        "{screen}"
+    );
 }

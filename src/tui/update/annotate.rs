@@ -4,7 +4,7 @@ use super::picker;
 use crate::store::{Event, Kind};
 use crate::tui::effect::{Effect, Keep};
 use crate::tui::message::Kept;
-use crate::tui::state::{Listed, Overlay, Purpose, State, Tone};
+use crate::tui::state::{Listed, Purpose, Row, State, Tone};
 
 /// Takes a digit: rates the response on screen.
 pub fn digit(state: &mut State, digit: u8) -> Vec<Effect> {
@@ -31,50 +31,61 @@ pub fn skip(state: &mut State) -> Vec<Effect> {
 /// Takes the label of the response on screen back.
 pub fn clear(state: &mut State) -> Vec<Effect> {
     let name = state.annotate.name.clone();
+    let current = state.annotate.row();
+    let key = current.and_then(|row| state.row_key(row.0, row.1));
+    let said = key.and_then(|key| state.said(key));
+    if state.annotate.journal.is_some() && !said.is_some_and(|s| s.labels.contains_key(&name)) {
+        state.say(Tone::Plain, format!("There is no {name} to take back."));
+        return Vec::new();
+    }
     set(state, Kind::Label, |event| event.name = Some(name))
 }
 
-/// Keeps a comment.
-pub fn comment(state: &mut State, text: String) -> Vec<Effect> {
-    set(state, Kind::Comment, |event| event.text = Some(text))
+/// Keeps a comment on a response.
+pub fn comment(state: &mut State, row: Row, text: String) -> Vec<Effect> {
+    say_of(state, Some(row), Kind::Comment, |event| {
+        event.text = Some(text);
+    })
 }
 
-/// Lets a comment be typed.
-pub fn ask_comment(state: &mut State) {
+/// Lets a comment be typed on the response on screen, or on the one rated last: a digit moves on at once.
+pub fn ask_comment(state: &mut State, last: bool) {
     if !is_ready(state) {
         return;
     }
-    let said = state.annotate.row().and_then(|(record, response)| {
-        let key = state.row_key(record, response)?;
-        let journal = state.annotate.journal.as_ref()?;
-        journal
-            .said(&state.annotate.annotator, key)?
-            .comment
-            .clone()
-    });
-    state.overlay = Some(Overlay::Line {
-        purpose: Purpose::Comment,
-        text: said.unwrap_or_default(),
-    });
+    let row = match last {
+        false => state.annotate.row(),
+        true => state.rated_last().map(|(row, _)| row),
+    };
+    let Some(row) = row else {
+        let said = match last {
+            false => "There is nothing to comment.",
+            true => "Nothing is rated yet that could be commented.",
+        };
+        state.say(Tone::Plain, said);
+        return;
+    };
+    let key = state.row_key(row.0, row.1);
+    let said = key.and_then(|key| state.said(key)?.comment.clone());
+    picker::ask(state, Purpose::Comment(row), said.unwrap_or_default());
 }
 
 /// Lets the annotator be named.
 pub fn ask_annotator(state: &mut State) {
-    state.overlay = Some(Overlay::Line {
-        purpose: Purpose::Annotator,
-        text: state.annotate.annotator.clone(),
-    });
+    picker::ask(state, Purpose::Annotator, String::new());
 }
 
-/// Somebody else annotates.
+/// Somebody else annotates; without a name, or with the same one, nobody else.
 pub fn annotator(state: &mut State, name: &str) -> Vec<Effect> {
     let name = name.trim();
-    if name.is_empty() {
-        state.say(Tone::Warning, "An annotator has a name.");
+    if name.is_empty() || name == state.annotate.annotator {
+        let still = format!("Still {}.", state.annotate.annotator);
+        state.say(Tone::Plain, still);
         return Vec::new();
     }
     name.clone_into(&mut state.annotate.annotator);
     state.annotate.counted = None;
+    state.annotate.wish = None;
     state.annotate.queue.clear();
     let key = "annotator".into();
     let value = name.to_owned();
@@ -118,11 +129,22 @@ pub fn undo(state: &mut State, again: bool) -> Vec<Effect> {
     keep(state, event)
 }
 
+/// Says something of the response on screen.
 fn set(state: &mut State, kind: Kind, fill: impl FnOnce(&mut Event)) -> Vec<Effect> {
+    state.annotate.wish = None;
+    say_of(state, state.annotate.row(), kind, fill)
+}
+
+fn say_of(
+    state: &mut State,
+    row: Option<Row>,
+    kind: Kind,
+    fill: impl FnOnce(&mut Event),
+) -> Vec<Effect> {
     if !is_ready(state) {
         return Vec::new();
     }
-    let Some(mut event) = state.event(kind) else {
+    let Some(mut event) = row.and_then(|row| state.event(row, kind)) else {
         state.say(Tone::Plain, "There is nothing to rate.");
         return Vec::new();
     };
@@ -158,6 +180,8 @@ fn is_ready(state: &mut State) -> bool {
 /// Takes everything that was ever said.
 pub fn opened(state: &mut State, events: Vec<Event>, annotator: Option<String>) {
     state.annotate.journal = Some(crate::store::Journal::of(events));
+    state.annotate.known.clear();
+    state.annotate.said_to = 0;
     if let Some(annotator) = annotator.filter(|_| !state.annotate.given) {
         state.annotate.annotator = annotator;
     }
@@ -200,56 +224,83 @@ pub fn kept(state: &mut State, kept: Kept) {
             let ours = |(waiting, _): &mut (u64, _)| *waiting == ticket;
             if let Some((_, event)) = state.annotate.waiting.take_if(ours)
                 && let (Kind::Comment, Some(text)) = (event.kind, event.text)
+                && let Some(row) = state.row_of(event.subject)
             {
                 // What was typed is still there to be kept.
-                let purpose = Purpose::Comment;
-                state.overlay = Some(Overlay::Line { purpose, text });
+                picker::ask(state, Purpose::Comment(row), text);
             }
             state.log(format!("Not kept: {cause}"));
             state.say(Tone::Warning, format!("Not kept: {cause}"));
         }
-        Kept::Event { ticket, event } => {
-            let waiting = &mut state.annotate.waiting;
-            let ours = waiting.take_if(|(waiting, _)| *waiting == ticket).is_some();
-            let (kind, subject, value) = (event.kind, event.subject, event.value);
-            // An id may be the generator's name.
-            let place = match state.annotate.blind {
-                true => event.record.clone(),
-                false => format!("{} {}", event.record, event.response),
-            };
-            if let Some(journal) = &mut state.annotate.journal {
-                journal.add(*event);
-            }
-            if !ours {
-                return;
-            }
-            match kind {
-                Kind::Label | Kind::Skip if value.is_some() || kind == Kind::Skip => {
-                    let next = state.annotate.at + 1;
-                    if !state.to_unsaid(next % state.annotate.queue.len().max(1)) {
-                        state.say(Tone::Plain, "Everything in this queue is done.");
-                    }
-                }
-                Kind::Label | Kind::Skip | Kind::Comment => (),
-                Kind::Undo | Kind::Redo => {
-                    let again = if kind == Kind::Undo {
-                        "Undone"
-                    } else {
-                        "Done again"
-                    };
-                    let at = state.annotate.keys.iter().position(|key| *key == subject);
-                    match at {
-                        Some(at) => {
-                            state.annotate.at = at;
-                            state.say(Tone::Plain, format!("{again}: {place}."));
-                        }
-                        None => state.say(
-                            Tone::Plain,
-                            format!("{again}: {place}, which is not in this queue."),
-                        ),
-                    }
-                }
-            }
+        Kept::Event { ticket, event } => event_kept(state, ticket, *event),
+    }
+}
+
+/// An event is on disk: it counts, and what was waited for goes on.
+fn event_kept(state: &mut State, ticket: u64, event: Event) {
+    let waiting = &mut state.annotate.waiting;
+    let ours = waiting.take_if(|(waiting, _)| *waiting == ticket).is_some();
+    let (kind, subject, value) = (event.kind, event.subject, event.value);
+    let mut row = state.row_of(subject);
+    if row.is_none() {
+        // Said before and taken back, so that it was not looked for.
+        state.annotate.said_to = 0;
+    }
+    let said = ours.then(|| undone(state, &event)).flatten();
+    let record = event.record.clone();
+    if let Some(journal) = &mut state.annotate.journal {
+        journal.add(event);
+    }
+    match row {
+        Some(row) => drop(state.annotate.known.insert(row, subject)),
+        None => {
+            state.look_for_said();
+            row = state.row_of(subject);
         }
     }
+    if !ours {
+        return;
+    }
+    match kind {
+        Kind::Label | Kind::Skip if value.is_some() || kind == Kind::Skip => {
+            let next = state.annotate.at + 1;
+            if !state.to_unsaid(next % state.annotate.queue.len().max(1)) {
+                state.say(Tone::Plain, "Everything in this queue is done.");
+            }
+        }
+        Kind::Label | Kind::Skip | Kind::Comment => (),
+        Kind::Undo | Kind::Redo => {
+            let at = row.and_then(|row| state.place_of(row));
+            let elsewhere = match at {
+                Some(at) => {
+                    state.annotate.at = at;
+                    ""
+                }
+                None => ", which is not in this queue",
+            };
+            // A response's id may be the generator's name.
+            let place = row.and_then(|row| state.row_name(row)).unwrap_or(record);
+            let said = said.unwrap_or_default();
+            state.say(Tone::Plain, format!("{said} {place}{elsewhere}."));
+        }
+    }
+}
+
+/// What an undo or a redo does, said before it is done.
+fn undone(state: &State, event: &Event) -> Option<String> {
+    let journal = state.annotate.journal.as_ref()?;
+    let (word, target) = match event.kind {
+        Kind::Undo => ("Undone", journal.last_done(&event.annotator)?),
+        Kind::Redo => ("Done again", journal.last_undone(&event.annotator)?),
+        _ => return None,
+    };
+    let what = match (target.kind, target.value) {
+        (Kind::Label, Some(value)) => {
+            format!("{} {value} of", target.name.as_deref().unwrap_or("label"))
+        }
+        (Kind::Label, None) => "taking a label back from".to_owned(),
+        (Kind::Comment, _) => "the comment on".to_owned(),
+        _ => "the skip of".to_owned(),
+    };
+    Some(format!("{word}: {what}"))
 }

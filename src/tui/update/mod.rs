@@ -41,7 +41,10 @@ pub fn update(state: &mut State, message: Message) -> Vec<Effect> {
         }
         Message::Tick => {
             state.tick += 1;
-            return Vec::new();
+            if !state.is_queueing() {
+                return Vec::new();
+            }
+            Vec::new()
         }
         Message::Data(result) => {
             data(state, *result);
@@ -122,6 +125,9 @@ fn remembered(state: &mut State, kept: Kept) {
         } => {
             state.runs.all = runs;
             state.place = place.and_then(|text| serde_json::from_str(&text).ok());
+            if let Some(queue) = state.place.as_ref().and_then(|place| place.queue.clone()) {
+                state.take_queue_place(queue);
+            }
             if state.data == DataStatus::Ready {
                 state.go_to_place();
             }

@@ -69,6 +69,7 @@ pub fn record(state: &mut State, step: isize) {
         let last = state.annotate.queue.len().saturating_sub(1);
         let at = state.annotate.at.saturating_add_signed(step);
         state.annotate.at = at.min(last);
+        state.annotate.wish = None;
         return;
     }
     go(state, state.cursor.saturating_add_signed(step));

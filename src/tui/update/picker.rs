@@ -166,6 +166,7 @@ fn take(state: &mut State, listed: &Listed, pick: Pick) -> Vec<Effect> {
         Pick::Queue(order) => {
             state.annotate.order = order;
             state.annotate.made_of = None;
+            state.annotate.wish = None;
             state.annotate.queue.clear();
             state.ensure_queue();
         }
@@ -187,7 +188,7 @@ fn take_line(state: &mut State, purpose: Purpose, text: String) -> Vec<Effect> {
     let path = PathBuf::from(text.trim());
     let named = !text.trim().is_empty();
     match purpose {
-        Purpose::Comment => return annotate::comment(state, text),
+        Purpose::Comment(row) => return annotate::comment(state, row, text),
         Purpose::Annotator => return annotate::annotator(state, &text),
         _ if !named => state.say(Tone::Warning, "A file has a name."),
         Purpose::Preset => return jobs::save_preset(state, path),

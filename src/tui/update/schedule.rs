@@ -217,17 +217,7 @@ fn all_missing(state: &mut State) -> Vec<(SubjectKey, (usize, usize))> {
 /// records after it that are on screen.
 fn wanted_ahead(state: &State) -> Vec<(SubjectKey, (usize, usize))> {
     if state.screen == Screen::Annotate {
-        let coming = state
-            .annotate
-            .queue
-            .iter()
-            .skip(state.annotate.at)
-            .take(AHEAD);
-        let keyed = coming.filter_map(|row| Some((state.row_key(row.0, row.1)?, *row)));
-        let missing = |key: &SubjectKey| {
-            state.scores.card(*key).is_none() && state.scores.failure(*key).is_none()
-        };
-        return keyed.filter(|(key, _)| missing(key)).collect();
+        return wanted_to_rate(state);
     }
     let current = state.current().map(|(key, _)| key);
     let page = match state.list_height() {
@@ -261,6 +251,19 @@ fn wanted_ahead(state: &State) -> Vec<(SubjectKey, (usize, usize))> {
         }
     }
     wanted
+}
+
+/// The rows that come next in the queue, then those that are labelled already, which the judge is compared on.
+fn wanted_to_rate(state: &State) -> Vec<(SubjectKey, (usize, usize))> {
+    let annotate = &state.annotate;
+    let coming = annotate.queue.iter().skip(annotate.at).take(AHEAD);
+    let keyed = coming.filter_map(|row| Some((state.row_key(row.0, row.1)?, *row)));
+    let labelled = state.labelled().map(|(row, key)| (key, row));
+    let missing = |key: &SubjectKey| {
+        state.scores.card(*key).is_none() && state.scores.failure(*key).is_none()
+    };
+    let all = keyed.chain(labelled).filter(|(key, _)| missing(key));
+    all.take(2 * AHEAD).collect()
 }
 
 fn pending(key: SubjectKey, lane: Lane, row: Option<(usize, usize)>) -> Pending {

@@ -10,7 +10,7 @@ use super::paint::{Paint, focused};
 use crate::stats::Interval;
 use crate::store::journal::Said;
 use crate::tui::layout::{Pane, padded};
-use crate::tui::state::{State, Together};
+use crate::tui::state::{DataStatus, FEW, Queue, State, Together};
 use crate::tui::widget::{Bar, PaneFrame, Row, scrollbar};
 
 /// Draws the rating pane.
@@ -93,9 +93,13 @@ fn lines(state: &State, paint: &Paint<'_>, width: usize) -> Vec<Line<'static>> {
         lines.push(Line::default());
     }
     if annotate.queue.is_empty() && annotate.trouble.is_none() {
-        let why = match (annotate.journal.is_none(), annotate.order.needs_scores()) {
-            (true, _) => "Reading what was said before.",
-            (_, true) => "Nothing that is scored belongs here yet.",
+        let why = match (&annotate.journal, annotate.order) {
+            (None, _) => "Reading what was said before.",
+            (_, order) if order.needs_scores() => "Nothing that is scored belongs here yet.",
+            (_, Queue::Unlabelled) if annotate.walked > 0 => {
+                "Everything is labelled or skipped; o chooses another queue."
+            }
+            (_, Queue::Skipped) => "Nothing is skipped; o chooses another queue.",
             _ => "There is nothing to rate in this queue; o chooses another.",
         };
         lines.extend(paint.wrapped(why, width, dim));
@@ -122,7 +126,16 @@ fn lines(state: &State, paint: &Paint<'_>, width: usize) -> Vec<Line<'static>> {
         left.with_right(right, width)
     };
     let (done, all) = (state.said_count(), annotate.queue.len());
-    lines.push(pair("done", format!("{done} of {all}")));
+    // More may belong to it: the data are still coming.
+    let so_far = match state.data == DataStatus::Loading || state.queue_is_behind() {
+        true if all > 0 => " so far",
+        _ => "",
+    };
+    lines.push(pair("done", format!("{done} of {all}{so_far}")));
+    let sampled = annotate.order == Queue::Random && state.facts.responses > all;
+    if sampled && all > 0 && so_far.is_empty() {
+        lines.push(pair("a sample of", state.facts.responses.to_string()));
+    }
     let bar = Bar {
         width,
         thin: true,
@@ -141,15 +154,16 @@ fn lines(state: &State, paint: &Paint<'_>, width: usize) -> Vec<Line<'static>> {
     lines.push(pair("next is", annotate.order.word().to_owned()));
     lines.push(pair("annotator", paint.safe(&annotate.annotator)));
     lines.push(Line::default());
-    lines.extend(together(
-        "with the judge",
-        &annotate.with_judge,
-        paint,
-        width,
-    ));
+    let judged = &annotate.with_judge;
+    let rows = match judged.rows < annotate.rated {
+        true => format!("{} of {} scored", judged.rows, annotate.rated),
+        false => format!("{} rated", judged.rows),
+    };
+    lines.extend(together("with the judge", rows, judged, paint, width));
     for (who, found) in &annotate.with_others {
         lines.push(Line::default());
-        lines.extend(together(&format!("with {who}"), found, paint, width));
+        let rows = format!("{} rated", found.rows);
+        lines.extend(together(&format!("with {who}"), rows, found, paint, width));
     }
     lines
 }
@@ -182,14 +196,21 @@ fn scale(
     }
     let (mut worst, mut best) = (Row::new(), Row::new());
     let dim = paint.style("ui.text.dim");
-    worst.push("worst", dim);
-    best.push("best", dim);
     let columns = (usize::from(high - low) + 1) * 3;
+    let ends = match columns.min(width) {
+        room if room >= "worst best".len() => {
+            worst.push("worst", dim);
+            best.push("best", dim);
+            worst.with_right(best, room)
+        }
+        // There is no room for both under so few digits.
+        _ => Line::styled(format!("{low} is worst, {high} is best"), dim),
+    };
     let name = paint.safe(&annotate.name);
     vec![
         paint.heading(&name, "a digit rates", width),
         row.fit(width),
-        worst.with_right(best, columns.min(width)),
+        ends,
     ]
 }
 
@@ -249,10 +270,20 @@ fn revealed(
 }
 
 /// Spearman, kappa and AC1 with their intervals, as far as they are defined.
-fn together(name: &str, found: &Together, paint: &Paint<'_>, width: usize) -> Vec<Line<'static>> {
+fn together(
+    name: &str,
+    rows: String,
+    found: &Together,
+    paint: &Paint<'_>,
+    width: usize,
+) -> Vec<Line<'static>> {
     let (text, dim) = (paint.style("ui.text"), paint.style("ui.text.dim"));
-    let rows = format!("{} rated", found.rows);
     let mut lines = vec![paint.heading(&paint.safe(name), &rows, width)];
+    if found.rows < FEW {
+        let few = format!("too few to compare; from {FEW} on");
+        lines.push(Line::styled(few, dim));
+        return lines;
+    }
     let figures = [
         ("Spearman", found.correlations.spearman),
         ("kappa", found.agreement.and_then(|a| a.quadratic_kappa)),
@@ -268,14 +299,38 @@ fn together(name: &str, found: &Together, paint: &Paint<'_>, width: usize) -> Ve
 }
 
 fn shown(figure: Option<Interval>) -> String {
-    match figure {
-        None => "-".into(),
-        Some(found) if found.low.is_nan() || found.high.is_nan() => {
-            format!("{:.2}", found.estimate)
-        }
-        Some(found) => format!(
-            "{:.2} ({:.2} to {:.2})",
-            found.estimate, found.low, found.high
-        ),
+    let Some(found) = figure else {
+        return "-".into();
+    };
+    let [estimate, low, high] = [found.estimate, found.low, found.high].map(hundredths);
+    // Ends that are one number are no interval: every draw said the same.
+    match found.low.is_nan() || found.high.is_nan() || low == high {
+        true => estimate,
+        false => format!("{estimate} ({low} to {high})"),
+    }
+}
+
+/// With two decimals; what rounds to nothing has no sign.
+fn hundredths(value: f64) -> String {
+    format!("{:.2}", (value * 100.0).round() / 100.0 + 0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_without_width_or_sign() {
+        let figure = |estimate, low, high| {
+            shown(Some(Interval {
+                estimate,
+                low,
+                high,
+            }))
+        };
+        assert_eq!(figure(0.5, 0.1, 0.812), "0.50 (0.10 to 0.81)");
+        assert_eq!(figure(1.0, 1.0, 1.0), "1.00");
+        assert_eq!(figure(-0.001, -0.004, 0.2), "0.00 (0.00 to 0.20)");
+        assert_eq!(figure(0.3, f64::NAN, f64::NAN), "0.30");
     }
 }

@@ -377,6 +377,7 @@ fn hints(state: &State) -> &'static [&'static [Action]] {
         ],
         (_, _, Screen::Annotate) => &[
             &[A::Comment],
+            &[A::CommentLast],
             &[A::Skip],
             &[A::Undo],
             &[A::Redo],

@@ -156,8 +156,16 @@ fn pick(
 }
 
 fn line(state: &State, purpose: &Purpose, text: &str, paint: &Paint<'_>, frame: &mut Frame<'_>) {
+    let comment = |row| {
+        let on = state.row_name(row).unwrap_or_default();
+        format!("Comment on {}", paint.safe(&on).replace('\n', " "))
+    };
+    let commented;
     let title = match purpose {
-        Purpose::Comment => "Comment",
+        Purpose::Comment(row) => {
+            commented = comment(*row);
+            &commented
+        }
         Purpose::Annotator => "Who annotates",
         Purpose::Preset => "Save the cut in",
         Purpose::Report => "Write the report to",
@@ -170,7 +178,28 @@ fn line(state: &State, purpose: &Purpose, text: &str, paint: &Paint<'_>, frame: 
     if let Some(area) = state.overlay_area() {
         let inside = ground(title, area, paint, frame);
         typed(text, inside, paint, frame);
+        if *purpose == Purpose::Annotator && inside.height > 1 {
+            let at = Rect::new(inside.x, inside.y + 1, inside.width, 1);
+            names(state, paint, usize::from(inside.width)).render(at, frame.buffer_mut());
+        }
     }
+}
+
+/// Who annotates now, and who else has.
+fn names(state: &State, paint: &Paint<'_>, width: usize) -> Line<'static> {
+    let now = &state.annotate.annotator;
+    let journal = state.annotate.journal.iter();
+    let mut others = journal.flat_map(|journal| journal.annotators());
+    let mut text = format!("now {now}");
+    if let Some(first) = others.find(|name| name != now) {
+        text.push_str(&format!("; also {first}"));
+        for name in others.filter(|name| name != now) {
+            text.push_str(&format!(", {name}"));
+        }
+    }
+    let text = paint.safe(&text).replace('\n', " ");
+    let shown = truncate(&text, width, paint.glyphs.ellipsis);
+    Line::styled(shown, paint.style("ui.text.dim"))
 }
 
 /// What is typed, its end in sight, with the cursor behind it.
@@ -280,16 +309,20 @@ fn help(state: &State, two: bool, paint: &Paint<'_>) -> Vec<Line<'static>> {
 
 fn help_line(line: HelpLine<'_>, paint: &Paint<'_>) -> Row {
     let ascii = paint.glyphs.ascii;
+    let key = paint.style("ui.footer.key");
     let mut row = Row::new();
     match line {
         HelpLine::Blank => {}
         HelpLine::Title(title) => {
             row.push(title, paint.style("ui.text.heading"));
         }
+        HelpLine::Digits => {
+            row.push("  0-9", key).pad(22);
+            row.push("rate, and go on", Style::default());
+        }
         HelpLine::Binding(binding) => {
             let label = |keys: &Vec<Key>| sequence_label(keys, ascii);
             let keys: Vec<String> = binding.on.iter().map(label).collect();
-            let key = paint.style("ui.footer.key");
             row.push(format!("  {}", keys.join("  ")), key).pad(22);
             row.push(
                 binding.desc.replace('τ', paint.glyphs.tau),
