@@ -98,10 +98,10 @@ where
     write_part(path, &rows, &rows)
 }
 
-/// As [`write`], with the columns that `all` rows have.
+/// As [`write()`], with the columns that `all` rows have.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_part<I, J>(
     path: &Path,
     all: impl Fn() -> I,
