@@ -85,7 +85,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     if arguments.data.data.iter().any(|d| d == Path::new("-")) {
         bail!("the explorer needs the terminal for its keys: name a file instead of `-`");
     }
-    super::use_threads(arguments.judge.threads)?;
+    super::use_threads(arguments.judge.machine.threads)?;
     let data = match arguments.data.data.is_empty() {
         true => vec![spec::share()?.join("sample_data")],
         false => arguments.data.data.clone(),

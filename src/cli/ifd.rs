@@ -1,7 +1,7 @@
 //! `juror ifd DATA -o OUT`
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::DataArguments;
-use super::output::{spare, write_to};
+use super::output::{EndArguments, spare, write_to};
 use super::progress::{bar, loading};
 use super::student::StudentArguments;
 use crate::data::atomic::AtomicFile;
@@ -40,12 +40,8 @@ pub struct Arguments {
     /// A field that is true (or above 0) for rows that somebody picked: how well IFD and length rank these
     #[arg(long, value_name = "FIELD")]
     label: Option<String>,
-    /// End with one JSON object of figures on standard output
-    #[arg(long)]
-    json: bool,
-    /// No progress and no closing sentence
-    #[arg(long)]
-    quiet: bool,
+    #[command(flatten)]
+    end: EndArguments,
 }
 
 /// Figures of a run.
@@ -96,10 +92,7 @@ struct Writing<'a> {
 type Row<'a> = (&'a Record, Option<&'a Response>);
 
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let to_stdout = arguments.output == Path::new("-");
-    if to_stdout && arguments.json {
-        bail!("-o - and --json both want standard output: name a file with -o");
-    }
+    arguments.end.check(&arguments.output)?;
     if arguments.analysis.is_some() && arguments.analysis.as_ref() == Some(&arguments.output) {
         bail!("-o and --analysis name the same file");
     }
@@ -113,7 +106,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let rows = rows(&set);
     let known = arguments.from_analysis.as_deref();
     let known = known.map(|path| analysis(path, rows.len())).transpose()?;
-    let bar = bar(arguments.quiet, rows.len());
+    let bar = bar(arguments.end.quiet, rows.len());
     let place = |path: &Path| format!("cannot write {}", path.display());
     let mut file = match &arguments.analysis {
         None => None,
@@ -158,12 +151,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     }
     bar.finish_and_clear();
     summary.errors += set.errors.len();
-    if arguments.json {
-        writeln!(io::stdout(), "{}", serde_json::to_string(&summary)?)?;
-    } else if !arguments.quiet {
-        eprint!("{}", sentence(&summary));
-    }
-    Ok(())
+    arguments.end.tell(&summary, sentence)
 }
 
 /// Every response, and records that have none.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Result, anyhow};
 use clap::{Args, ValueEnum};
 
+use super::machine::MachineArguments;
 use crate::engine::local::Cast;
 use crate::engine::{Engine, Options};
 use crate::judge::prompt::Truncate;
@@ -54,18 +55,8 @@ pub struct JudgeArguments {
     /// Where a text exceeds the embedder
     #[arg(long, value_enum, default_value_t)]
     long: Long,
-    /// auto, cpu, cuda[:N] or metal
-    #[arg(long, default_value = "auto")]
-    device: String,
-    /// Number format of the weights: auto (the best this processor has), f32, bf16 or int8
-    #[arg(long, value_enum, default_value_t)]
-    dtype: Dtype,
-    /// Memory for keys and values of known prefixes, in MiB
-    #[arg(long, default_value_t = 512)]
-    cache_mb: usize,
-    /// Threads that compute; without it, one a core
-    #[arg(long)]
-    pub threads: Option<usize>,
+    #[command(flatten)]
+    pub machine: MachineArguments,
 }
 
 /// Number formats of weights.
@@ -122,15 +113,11 @@ impl JudgeArguments {
 
     /// What the engine needs.
     pub fn engine(&self) -> Options {
-        Options {
-            judge: self.judge.clone(),
-            embedder: self.embedder.clone(),
-            policy: self.policy.clone(),
-            device: self.device.clone(),
-            dtype: self.dtype.format(),
-            threads: self.threads,
-            cache_bytes: self.cache_mb << 20,
-        }
+        self.machine.engine(
+            self.judge.clone(),
+            self.embedder.clone(),
+            self.policy.clone(),
+        )
     }
 
     /// What the judge needs.
@@ -160,7 +147,7 @@ impl JudgeArguments {
 
     /// Starts an engine and waits until its models are there.
     pub fn start(&self, stage: impl Fn(&str, u64, u64)) -> Result<(Engine, Cast)> {
-        super::use_threads(self.threads)?;
+        super::use_threads(self.machine.threads)?;
         Ok(Engine::load(self.engine(), stage)?)
     }
 }

@@ -11,6 +11,7 @@ mod export;
 mod fuse;
 mod ifd;
 mod judge;
+mod machine;
 mod make_training;
 mod model;
 mod output;

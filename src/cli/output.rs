@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use clap::Args;
 use serde::Serialize;
 
 use crate::data::atomic::AtomicFile;
@@ -19,6 +20,43 @@ pub fn tell<R: Serialize>(report: &R, json: bool, text: impl FnOnce(&R) -> Strin
         false => write!(out, "{}", text(report))?,
     }
     Ok(())
+}
+
+/// How a run ends.
+#[derive(Args)]
+pub struct EndArguments {
+    /// End with one JSON object of figures on standard output
+    #[arg(long)]
+    pub json: bool,
+    /// No progress and no closing words
+    #[arg(long)]
+    pub quiet: bool,
+}
+
+impl EndArguments {
+    /// Refuses what would mix the rows with the figures.
+    ///
+    /// # Errors
+    /// Both on standard output.
+    pub fn check(&self, output: &Path) -> Result<()> {
+        if self.json && output == Path::new("-") {
+            bail!("-o - and --json both want standard output: name a file with -o");
+        }
+        Ok(())
+    }
+
+    /// Tells what came of a run: one JSON object on standard output, words on standard error, or nothing.
+    ///
+    /// # Errors
+    /// What writing says.
+    pub fn tell<R: Serialize>(&self, report: &R, words: impl FnOnce(&R) -> String) -> Result<()> {
+        if self.json {
+            writeln!(io::stdout(), "{}", serde_json::to_string(report)?)?;
+        } else if !self.quiet {
+            eprintln!("{}", words(report).trim_end());
+        }
+        Ok(())
+    }
 }
 
 /// Refuses to write over what is read.

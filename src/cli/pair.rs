@@ -1,14 +1,13 @@
 //! `juror pair DATA -o OUT.jsonl`
 
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::Args;
 
 use super::DataArguments;
-use super::output::{spare, write_to};
+use super::output::{EndArguments, spare, write_to};
 use super::pairing::PairingArguments;
 use super::progress::{bar, loading};
 use crate::data;
@@ -50,18 +49,12 @@ pub struct Arguments {
     /// Longest text of a rationale, in tokens; it has one for each position where the templates mark them
     #[arg(long, default_value_t = 256)]
     rationale_tokens: usize,
-    /// End with one JSON object of figures on standard output
-    #[arg(long)]
-    json: bool,
-    /// No progress and no closing sentence
-    #[arg(long)]
-    quiet: bool,
+    #[command(flatten)]
+    end: EndArguments,
 }
 
 pub fn run(arguments: &Arguments) -> Result<()> {
-    if arguments.output == Path::new("-") && arguments.json {
-        bail!("-o - and --json both want standard output: name a file with -o");
-    }
+    arguments.end.check(&arguments.output)?;
     let run = PairRun {
         pairing: match arguments.against_reference {
             true => Pairing::Reference,
@@ -75,7 +68,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     spare(&files, [Some(&arguments.output)])?;
     let set = data::read(&files, &arguments.data.options()?)?;
     super::tell(&set.errors);
-    let bar = bar(arguments.quiet, count(&set.records, run.pairing));
+    let bar = bar(arguments.end.quiet, count(&set.records, run.pairing));
     let summary = write_to(&arguments.output, |out| {
         let started = Instant::now();
         let (engine, cast) = arguments.pairing.judge.start(loading(&bar))?;
@@ -99,12 +92,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         errors: summary.errors + set.errors.len(),
         ..summary
     };
-    if arguments.json {
-        writeln!(io::stdout(), "{}", serde_json::to_string(&summary)?)?;
-    } else if !arguments.quiet {
-        eprintln!("{}", sentence(&summary));
-    }
-    Ok(())
+    arguments.end.tell(&summary, sentence)
 }
 
 fn sentence(s: &Summary) -> String {

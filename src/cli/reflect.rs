@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::DataArguments;
-use super::output::{spare, write_to};
+use super::output::{EndArguments, spare, write_to};
 use super::progress::{bar, loading};
 use super::student::StudentArguments;
 use crate::data::atomic::AtomicFile;
@@ -84,12 +84,8 @@ pub struct Arguments {
     /// The environment variable that holds a server's key
     #[arg(long, value_name = "NAME", default_value = "JUROR_API_KEY")]
     key_env: String,
-    /// End with one JSON object of figures on standard output
-    #[arg(long)]
-    json: bool,
-    /// No progress and no closing sentence
-    #[arg(long)]
-    quiet: bool,
+    #[command(flatten)]
+    end: EndArguments,
 }
 
 /// Figures of a run.
@@ -125,9 +121,7 @@ type Row<'a> = (&'a Record, &'a Response);
 
 pub fn run(arguments: &Arguments) -> Result<()> {
     let to_stdout = arguments.output == Path::new("-");
-    if to_stdout && arguments.json {
-        bail!("-o - and --json both want standard output: name a file with -o");
-    }
+    arguments.end.check(&arguments.output)?;
     if arguments.max_tokens == 0 {
         bail!("--max-tokens 0: the teacher has to write something");
     }
@@ -180,7 +174,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             journal.as_deref().unwrap_or(Path::new("-")).display()
         )
     })?;
-    let bar = bar(arguments.quiet, rows.len());
+    let bar = bar(arguments.end.quiet, rows.len());
     let started = Instant::now();
     let policy = remote.is_none().then(|| arguments.teacher.clone());
     let (engine, cast) = arguments.student.start(policy, loading(&bar))?;
@@ -302,12 +296,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         }
         Ok(())
     })?;
-    if arguments.json {
-        writeln!(io::stdout(), "{}", serde_json::to_string(&summary)?)?;
-    } else if !arguments.quiet {
-        eprint!("{}", sentence(&summary));
-    }
-    Ok(())
+    arguments.end.tell(&summary, sentence)
 }
 
 impl Arguments {

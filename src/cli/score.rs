@@ -1,7 +1,7 @@
 //! `juror score DATA… -o OUT.jsonl`
 
-use std::io::{self, BufReader, BufWriter, Seek, Write};
-use std::path::{Path, PathBuf};
+use std::io::{BufReader, BufWriter, Seek, Write};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
 
 use super::judge::JudgeArguments;
-use super::output::{spare, write_to};
+use super::output::{EndArguments, spare, write_to};
 use super::progress::{bar, loading, scored};
 use super::sampling::SamplingArguments;
 use super::{DataArguments, bound};
@@ -46,15 +46,11 @@ pub struct Arguments {
     /// What each part of a response is worth: how far the score falls without it
     #[arg(long, value_enum)]
     attribute: Option<Attribute>,
-    /// End with one JSON object of figures on standard output
-    #[arg(long)]
-    json: bool,
     /// Compute everything: neither look scores up nor keep them
     #[arg(long)]
     no_cache: bool,
-    /// No progress and no closing sentence
-    #[arg(long)]
-    quiet: bool,
+    #[command(flatten)]
+    end: EndArguments,
 }
 
 /// Parts of a response.
@@ -64,10 +60,7 @@ enum Attribute {
 }
 
 pub fn run(arguments: &Arguments) -> Result<()> {
-    let to_stdout = arguments.output == Path::new("-");
-    if to_stdout && arguments.json {
-        bail!("-o - and --json both want standard output: name a file with -o");
-    }
+    arguments.end.check(&arguments.output)?;
     if arguments.attribute.is_some()
         && !arguments
             .signals
@@ -81,7 +74,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let set = data::read(&files, &arguments.data.options()?)?;
     super::tell(&set.errors);
     let judges = arguments.judge.each();
-    let bar = bar(arguments.quiet, set.response_count() * judges.len());
+    let bar = bar(arguments.end.quiet, set.response_count() * judges.len());
     let summary = match judges.as_slice() {
         [judge] => {
             // What can be wrong is found before a model is loaded, and a file before it is computed for.
@@ -110,12 +103,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
              index {drift:.2}): it may not hold for them; label some of them and calibrate again"
         );
     }
-    if arguments.json {
-        writeln!(io::stdout(), "{}", serde_json::to_string(&summary)?)?;
-    } else if !arguments.quiet {
-        eprintln!("{}", sentence(&summary));
-    }
-    Ok(())
+    arguments.end.tell(&summary, sentence)
 }
 
 /// One judge's rows.

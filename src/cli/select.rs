@@ -15,7 +15,7 @@ use serde_json::Value;
 use self::report::{JudgeFigures, Report};
 use super::DataArguments;
 use super::judge::JudgeArguments;
-use super::output::spare;
+use super::output::{EndArguments, spare};
 use super::progress::{bar, loading};
 use crate::data::atomic::AtomicFile;
 use crate::data::export::Format;
@@ -91,12 +91,8 @@ pub struct Arguments {
     /// Draws the rows for --novelty
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// End with one JSON object of figures on standard output
-    #[arg(long)]
-    json: bool,
-    /// No progress and no figures
-    #[arg(long)]
-    quiet: bool,
+    #[command(flatten)]
+    end: EndArguments,
 }
 
 type Pair = Result<Subject, String>;
@@ -104,9 +100,7 @@ type Loaded = (Engine, Cast);
 
 pub fn run(arguments: &Arguments) -> Result<()> {
     let to_stdout = arguments.output == Path::new("-");
-    if to_stdout && arguments.json {
-        bail!("-o - and --json both want standard output: name a file with -o");
-    }
+    arguments.end.check(&arguments.output)?;
     if arguments.judge.has_template() {
         bail!(
             "--template: the prompt of select is its method's; --prompts names its lines, --prompts-last their place"
@@ -187,7 +181,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         file.finish().with_context(|| place(&path))?;
     }
     shaped.write(&arguments.output, &chosen)?;
-    report.tell(arguments.json, arguments.quiet, to_stdout)
+    report.tell(arguments.end.json, arguments.end.quiet, to_stdout)
 }
 
 /// Which prompts, which formulas.
@@ -278,7 +272,7 @@ impl Plan {
         pairs: &[Pair],
         report: &mut Report,
     ) -> Result<(Vec<ScoreRow>, Loaded)> {
-        let bar = bar(arguments.quiet, pairs.len() * self.judges.len());
+        let bar = bar(arguments.end.quiet, pairs.len() * self.judges.len());
         let mut said: Vec<(String, Ratings)> = Vec::new();
         let mut last = None;
         for (at, judge) in self.judges.iter().enumerate() {
@@ -420,7 +414,7 @@ fn add_novelty(
     };
     let (chosen, rest) = (side(true), side(false));
     let count = count.min(chosen.len()).min(rest.len());
-    let bar = bar(arguments.quiet, 2 * count);
+    let bar = bar(arguments.end.quiet, 2 * count);
     let limit = TemplateSet::embed_tokens_of(&cast.embedder.path)?;
     let of = |places: &[usize]| -> Result<Option<f64>> {
         let places = sample(places, count, arguments.seed);

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::Args;
 
-use super::judge::Dtype;
+use super::machine::MachineArguments;
+use crate::engine::Engine;
 use crate::engine::local::Cast;
-use crate::engine::{Engine, Options};
 use crate::judge::student::{Asking, MAX_TOKENS, REVERSE, Wrapper};
 
 /// The student, and how it is asked.
@@ -25,18 +25,8 @@ pub struct StudentArguments {
     /// Longest prompt with its target, in tokens; what is longer loses its end
     #[arg(long, default_value_t = MAX_TOKENS)]
     max_length: usize,
-    /// auto, cpu, cuda[:N] or metal
-    #[arg(long, default_value = "auto")]
-    device: String,
-    /// Number format of the weights: auto (the best this processor has), f32, bf16 or int8
-    #[arg(long, value_enum, default_value_t)]
-    dtype: Dtype,
-    /// Memory for keys and values of known prefixes, in MiB
-    #[arg(long, default_value_t = 512)]
-    cache_mb: usize,
-    /// Threads that compute; without it, one a core
-    #[arg(long)]
-    threads: Option<usize>,
+    #[command(flatten)]
+    machine: MachineArguments,
 }
 
 impl StudentArguments {
@@ -70,16 +60,8 @@ impl StudentArguments {
         policy: Option<String>,
         stage: impl Fn(&str, u64, u64),
     ) -> Result<(Engine, Cast)> {
-        super::use_threads(self.threads)?;
-        let options = Options {
-            judge: self.student.clone(),
-            embedder: None,
-            policy,
-            device: self.device.clone(),
-            dtype: self.dtype.format(),
-            threads: self.threads,
-            cache_bytes: self.cache_mb << 20,
-        };
+        super::use_threads(self.machine.threads)?;
+        let options = self.machine.engine(self.student.clone(), None, policy);
         Ok(Engine::load(options, stage)?)
     }
 }

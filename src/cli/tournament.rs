@@ -1,7 +1,7 @@
 //! `juror tournament DATA -o OUT.jsonl`
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
@@ -10,7 +10,7 @@ use indicatif::ProgressBar;
 use serde::Serialize;
 
 use super::DataArguments;
-use super::output::{spare, write_to};
+use super::output::{EndArguments, spare, write_to};
 use super::pairing::PairingArguments;
 use super::progress::{bar, loading};
 use super::table::table;
@@ -52,12 +52,8 @@ pub struct Arguments {
     winners: Option<PathBuf>,
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// End with one JSON object of figures on standard output
-    #[arg(long)]
-    json: bool,
-    /// No progress and no closing sentence
-    #[arg(long)]
-    quiet: bool,
+    #[command(flatten)]
+    end: EndArguments,
 }
 
 /// Figures of the whole, and of smaller N where they are asked for.
@@ -78,9 +74,7 @@ struct Point {
 }
 
 pub fn run(arguments: &Arguments) -> Result<()> {
-    if arguments.output == Path::new("-") && arguments.json {
-        bail!("-o - and --json both want standard output: name a file with -o");
-    }
+    arguments.end.check(&arguments.output)?;
     if arguments.n == Some(0) {
         bail!("--n 0: there is nothing to pick from");
     }
@@ -105,7 +99,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             .sum()
     };
     let total = smaller.iter().chain([&most]).map(|n| judgments(*n)).sum();
-    let bar = bar(arguments.quiet, total);
+    let bar = bar(arguments.end.quiet, total);
     let (report, winners) = write_to(&arguments.output, |out| {
         let started = Instant::now();
         let (engine, cast) = arguments.pairing.judge.start(loading(&bar))?;
@@ -134,12 +128,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         let records = with_winners(&set.records, &winners);
         write_to(path, |out| Ok(write_jsonl(&records, out)?))?;
     }
-    if arguments.json {
-        writeln!(io::stdout(), "{}", serde_json::to_string(&report)?)?;
-    } else if !arguments.quiet {
-        eprint!("{}", text(&report));
-    }
-    Ok(())
+    arguments.end.tell(&report, text)
 }
 
 /// One tournament for each record.

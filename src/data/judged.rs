@@ -75,8 +75,7 @@ impl Judged {
 
     /// A wanted field; `None` where no row has it.
     pub fn field(&self, name: &str) -> Option<&Names> {
-        let names = self.fields.get(name);
-        names.filter(|names| !names.values.is_empty())
+        Names::of(&self.fields, name)
     }
 
     /// Which rows belong together: those with the same value of a field, or of one instruction. Rows without a value

@@ -41,6 +41,11 @@ pub struct Names {
 }
 
 impl Names {
+    /// Those of a field that some row has.
+    pub(super) fn of<'f>(fields: &'f BTreeMap<String, Names>, name: &str) -> Option<&'f Names> {
+        fields.get(name).filter(|names| !names.values.is_empty())
+    }
+
     /// Adds a row.
     pub(super) fn push(&mut self, value: Option<String>) {
         let place = value.map(|value| {
@@ -111,8 +116,7 @@ impl Scored {
 
     /// A wanted field; `None` where no row has it.
     pub fn field(&self, name: &str) -> Option<&Names> {
-        let names = self.fields.get(name);
-        names.filter(|names| !names.values.is_empty())
+        Names::of(&self.fields, name)
     }
 
     /// A signal's column as a number that rises with quality.
