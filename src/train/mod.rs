@@ -8,3 +8,4 @@ pub mod optimizer;
 pub mod pack;
 pub mod scratch;
 pub mod shape;
+pub mod tune;

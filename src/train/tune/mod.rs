@@ -1,0 +1,3 @@
+//! Training of decoders that are there: adapters or all weights.
+
+pub mod example;
