@@ -6,7 +6,7 @@ use ratatui::style::{Modifier, Style};
 use ratatui::text::Line;
 use ratatui::widgets::Widget;
 
-use super::bars::duration;
+use super::bars::{duration, rate_text};
 use super::names;
 use super::overlay::clock;
 use super::paint::{Paint, focused};
@@ -16,9 +16,9 @@ use crate::run::compare::Flip;
 use crate::store::{Run, RunState};
 use crate::tui::keymap::{Action, Layer, sequence_label};
 use crate::tui::layout::{Pane, padded};
-use crate::tui::state::{Changed, Changes, State};
+use crate::tui::state::{Changed, Changes, RunRow, State, Watched};
 use crate::tui::text::truncate;
-use crate::tui::widget::{Bar, PaneFrame, Row, scrollbar};
+use crate::tui::widget::{Bar, PaneFrame, Row, scrollbar, short};
 
 /// Changed responses that are listed.
 const LISTED: usize = 200;
@@ -28,13 +28,14 @@ pub fn list(state: &State, paint: &Paint<'_>, area: Rect, buffer: &mut Buffer) {
     let focus = focused(state, Pane::Runs);
     PaneFrame {
         title: paint.title("Runs", focus),
-        note: Some(paint.note(&state.runs.all.len().to_string())),
+        note: Some(paint.note(&state.run_rows().len().to_string())),
         bottom: None,
         focused: focus,
     }
     .draw(area, paint.theme, paint.glyphs, buffer);
     let inside = padded(area);
-    if state.runs.all.is_empty() {
+    let rows = state.run_rows();
+    if rows.is_empty() {
         let text = match state.annotate.trouble.is_some() {
             true => "Runs cannot be remembered here.",
             false => "No run yet: s scores everything, and so does `juror score`.",
@@ -44,8 +45,9 @@ pub fn list(state: &State, paint: &Paint<'_>, area: Rect, buffer: &mut Buffer) {
     }
     let height = usize::from(inside.height);
     let top = (state.runs.chosen + 1).saturating_sub(height);
-    let shown = state.runs.all.iter().enumerate().skip(top).take(height);
-    for (row, (place, run)) in shown.enumerate() {
+    let total = rows.len();
+    let shown = rows.into_iter().enumerate().skip(top).take(height);
+    for (row, (place, shown)) in shown.enumerate() {
         let at = Rect::new(inside.x, inside.y + row as u16, inside.width, 1);
         let here = place == state.runs.chosen;
         if here {
@@ -56,16 +58,14 @@ pub fn list(state: &State, paint: &Paint<'_>, area: Rect, buffer: &mut Buffer) {
             };
             buffer.set_style(at, paint.style(role));
         }
-        line(state, run, here, paint, usize::from(inside.width)).render(at, buffer);
+        let width = usize::from(inside.width);
+        let line = match shown {
+            RunRow::Scoring(run) => line(state, run, here, paint, width),
+            RunRow::Training(watched) => training(state, watched, here, paint, width),
+        };
+        line.render(at, buffer);
     }
-    scrollbar(
-        area,
-        state.runs.all.len(),
-        top,
-        paint.theme,
-        paint.glyphs,
-        buffer,
-    );
+    scrollbar(area, total, top, paint.theme, paint.glyphs, buffer);
 }
 
 fn line(state: &State, run: &Run, here: bool, paint: &Paint<'_>, width: usize) -> Line<'static> {
@@ -80,7 +80,7 @@ fn line(state: &State, run: &Run, here: bool, paint: &Paint<'_>, width: usize) -
         if marked { paint.glyphs.full } else { " " },
         paint.style("label"),
     );
-    left.push(format!(" {:<4}", run.id), dim);
+    left.push(format!(" {:<6}", run.id), dim);
     let mut right = Row::new();
     let (done, total) = progress(state, run);
     right.push(format!("  {done}/{total} "), dim);
@@ -102,6 +102,62 @@ fn line(state: &State, run: &Run, here: bool, paint: &Paint<'_>, width: usize) -
     left.with_right(right, width)
 }
 
+/// A training: how far it is, how fast and how good; what does not fit is left out, the least needed first.
+fn training(
+    state: &State,
+    watched: &Watched,
+    here: bool,
+    paint: &Paint<'_>,
+    width: usize,
+) -> Line<'static> {
+    let (text, dim) = (paint.style("ui.text"), paint.style("ui.text.dim"));
+    let history = &watched.history;
+    let running = watched.is_running();
+    let mut left = Row::new();
+    let pointer = if here { paint.glyphs.pointer } else { " " };
+    left.push(pointer, paint.style("ui.pointer"));
+    left.push("  train ", dim);
+    let eta = history.eta().filter(|_| running);
+    let begun = match eta {
+        Some(eta) => format!("ETA {}", duration(eta)),
+        None => ago(state.clock - watched.training.started),
+    };
+    left.push(format!("{begun:<12}"), dim);
+    let (done, total) = history.progress();
+    let steps = match total {
+        0 => String::new(),
+        total => format!("  {done}/{total}"),
+    };
+    let loss = history.loss.last();
+    let loss = loss.map_or_else(String::new, |loss| format!("  loss {}", short(loss)));
+    let speed = history.speed().filter(|_| running);
+    let speed = speed.map_or_else(String::new, |speed| format!("  {} tok/s", rate_text(speed)));
+    // An ETA says already that it is running.
+    let word = match eta.is_some() && !watched.stopping {
+        true => String::new(),
+        false => format!("  {}", watched.word()),
+    };
+    let name = watched.training.command.as_str();
+    let room = width.saturating_sub(left.width() + word.len() + name.len() + 1);
+    let mut figures = String::new();
+    for part in [steps, loss, speed] {
+        if figures.len() + part.len() <= room {
+            figures.push_str(&part);
+        }
+    }
+    let mut right = Row::new();
+    right.push(figures, text);
+    right.push(word, super::training::style(watched, paint));
+    let model = history.start.as_ref().map(|start| start.model.as_str());
+    for (part, style) in [(Some(name), text), (model, dim)] {
+        let part = paint.safe(part.unwrap_or_default()).replace('\n', " ");
+        let room = width.saturating_sub(left.width() + right.width());
+        let part = truncate(&part, room, paint.glyphs.ellipsis);
+        left.push(part, style).push("  ", dim);
+    }
+    left.with_right(right, width)
+}
+
 /// How much of a run is done, of how much: of the one that runs as it is now.
 fn progress(state: &State, run: &Run) -> (usize, usize) {
     let live = state.job_progress().filter(|_| state.is_job(run));
@@ -109,7 +165,7 @@ fn progress(state: &State, run: &Run) -> (usize, usize) {
 }
 
 /// How long ago something was.
-fn ago(milliseconds: i64) -> String {
+pub fn ago(milliseconds: i64) -> String {
     let minutes = milliseconds / 60_000;
     match (minutes / 1440, minutes / 60, minutes) {
         (0, 0, ..1) => "just now".to_owned(),
