@@ -1,5 +1,7 @@
 //! `juror train …`
 
+mod log;
+
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -14,10 +16,13 @@ pub enum Command {
         #[arg(long)]
         config: PathBuf,
     },
+    /// How far a training is: its latest figures and curves
+    Log(log::Arguments),
 }
 
 pub fn run(command: &Command) -> Result<()> {
     match command {
         Command::Scratch { config } => crate::train::scratch::run(config),
+        Command::Log(arguments) => log::run(arguments),
     }
 }
