@@ -6,19 +6,19 @@ use ratatui::style::{Modifier, Style};
 use ratatui::text::Line;
 use ratatui::widgets::Widget;
 
-use super::bars::{duration, rate_text};
-use super::names;
+use super::bars::duration;
 use super::overlay::clock;
 use super::paint::{Paint, focused};
+use super::{names, training};
 use crate::data::Verdict;
 use crate::data::time::date;
 use crate::run::compare::Flip;
 use crate::store::{Run, RunState};
 use crate::tui::keymap::{Action, Layer, sequence_label};
 use crate::tui::layout::{Pane, padded};
-use crate::tui::state::{Changed, Changes, RunRow, State, Watched};
+use crate::tui::state::{Changed, Changes, RunRow, State};
 use crate::tui::text::truncate;
-use crate::tui::widget::{Bar, PaneFrame, Row, scrollbar, short};
+use crate::tui::widget::{Bar, PaneFrame, Row, scrollbar};
 
 /// Changed responses that are listed.
 const LISTED: usize = 200;
@@ -61,7 +61,7 @@ pub fn list(state: &State, paint: &Paint<'_>, area: Rect, buffer: &mut Buffer) {
         let width = usize::from(inside.width);
         let line = match shown {
             RunRow::Scoring(run) => line(state, run, here, paint, width),
-            RunRow::Training(watched) => training(state, watched, here, paint, width),
+            RunRow::Training(watched) => training::line(state, watched, here, paint, width),
         };
         line.render(at, buffer);
     }
@@ -97,62 +97,6 @@ fn line(state: &State, run: &Run, here: bool, paint: &Paint<'_>, width: usize) -
     for (part, style) in rest.into_iter().zip([text, dim, dim]) {
         let room = width.saturating_sub(left.width() + right.width());
         let part = truncate(&part.replace('\n', " "), room, paint.glyphs.ellipsis);
-        left.push(part, style).push("  ", dim);
-    }
-    left.with_right(right, width)
-}
-
-/// A training: how far it is, how fast and how good; what does not fit is left out, the least needed first.
-fn training(
-    state: &State,
-    watched: &Watched,
-    here: bool,
-    paint: &Paint<'_>,
-    width: usize,
-) -> Line<'static> {
-    let (text, dim) = (paint.style("ui.text"), paint.style("ui.text.dim"));
-    let history = &watched.history;
-    let running = watched.is_running();
-    let mut left = Row::new();
-    let pointer = if here { paint.glyphs.pointer } else { " " };
-    left.push(pointer, paint.style("ui.pointer"));
-    left.push("  train ", dim);
-    let eta = history.eta().filter(|_| running);
-    let begun = match eta {
-        Some(eta) => format!("ETA {}", duration(eta)),
-        None => ago(state.clock - watched.training.started),
-    };
-    left.push(format!("{begun:<12}"), dim);
-    let (done, total) = history.progress();
-    let steps = match total {
-        0 => String::new(),
-        total => format!("  {done}/{total}"),
-    };
-    let loss = history.loss.last();
-    let loss = loss.map_or_else(String::new, |loss| format!("  loss {}", short(loss)));
-    let speed = history.speed().filter(|_| running);
-    let speed = speed.map_or_else(String::new, |speed| format!("  {} tok/s", rate_text(speed)));
-    // An ETA says already that it is running.
-    let word = match eta.is_some() && !watched.stopping {
-        true => String::new(),
-        false => format!("  {}", watched.word()),
-    };
-    let name = watched.training.command.as_str();
-    let room = width.saturating_sub(left.width() + word.len() + name.len() + 1);
-    let mut figures = String::new();
-    for part in [steps, loss, speed] {
-        if figures.len() + part.len() <= room {
-            figures.push_str(&part);
-        }
-    }
-    let mut right = Row::new();
-    right.push(figures, text);
-    right.push(word, super::training::style(watched, paint));
-    let model = history.start.as_ref().map(|start| start.model.as_str());
-    for (part, style) in [(Some(name), text), (model, dim)] {
-        let part = paint.safe(part.unwrap_or_default()).replace('\n', " ");
-        let room = width.saturating_sub(left.width() + right.width());
-        let part = truncate(&part, room, paint.glyphs.ellipsis);
         left.push(part, style).push("  ", dim);
     }
     left.with_right(right, width)

@@ -1,6 +1,7 @@
 //! One training: how far it is, its curves, its latest figures, its log.
 
 mod graphs;
+mod row;
 mod words;
 
 use ratatui::buffer::Buffer;
@@ -13,7 +14,7 @@ use crate::tui::layout::{Pane, padded};
 use crate::tui::state::{State, Watched};
 use crate::tui::widget::{PaneFrame, scrollbar};
 use graphs::Graph;
-pub use words::style;
+pub use row::line;
 
 /// Columns that a small curve needs.
 const NARROW: usize = 36;
