@@ -16,6 +16,14 @@ pub enum Site {
     Down,
 }
 
+/// Where in a model an adapter is asked, and what seeds its dropout there; without a key nothing is dropped.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    pub layer: usize,
+    pub site: Site,
+    pub key: Option<u64>,
+}
+
 /// What an adapter is like.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LoraConfig {
@@ -119,8 +127,9 @@ impl Lora {
         (self.config.alpha / self.config.rank as f64) as f32
     }
 
-    fn at(&self, layer: usize, site: Site) -> impl Iterator<Item = (usize, &Part)> {
-        let here = move |part: &Part| part.module.layer == layer && part.module.site == site;
+    fn at(&self, place: Place) -> impl Iterator<Item = (usize, &Part)> {
+        let here =
+            move |part: &Part| part.module.layer == place.layer && part.module.site == place.site;
         self.parts
             .iter()
             .enumerate()
@@ -151,21 +160,19 @@ impl Lora {
         )
     }
 
-    /// Adds what the adapters of a product say; `y` is `[rows, stride]`. `key` seeds the dropout; without one,
-    /// nothing is dropped.
+    /// Adds what the adapters of a product say; `y` is `[rows, stride]`.
     pub fn forward(
         &self,
         bench: &Bench,
-        (layer, site): (usize, Site),
-        key: Option<u64>,
+        place: Place,
         x: &[f32],
         (y, stride): (&mut [f32], usize),
         scratch: &mut Scratch,
     ) {
         let rank = Columns::all(self.config.rank);
-        for (n, part) in self.at(layer, site) {
+        for (n, part) in self.at(place) {
             let (inputs, rows) = (part.module.inputs, x.len() / part.module.inputs);
-            let x = match self.dropout(key, n) {
+            let x = match self.dropout(place.key, n) {
                 None => x,
                 Some(dropout) => {
                     let dropped = sized(&mut scratch.dropped, x.len());
@@ -198,17 +205,15 @@ impl Lora {
     pub fn backward(
         &self,
         bench: &Bench,
-        (layer, site): (usize, Site),
-        key: Option<u64>,
+        place: Place,
         x: &[f32],
         (grad_y, stride): (&[f32], usize),
-        mut grad_x: Option<&mut [f32]>,
-        grads: &mut [f32],
+        (mut grad_x, grads): (Option<&mut [f32]>, &mut [f32]),
         scratch: &mut Scratch,
     ) {
         let (r, scale) = (self.config.rank, self.scale());
         let rank = Columns::all(r);
-        for (n, part) in self.at(layer, site) {
+        for (n, part) in self.at(place) {
             let (inputs, rows) = (part.module.inputs, x.len() / part.module.inputs);
             let whole = Columns::all(inputs);
             let from = Columns {
@@ -216,7 +221,7 @@ impl Lora {
                 from: part.module.from,
                 count: part.module.outputs,
             };
-            let dropout = self.dropout(key, n);
+            let dropout = self.dropout(place.key, n);
             let x = match dropout {
                 None => x,
                 Some(dropout) => {

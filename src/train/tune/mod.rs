@@ -1,11 +1,15 @@
 //! Training of decoders that are there: adapters or all weights.
 
 pub mod adam;
+pub mod base;
 pub mod example;
+pub mod files;
 pub mod head;
 pub mod lora;
+pub mod memory;
 pub mod net;
 pub mod objective;
 pub mod ops;
 pub mod pack;
+pub mod run;
 pub mod schedule;

@@ -6,11 +6,11 @@ use super::{Embedding, Kept, Manner, Net, Tape};
 use crate::kernel::vector;
 use crate::model::architecture::QueryKeyNorm;
 use crate::model::{ModelError, Result};
-use crate::train::tune::lora::Site;
+use crate::train::tune::lora::{Place, Scratch, Site};
 use crate::train::tune::ops::attention::{self, Heads};
 use crate::train::tune::ops::product::Weight;
 use crate::train::tune::ops::rope::Rotation;
-use crate::train::tune::ops::{Bench, TASK_ROWS, add, dropout, gate, norm, sized};
+use crate::train::tune::ops::{Bench, TASK_ROWS, add, gate, norm, sized};
 use crate::train::tune::pack::Pack;
 
 impl Tape {
@@ -49,29 +49,21 @@ impl Net {
         self.config.norm_eps as f32
     }
 
-    /// The dropout key of a layer.
-    pub(super) fn key(&self, manner: Manner, layer: usize) -> Option<u64> {
-        Some(dropout::mix(manner.dropout?, layer as u64))
-    }
-
     /// A product with what the adapter adds to it.
     fn adapted(
         &self,
         bench: &Bench,
-        (layer, site): (usize, Site),
+        (at, base): (Place, bool),
         weight: &Weight,
-        manner: Manner,
         x: &[f32],
         out: &mut Vec<f32>,
-        scratch: &mut crate::train::tune::lora::Scratch,
+        scratch: &mut Scratch,
     ) {
         let rows = x.len() / weight.inputs;
         let out = sized(out, rows * weight.outputs);
         weight.forward(bench, &self.parameters, x, out);
-        if let Some(adapter) = self.adapter.as_ref().filter(|_| !manner.base) {
-            let key = self.key(manner, layer);
-            let y = (out, weight.outputs);
-            adapter.forward(bench, (layer, site), key, x, y, scratch);
+        if let Some(adapter) = self.adapter.as_ref().filter(|_| !base) {
+            adapter.forward(bench, at, x, (out, weight.outputs), scratch);
         }
     }
 
@@ -180,8 +172,8 @@ impl Net {
             &kept.input,
             &mut tape.normed,
         );
-        let at = (layer, Site::Qkv);
-        self.adapted(bench, at, &l.qkv, manner, x, &mut kept.qkv, &mut lora);
+        let at = (manner.place(layer, Site::Qkv), manner.base);
+        self.adapted(bench, at, &l.qkv, x, &mut kept.qkv, &mut lora);
         if l.query_norm.is_some() {
             kept.raw.clone_from(&kept.qkv);
             self.norm_queries_and_keys(bench, layer, &kept.raw, &mut kept.qkv);
@@ -200,9 +192,9 @@ impl Net {
             &mut kept.attended,
             &mut kept.log_sums,
         );
-        let at = (layer, Site::Output);
+        let at = (manner.place(layer, Site::Output), manner.base);
         let out = &mut tape.wide;
-        self.adapted(bench, at, &l.output, manner, &kept.attended, out, &mut lora);
+        self.adapted(bench, at, &l.output, &kept.attended, out, &mut lora);
         if l.after_attention.is_some() {
             kept.attention_out.clone_from(out);
         }
@@ -210,21 +202,13 @@ impl Net {
         kept.middle.clone_from(&kept.input);
         add(bench, &mut kept.middle, y);
         let x = self.normed(bench, l.before_ffn.as_ref(), &kept.middle, &mut tape.normed);
-        let at = (layer, Site::GateUp);
-        self.adapted(
-            bench,
-            at,
-            &l.gate_up,
-            manner,
-            x,
-            &mut kept.gate_up,
-            &mut lora,
-        );
+        let at = (manner.place(layer, Site::GateUp), manner.base);
+        self.adapted(bench, at, &l.gate_up, x, &mut kept.gate_up, &mut lora);
         let inner = sized(&mut tape.inner, pack.len() * c.ffn);
         gate::forward(bench, c.activation, inner, &kept.gate_up, c.ffn);
-        let at = (layer, Site::Down);
+        let at = (manner.place(layer, Site::Down), manner.base);
         let out = &mut tape.wide;
-        self.adapted(bench, at, &l.down, manner, inner, out, &mut lora);
+        self.adapted(bench, at, &l.down, inner, out, &mut lora);
         if l.after_ffn.is_some() {
             kept.ffn_out.clone_from(out);
         }

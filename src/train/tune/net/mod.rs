@@ -10,7 +10,8 @@ use std::ops::Range;
 
 use half::bf16;
 
-use super::lora::{Lora, LoraConfig, Module, Scratch};
+use super::lora::{Lora, LoraConfig, Module, Place, Scratch, Site};
+use super::ops::dropout::mix;
 use super::ops::product::Weight;
 use super::ops::rope::Rotation;
 use crate::kernel::Format;
@@ -171,6 +172,15 @@ pub struct Manner {
 }
 
 impl Manner {
+    /// Where an adapter is asked.
+    fn place(self, layer: usize, site: Site) -> Place {
+        Place {
+            layer,
+            site,
+            key: self.dropout.map(|seed| mix(seed, layer as u64)),
+        }
+    }
+
     /// Whose buffers a layer uses.
     fn slot(self, layer: usize) -> usize {
         match self.recompute || self.forget {
