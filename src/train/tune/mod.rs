@@ -1,3 +1,4 @@
 //! Training of decoders that are there: adapters or all weights.
 
+pub mod config;
 pub mod example;
