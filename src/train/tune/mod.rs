@@ -2,3 +2,5 @@
 
 pub mod config;
 pub mod example;
+pub mod judge_rows;
+pub mod rows;
