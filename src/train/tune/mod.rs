@@ -2,14 +2,17 @@
 
 pub mod adam;
 pub mod base;
+pub mod config;
 pub mod example;
 pub mod files;
 pub mod head;
+pub mod judge_rows;
 pub mod lora;
 pub mod memory;
 pub mod net;
 pub mod objective;
 pub mod ops;
 pub mod pack;
+pub mod rows;
 pub mod run;
 pub mod schedule;
