@@ -11,6 +11,7 @@ pub mod runs;
 pub mod scores;
 pub mod session;
 pub mod tables;
+pub mod trainings;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -19,6 +20,7 @@ use rusqlite::Connection;
 
 pub use journal::{Event, Journal, Kind};
 pub use runs::{Run, RunState};
+pub use trainings::Training;
 
 /// How long a write waits for another process's.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -65,7 +67,7 @@ pub enum StoreError {
 pub type Result<T> = std::result::Result<T, StoreError>;
 
 /// Each brings the database one format further; never changed once released.
-const FORMATS: [&str; 1] = [include_str!("format_1.sql")];
+const FORMATS: [&str; 2] = [include_str!("format_1.sql"), include_str!("format_2.sql")];
 
 /// The database.
 #[derive(Debug)]
