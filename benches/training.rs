@@ -63,7 +63,9 @@ fn main() -> Result<()> {
         rank: 16,
         alpha: 16.0,
         dropout: 0.05,
-        targets: ["q_proj", "k_proj", "v_proj", "o_proj"].map(Into::into).to_vec(),
+        targets: ["q_proj", "k_proj", "v_proj", "o_proj"]
+            .map(Into::into)
+            .to_vec(),
     };
     let mut net = Net::load(config, &tensors, Trained::Adapter(lora), format, 1)?;
     let bench = Bench::new(arguments.threads);
@@ -88,7 +90,7 @@ fn main() -> Result<()> {
             true => Recompute::Always,
             false => Recompute::Auto,
         };
-        let passes = Passes::plan(&net, longest, wish);
+        let passes = Passes::plan(&net, examples.len(), longest, wish);
         let mut grads = vec![0.0; net.trained().len()];
         let mut desk = Desk {
             net: &net,
@@ -97,9 +99,10 @@ fn main() -> Result<()> {
             grads: &mut grads,
             seed: Some(step as u64),
             pass_tokens: passes.tokens,
+            pass_units: passes.units,
             recompute: passes.recompute,
         };
-        let figures = foresee::step(&mut desk, &examples)?;
+        let figures = foresee::step(&mut desk, &examples.iter().collect::<Vec<_>>())?;
         clip(&bench, &mut grads, 1.0);
         net.change(|weights| adam.step(&bench, weights, &grads, 3e-4));
         let answer = json!({

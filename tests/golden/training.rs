@@ -8,9 +8,10 @@ use juror::model::architecture::DecoderConfig;
 use juror::model::safetensors_folder::SafetensorsFolder;
 use juror::train::tune::adam::{Adam, AdamSettings, clip};
 use juror::train::tune::example::Example;
+use juror::train::tune::judge_rows::JudgePair;
 use juror::train::tune::lora::LoraConfig;
 use juror::train::tune::net::{Net, Tape, Trained};
-use juror::train::tune::objective::judge::{Pair, Weights};
+use juror::train::tune::objective::judge::Weights;
 use juror::train::tune::objective::prefer::{Loss, Preference};
 use juror::train::tune::objective::{Desk, Figures, foresee, judge, prefer};
 use juror::train::tune::ops::Bench;
@@ -106,9 +107,11 @@ fn step(desk: &mut Desk<'_>, golden: &Value, items: &[Value], kl: Option<f64>) -
     let of = |item: &Value, name: &str| ids(&item[name]);
     match golden["kind"].as_str().unwrap() {
         "judge" => {
-            let pairs: Vec<Pair> = items
+            let pairs: Vec<JudgePair> = items
                 .iter()
-                .map(|item| Pair {
+                .map(|item| JudgePair {
+                    id: String::new(),
+                    digit: 0,
                     teacher: example(&item["teacher"]),
                     student: example(&item["student"]),
                 })
@@ -118,7 +121,7 @@ fn step(desk: &mut Desk<'_>, golden: &Value, items: &[Value], kl: Option<f64>) -
                 free: golden["free_weight"].as_f64().unwrap() as f32,
                 divergence: divergence as f32,
             };
-            judge::step(desk, &pairs, weights).unwrap()
+            judge::step(desk, &pairs.iter().collect::<Vec<_>>(), weights).unwrap()
         }
         "self" => {
             let pairs: Vec<Preference> = items
@@ -130,11 +133,12 @@ fn step(desk: &mut Desk<'_>, golden: &Value, items: &[Value], kl: Option<f64>) -
                 })
                 .collect();
             let loss: Loss = serde_json::from_value(golden["loss"].clone()).unwrap();
-            prefer::step(desk, &pairs, loss, golden["beta"].as_f64().unwrap()).unwrap()
+            let beta = golden["beta"].as_f64().unwrap();
+            prefer::step(desk, &pairs.iter().collect::<Vec<_>>(), loss, beta).unwrap()
         }
         _ => {
             let examples: Vec<Example> = items.iter().map(example).collect();
-            foresee::step(desk, &examples).unwrap()
+            foresee::step(desk, &examples.iter().collect::<Vec<_>>()).unwrap()
         }
     }
 }
@@ -198,6 +202,7 @@ fn replay(golden: &Value, way: &Way) -> Replayed {
             grads: &mut grads,
             seed: None,
             pass_tokens: way.pass_tokens,
+            pass_units: usize::MAX,
             recompute: way.recompute,
         };
         let items = steps[n % steps.len()].as_array().unwrap();

@@ -21,12 +21,13 @@ pub enum Recompute {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Passes {
     pub tokens: usize,
+    pub units: usize,
     pub recompute: bool,
 }
 
 impl Passes {
-    /// Passes for units of at most `longest` tokens.
-    pub fn plan(net: &Net, longest: usize, wish: Recompute) -> Self {
+    /// Passes of at most `units` units, the longest of which has `longest` tokens.
+    pub fn plan(net: &Net, units: usize, longest: usize, wish: Recompute) -> Self {
         let layers = net.config.layers.len();
         let kept = net.kept_floats() * layers * size_of::<f32>();
         let fitting = ACTIVATIONS / kept.max(1);
@@ -41,6 +42,7 @@ impl Passes {
         };
         Passes {
             tokens: (ACTIVATIONS / each.max(1)).clamp(256, 8192).max(longest),
+            units,
             recompute,
         }
     }

@@ -1,7 +1,6 @@
 //! Training of decoders that are there: adapters or all weights.
 
 pub mod adam;
-pub mod base;
 pub mod config;
 pub mod example;
 pub mod files;
@@ -17,4 +16,5 @@ pub mod pack;
 pub mod rows;
 pub mod run;
 pub mod schedule;
+pub mod tasks;
 pub mod tensorboard;

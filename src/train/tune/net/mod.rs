@@ -172,6 +172,22 @@ pub struct Manner {
 }
 
 impl Manner {
+    /// To see what comes out, and no way back.
+    pub fn looking() -> Self {
+        Manner {
+            forget: true,
+            ..Manner::default()
+        }
+    }
+
+    /// The same without the adapter.
+    pub fn base() -> Self {
+        Manner {
+            base: true,
+            ..Manner::looking()
+        }
+    }
+
     /// Where an adapter is asked.
     fn place(self, layer: usize, site: Site) -> Place {
         Place {

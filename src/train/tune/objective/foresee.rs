@@ -1,23 +1,21 @@
 //! Instruction tuning: the mean cross-entropy of all target tokens of a batch.
 
-use super::{Desk, Figures, add, passes};
+use super::{Desk, Figures, add};
 use crate::model::ModelError;
 use crate::train::tune::example::Example;
 use crate::train::tune::head::{Ask, Gradients};
+use crate::train::tune::net::Manner;
 use crate::train::tune::pack::Pack;
 
 /// Loss and gradient of a batch.
 ///
 /// # Errors
 /// A sequence longer than the context, an id outside the vocabulary.
-pub fn step(desk: &mut Desk<'_>, batch: &[Example]) -> Result<Figures, ModelError> {
-    let count: usize = batch.iter().map(Example::target_count).sum();
+pub fn step(desk: &mut Desk<'_>, batch: &[&Example]) -> Result<Figures, ModelError> {
+    let count: usize = batch.iter().map(|e| e.target_count()).sum();
     let weight = 1.0 / count.max(1) as f32;
     let mut sum = 0.0;
-    for (n, some) in passes(batch, desk.pass_tokens, |e| e.ids.len())
-        .into_iter()
-        .enumerate()
-    {
+    for (n, some) in desk.passes(batch, |e| e.ids.len()).into_iter().enumerate() {
         let (pack, asks) = packed(some, weight);
         desk.forward(&pack, desk.manner(n))?;
         let mut hidden = desk.hidden_gradient(&pack);
@@ -36,23 +34,19 @@ pub fn step(desk: &mut Desk<'_>, batch: &[Example]) -> Result<Figures, ModelErro
 ///
 /// # Errors
 /// As [`step`].
-pub fn loss(desk: &mut Desk<'_>, batch: &[Example]) -> Result<Figures, ModelError> {
-    let count: usize = batch.iter().map(Example::target_count).sum();
+pub fn loss(desk: &mut Desk<'_>, batch: &[&Example]) -> Result<Figures, ModelError> {
+    let count: usize = batch.iter().map(|e| e.target_count()).sum();
     let mut sum = 0.0;
-    for some in passes(batch, desk.pass_tokens, |e| e.ids.len()) {
+    for some in desk.passes(batch, |e| e.ids.len()) {
         let (pack, asks) = packed(some, 1.0);
-        let manner = crate::train::tune::net::Manner {
-            forget: true,
-            ..Default::default()
-        };
-        desk.forward(&pack, manner)?;
+        desk.forward(&pack, Manner::looking())?;
         let found = desk.net.log_probabilities(desk.bench, desk.tape, &asks);
         sum -= found.iter().sum::<f64>();
     }
     Ok([("loss", sum / count.max(1) as f64)].into())
 }
 
-fn packed(examples: &[Example], weight: f32) -> (Pack, Vec<Ask>) {
+fn packed(examples: &[&Example], weight: f32) -> (Pack, Vec<Ask>) {
     let mut pack = Pack::default();
     let asks = examples
         .iter()

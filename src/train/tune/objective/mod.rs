@@ -28,6 +28,8 @@ pub struct Desk<'a> {
     pub seed: Option<u64>,
     /// Tokens of a pass at most, unless a single unit has more.
     pub pass_tokens: usize,
+    /// Units of a pass at most: `micro_batch_size`.
+    pub pass_units: usize,
     /// Compute activations again on the way back instead of keeping them.
     pub recompute: bool,
 }
@@ -42,6 +44,24 @@ impl Desk<'_> {
         }
     }
 
+    /// A batch cut into passes.
+    fn passes<'u, T>(&self, units: &'u [T], tokens: impl Fn(&T) -> usize) -> Vec<&'u [T]> {
+        let (mut all, mut from, mut sum) = (Vec::new(), 0, 0);
+        for (at, unit) in units.iter().enumerate() {
+            let more = tokens(unit);
+            let full = sum + more > self.pass_tokens || at - from == self.pass_units.max(1);
+            if at > from && full {
+                all.push(&units[from..at]);
+                (from, sum) = (at, 0);
+            }
+            sum += more;
+        }
+        if from < units.len() {
+            all.push(&units[from..]);
+        }
+        all
+    }
+
     fn forward(&mut self, pack: &Pack, manner: Manner) -> Result<(), ModelError> {
         self.net.forward(self.bench, pack, manner, self.tape)
     }
@@ -54,23 +74,6 @@ impl Desk<'_> {
     fn hidden_gradient(&self, pack: &Pack) -> Vec<f32> {
         vec![0.0; pack.len() * self.net.config.dim]
     }
-}
-
-/// Stretches of units with at most so many tokens together.
-fn passes<T>(units: &[T], most: usize, tokens: impl Fn(&T) -> usize) -> Vec<&[T]> {
-    let (mut all, mut from, mut sum) = (Vec::new(), 0, 0);
-    for (at, unit) in units.iter().enumerate() {
-        let more = tokens(unit);
-        if at > from && sum + more > most {
-            all.push(&units[from..at]);
-            (from, sum) = (at, 0);
-        }
-        sum += more;
-    }
-    if from < units.len() {
-        all.push(&units[from..]);
-    }
-    all
 }
 
 /// Puts an example into a pack and gives back what is asked of it.

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Desk, Figures, passes};
+use super::{Desk, Figures};
 use crate::model::ModelError;
 use crate::train::tune::head::{Ask, Gradients};
 use crate::train::tune::net::Manner;
@@ -16,6 +16,13 @@ pub struct Preference {
     /// With its end token.
     pub chosen: Vec<u32>,
     pub rejected: Vec<u32>,
+}
+
+impl Preference {
+    /// Tokens that are computed for it.
+    pub fn tokens(&self) -> usize {
+        self.prompt.len() + self.chosen.len() + self.rejected.len()
+    }
 }
 
 /// How the difference `Δ` of log-ratios becomes a loss.
@@ -54,6 +61,37 @@ impl Loss {
     }
 }
 
+/// What a batch comes to, summed over its pairs.
+#[derive(Default)]
+struct Sums {
+    loss: f64,
+    delta: f64,
+    ahead: f64,
+}
+
+impl Sums {
+    fn figures(&self, pairs: usize) -> Figures {
+        let count = pairs.max(1) as f64;
+        [
+            ("loss", self.loss / count),
+            ("delta", self.delta / count),
+            ("ahead", self.ahead / count),
+        ]
+        .into()
+    }
+}
+
+/// Log-probabilities that one forward gives the asked tokens.
+fn look(
+    desk: &mut Desk<'_>,
+    pack: &Pack,
+    asks: &[Ask],
+    manner: Manner,
+) -> Result<Vec<f64>, ModelError> {
+    desk.forward(pack, manner)?;
+    Ok(desk.net.log_probabilities(desk.bench, desk.tape, asks))
+}
+
 /// Loss and gradient of a batch: the mean over its pairs. Also told are the mean `Δ` and how often the chosen answer
 /// is ahead.
 ///
@@ -61,49 +99,17 @@ impl Loss {
 /// A sequence longer than the context, an id outside the vocabulary.
 pub fn step(
     desk: &mut Desk<'_>,
-    batch: &[Preference],
+    batch: &[&Preference],
     loss: Loss,
     beta: f64,
 ) -> Result<Figures, ModelError> {
-    let count = batch.len().max(1) as f64;
-    let (mut sum, mut deltas, mut ahead) = (0.0, 0.0, 0.0);
-    let tokens = |p: &Preference| p.prompt.len() + p.chosen.len() + p.rejected.len();
-    for (n, some) in passes(batch, desk.pass_tokens, tokens)
-        .into_iter()
-        .enumerate()
-    {
-        let mut pack = Pack::default();
-        let asks: Vec<[Vec<Ask>; 2]> = some.iter().map(|p| both(&mut pack, p)).collect();
+    let mut sums = Sums::default();
+    for (n, some) in desk.passes(batch, |p| p.tokens()).into_iter().enumerate() {
+        let (pack, asks) = packed(some);
         let flat: Vec<Ask> = asks.iter().flatten().flatten().copied().collect();
-        let base = Manner {
-            base: true,
-            forget: true,
-            ..Manner::default()
-        };
-        desk.forward(&pack, base)?;
-        let before = desk.net.log_probabilities(desk.bench, desk.tape, &flat);
-        desk.forward(&pack, desk.manner(n))?;
-        let after = desk.net.log_probabilities(desk.bench, desk.tape, &flat);
-        let mut ratios = after.iter().zip(&before).map(|(a, b)| a - b);
-        let mut weighted = Vec::with_capacity(flat.len());
-        for sides in &asks {
-            let part = |asks: &[Ask]| match loss {
-                Loss::IpoMean => 1.0 / asks.len().max(1) as f64,
-                _ => 1.0,
-            };
-            let [chosen, rejected] = sides
-                .each_ref()
-                .map(|asks| part(asks) * ratios.by_ref().take(asks.len()).sum::<f64>());
-            let delta = chosen - rejected;
-            let (value, slope) = loss.at(delta, beta);
-            sum += value;
-            deltas += delta;
-            ahead += f64::from(u8::from(delta > 0.0));
-            for (asks, sign) in sides.iter().zip([-1.0, 1.0]) {
-                let weight = (sign * slope * part(asks) / count) as f32;
-                weighted.extend(asks.iter().map(|ask| Ask { weight, ..*ask }));
-            }
-        }
+        let before = look(desk, &pack, &flat, Manner::base())?;
+        let after = look(desk, &pack, &flat, desk.manner(n))?;
+        let weighted = weigh(&asks, &after, &before, (loss, beta), &mut sums, batch.len());
         let mut hidden = desk.hidden_gradient(&pack);
         let mut into = Gradients {
             hidden: &mut hidden,
@@ -113,12 +119,66 @@ pub fn step(
             .foresee(desk.bench, desk.tape, &weighted, &mut into);
         desk.backward(&pack, &hidden);
     }
-    Ok([
-        ("loss", sum / count),
-        ("delta", deltas / count),
-        ("ahead", ahead / count),
-    ]
-    .into())
+    Ok(sums.figures(batch.len()))
+}
+
+/// The figures of [`step`] alone.
+///
+/// # Errors
+/// As [`step`].
+pub fn loss(
+    desk: &mut Desk<'_>,
+    batch: &[&Preference],
+    loss: Loss,
+    beta: f64,
+) -> Result<Figures, ModelError> {
+    let mut sums = Sums::default();
+    for some in desk.passes(batch, |p| p.tokens()) {
+        let (pack, asks) = packed(some);
+        let flat: Vec<Ask> = asks.iter().flatten().flatten().copied().collect();
+        let before = look(desk, &pack, &flat, Manner::base())?;
+        let after = look(desk, &pack, &flat, Manner::looking())?;
+        weigh(&asks, &after, &before, (loss, beta), &mut sums, batch.len());
+    }
+    Ok(sums.figures(batch.len()))
+}
+
+fn packed(some: &[&Preference]) -> (Pack, Vec<[Vec<Ask>; 2]>) {
+    let mut pack = Pack::default();
+    let asks = some.iter().map(|p| both(&mut pack, p)).collect();
+    (pack, asks)
+}
+
+/// Asks weighted by what the loss loses with their log-probabilities.
+fn weigh(
+    asks: &[[Vec<Ask>; 2]],
+    after: &[f64],
+    before: &[f64],
+    (loss, beta): (Loss, f64),
+    sums: &mut Sums,
+    pairs: usize,
+) -> Vec<Ask> {
+    let mut ratios = after.iter().zip(before).map(|(a, b)| a - b);
+    let mut weighted = Vec::with_capacity(after.len());
+    for sides in asks {
+        let part = |asks: &[Ask]| match loss {
+            Loss::IpoMean => 1.0 / asks.len().max(1) as f64,
+            _ => 1.0,
+        };
+        let [chosen, rejected] = sides
+            .each_ref()
+            .map(|asks| part(asks) * ratios.by_ref().take(asks.len()).sum::<f64>());
+        let delta = chosen - rejected;
+        let (value, slope) = loss.at(delta, beta);
+        sums.loss += value;
+        sums.delta += delta;
+        sums.ahead += f64::from(u8::from(delta > 0.0));
+        for (asks, sign) in sides.iter().zip([-1.0, 1.0]) {
+            let weight = (sign * slope * part(asks) / pairs.max(1) as f64) as f32;
+            weighted.extend(asks.iter().map(|ask| Ask { weight, ..*ask }));
+        }
+    }
+    weighted
 }
 
 /// Both answers behind their prompt, which is computed once.

@@ -208,6 +208,7 @@ impl Run<'_> {
             grads: &mut self.grads,
             seed,
             pass_tokens: self.plan.passes.tokens,
+            pass_units: self.plan.passes.units,
             recompute: self.plan.passes.recompute,
         }
     }
