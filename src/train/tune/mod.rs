@@ -1,6 +1,7 @@
 //! Training of decoders that are there: adapters or all weights.
 
 pub mod adam;
+pub mod command;
 pub mod config;
 pub mod example;
 pub mod files;
@@ -16,5 +17,6 @@ pub mod pack;
 pub mod rows;
 pub mod run;
 pub mod schedule;
+pub mod sources;
 pub mod tasks;
 pub mod tensorboard;

@@ -116,15 +116,26 @@ fn write(
     crate::data::atomic::write(&folder.join(FACTS), &facts).with_context(|| place(FACTS))
 }
 
+fn facts(folder: &Path) -> Result<(Progress, u64)> {
+    let path = folder.join(FACTS);
+    let place = || format!("{} cannot be read", path.display());
+    serde_json::from_slice(&fs::read(&path).with_context(place)?).with_context(place)
+}
+
+/// The step that a checkpoint is of.
+///
+/// # Errors
+/// One that cannot be read.
+pub fn step(folder: &Path) -> Result<usize> {
+    Ok(facts(folder)?.0.step)
+}
+
 /// Takes weights, moments and progress from a checkpoint.
 ///
 /// # Errors
 /// A file that is missing or damaged, a checkpoint of other settings.
 pub fn load(folder: &Path, net: &mut Net, adam: &mut Adam, settings: &str) -> Result<Progress> {
-    let path = folder.join(FACTS);
-    let place = || format!("{} cannot be read", path.display());
-    let (progress, steps): (Progress, u64) =
-        serde_json::from_slice(&fs::read(&path).with_context(place)?).with_context(place)?;
+    let (progress, steps) = facts(folder)?;
     if progress.settings != settings {
         bail!(
             "{} was made with other settings or other data: take those again, or name another output",

@@ -6,7 +6,7 @@ pub mod order;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use super::adam::{Adam, AdamSettings, clip};
 use super::memory::Passes;
@@ -92,6 +92,19 @@ pub struct Plan {
     pub passes: Passes,
     /// Tells the settings and the data that shape the result.
     pub settings: String,
+}
+
+/// A loss or a gradient that is not a number.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "step {step}: its {what} is {value}, and nothing can be learned from that. Its batch: {batch}. A smaller \
+     learning_rate, a longer warm-up or a look at these rows may help"
+)]
+pub struct NotFinite {
+    pub step: usize,
+    pub what: &'static str,
+    pub value: f64,
+    pub batch: String,
 }
 
 /// How a run ended, unless with an error.
@@ -219,23 +232,23 @@ impl Run<'_> {
         let seed = mix(self.plan.seed, 1 << 32 | self.progress.step as u64);
         let figures = task.step(&mut self.desk(Some(seed)), items)?;
         let norm = clip(self.bench, &mut self.grads, self.plan.clip);
-        let wrong = figures.iter().find(|(_, value)| !value.is_finite());
-        let cause = match wrong {
-            Some((name, value)) => format!("its {name} is {value}"),
-            None if !norm.is_finite() => format!("its gradient is {norm}"),
-            None => return Ok((figures, norm)),
+        let all = figures.iter().map(|(name, value)| (*name, *value));
+        let mut all = all.chain([("gradient", norm)]);
+        let Some((what, value)) = all.find(|(_, value)| !value.is_finite()) else {
+            return Ok((figures, norm));
         };
         let names: Vec<String> = items.iter().take(8).map(|item| task.name(*item)).collect();
-        bail!(
-            "step {}: {cause}, and nothing can be learned from that. Its batch: {}{}. A smaller learning_rate, a longer \
-             warm-up or a look at these rows may help",
-            self.progress.step + 1,
-            names.join(", "),
-            match items.len() {
-                0..=8 => String::new(),
-                more => format!(" and {} more", more - 8),
-            }
-        );
+        let more = match items.len() {
+            0..=8 => String::new(),
+            all => format!(" and {} more", all - 8),
+        };
+        Err(NotFinite {
+            step: self.progress.step + 1,
+            what,
+            value,
+            batch: names.join(", ") + &more,
+        }
+        .into())
     }
 
     /// Keeps the weights before a step that failed.
