@@ -57,9 +57,9 @@ impl Base {
         Self::open(&spec::locate(name, &mut |_| ())?)
     }
 
-    /// What others need to know of it; the weights are no longer needed.
-    pub fn facts(self, name: &str, hash: String, parameters: u64) -> Facts {
-        Facts {
+    /// What others need to know of it, and its weights.
+    pub fn facts(self, name: &str, hash: String, parameters: u64) -> (Facts, Box<dyn Tensors>) {
+        let facts = Facts {
             name: spec::short_name(name),
             path: self.path,
             hash,
@@ -69,7 +69,8 @@ impl Base {
             parameters,
             end_tokens: self.config.end_tokens,
             is_decoder: true,
-        }
+        };
+        (facts, self.tensors)
     }
 }
 

@@ -122,7 +122,7 @@ impl<C: Compute> Model<C> {
         let mut count = |done, total| progress("preparing", done, total);
         let decoder = Decoder::load(compute, base.config.clone(), &*base.tensors, &mut count)?;
         Ok(Model {
-            facts: Arc::new(base.facts(name, hash, decoder.parameters())),
+            facts: Arc::new(base.facts(name, hash, decoder.parameters()).0),
             network: Network::Decoder(Box::new(decoder)),
         })
     }

@@ -12,9 +12,10 @@ use juror::train::tune::judge_rows::JudgePair;
 use juror::train::tune::lora::LoraConfig;
 use juror::train::tune::net::{Net, Tape, Trained};
 use juror::train::tune::objective::judge::Weights;
-use juror::train::tune::objective::prefer::{Loss, Preference};
+use juror::train::tune::objective::prefer::Loss;
 use juror::train::tune::objective::{Desk, Figures, foresee, judge, prefer};
 use juror::train::tune::ops::Bench;
+use juror::train::tune::pair_rows::PreferencePair;
 use juror::train::tune::schedule::{Course, Schedule};
 use serde_json::Value;
 
@@ -124,9 +125,10 @@ fn step(desk: &mut Desk<'_>, golden: &Value, items: &[Value], kl: Option<f64>) -
             judge::step(desk, &pairs.iter().collect::<Vec<_>>(), weights).unwrap()
         }
         "self" => {
-            let pairs: Vec<Preference> = items
+            let pairs: Vec<PreferencePair> = items
                 .iter()
-                .map(|item| Preference {
+                .map(|item| PreferencePair {
+                    id: String::new(),
                     prompt: of(item, "prompt"),
                     chosen: of(item, "chosen"),
                     rejected: of(item, "rejected"),

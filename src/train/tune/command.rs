@@ -1,6 +1,7 @@
 //! A training from its configuration to the model it leaves.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result, bail};
@@ -21,10 +22,8 @@ use super::schedule::{Course, Schedule};
 use super::sources::{self, Lesson};
 use crate::data::{atomic, time};
 use crate::kernel::Format;
-use crate::model::architecture::DecoderConfig;
 use crate::model::base::Base;
 use crate::model::facts::Facts;
-use crate::model::tensors::Tensors;
 
 /// What is said while it goes on.
 pub enum Told<'a> {
@@ -76,7 +75,9 @@ pub fn run(
         );
     }
     let hash = base.tensors.hash()?;
-    let (decoder, tensors, facts) = parts(base, &config.model, hash);
+    let decoder = base.config.clone();
+    let (facts, tensors) = base.facts(&config.model, hash, 0);
+    let facts = Arc::new(facts);
     let lesson = sources::read(config, &facts)?;
     for note in &lesson.notes {
         tell(Told::Note(note.clone()));
@@ -159,22 +160,6 @@ pub fn run(
             Err(error)
         }
     }
-}
-
-fn parts(base: Base, name: &str, hash: String) -> (DecoderConfig, Box<dyn Tensors>, Facts) {
-    let (decoder, chat) = (base.config.clone(), base.chat);
-    let facts = Facts {
-        name: crate::model::spec::short_name(name),
-        path: base.path,
-        hash,
-        tokenizer: base.tokenizer,
-        chat,
-        context: decoder.context,
-        parameters: 0,
-        end_tokens: decoder.end_tokens.clone(),
-        is_decoder: true,
-    };
-    (decoder, base.tensors, facts)
 }
 
 fn trained(config: &Config) -> Trained {

@@ -1,7 +1,5 @@
 //! Training of decoders that are there: adapters or all weights.
 
-mod ratings;
-mod talk;
 pub mod adam;
 pub mod command;
 pub mod config;
@@ -18,10 +16,12 @@ pub mod objective;
 pub mod ops;
 pub mod pack;
 pub mod pair_rows;
+mod ratings;
 pub mod rows;
 pub mod run;
 pub mod schedule;
 pub mod sft_rows;
 pub mod sources;
+mod talk;
 pub mod tasks;
 pub mod tensorboard;

@@ -20,6 +20,13 @@ pub struct PreferencePair {
     pub rejected: Vec<u32>,
 }
 
+impl PreferencePair {
+    /// Tokens that are computed for it: the prompt once.
+    pub fn tokens(&self) -> usize {
+        self.prompt.len() + self.chosen.len() + self.rejected.len()
+    }
+}
+
 /// Pairs, and what became of the other rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PairRows {

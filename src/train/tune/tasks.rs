@@ -7,8 +7,9 @@ use anyhow::Result;
 use super::example::Example;
 use super::judge_rows::JudgePair;
 use super::objective::judge::Weights;
-use super::objective::prefer::{Loss, Preference};
+use super::objective::prefer::Loss;
 use super::objective::{Desk, Figures, foresee, judge, prefer};
+use super::pair_rows::PreferencePair;
 use super::run::Task;
 use crate::stats::correlation::pearson;
 
@@ -108,8 +109,8 @@ impl Task for Judging {
 
 /// Pairs of answers that are given.
 pub struct Preferring {
-    pub pairs: Vec<Preference>,
-    pub evaluation: Vec<Preference>,
+    pub pairs: Vec<PreferencePair>,
+    pub evaluation: Vec<PreferencePair>,
     pub loss: Loss,
     pub beta: f64,
 }
@@ -120,7 +121,7 @@ impl Task for Preferring {
     }
 
     fn step(&mut self, desk: &mut Desk<'_>, items: &[usize]) -> Result<Figures> {
-        let batch: Vec<&Preference> = items.iter().map(|at| &self.pairs[*at]).collect();
+        let batch: Vec<&PreferencePair> = items.iter().map(|at| &self.pairs[*at]).collect();
         Ok(prefer::step(desk, &batch, self.loss, self.beta)?)
     }
 
@@ -128,11 +129,11 @@ impl Task for Preferring {
         if self.evaluation.is_empty() {
             return Ok(None);
         }
-        let all: Vec<&Preference> = self.evaluation.iter().collect();
+        let all: Vec<&PreferencePair> = self.evaluation.iter().collect();
         Ok(Some(prefer::loss(desk, &all, self.loss, self.beta)?))
     }
 
     fn name(&self, item: usize) -> String {
-        format!("pair {}", item + 1)
+        format!("pair {}", self.pairs[item].id)
     }
 }

@@ -8,22 +8,7 @@ use crate::model::ModelError;
 use crate::train::tune::head::{Ask, Gradients};
 use crate::train::tune::net::Manner;
 use crate::train::tune::pack::Pack;
-
-/// Two answers to a prompt, of which one is better.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Preference {
-    pub prompt: Vec<u32>,
-    /// With its end token.
-    pub chosen: Vec<u32>,
-    pub rejected: Vec<u32>,
-}
-
-impl Preference {
-    /// Tokens that are computed for it.
-    pub fn tokens(&self) -> usize {
-        self.prompt.len() + self.chosen.len() + self.rejected.len()
-    }
-}
+use crate::train::tune::pair_rows::PreferencePair;
 
 /// How the difference `Δ` of log-ratios becomes a loss.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,7 +84,7 @@ fn look(
 /// A sequence longer than the context, an id outside the vocabulary.
 pub fn step(
     desk: &mut Desk<'_>,
-    batch: &[&Preference],
+    batch: &[&PreferencePair],
     loss: Loss,
     beta: f64,
 ) -> Result<Figures, ModelError> {
@@ -128,7 +113,7 @@ pub fn step(
 /// As [`step`].
 pub fn loss(
     desk: &mut Desk<'_>,
-    batch: &[&Preference],
+    batch: &[&PreferencePair],
     loss: Loss,
     beta: f64,
 ) -> Result<Figures, ModelError> {
@@ -143,7 +128,7 @@ pub fn loss(
     Ok(sums.figures(batch.len()))
 }
 
-fn packed(some: &[&Preference]) -> (Pack, Vec<[Vec<Ask>; 2]>) {
+fn packed(some: &[&PreferencePair]) -> (Pack, Vec<[Vec<Ask>; 2]>) {
     let mut pack = Pack::default();
     let asks = some.iter().map(|p| both(&mut pack, p)).collect();
     (pack, asks)
@@ -182,7 +167,7 @@ fn weigh(
 }
 
 /// Both answers behind their prompt, which is computed once.
-fn both(pack: &mut Pack, preference: &Preference) -> [Vec<Ask>; 2] {
+fn both(pack: &mut Pack, preference: &PreferencePair) -> [Vec<Ask>; 2] {
     let prompt = pack.add(None, &preference.prompt);
     [&preference.chosen, &preference.rejected].map(|answer| {
         let segment = pack.add(Some(prompt), answer);
