@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use super::fields::{FieldError, Fields, describe};
 use super::record::{Record, Response};
 
+/// Who says something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Role {
+pub enum Role {
     System,
     User,
     Assistant,
@@ -27,7 +28,8 @@ impl Role {
         }
     }
 
-    fn word(self) -> &'static str {
+    /// As turns before the judged one are written down.
+    pub fn word(self) -> &'static str {
         match self {
             Role::System => "System",
             Role::User => "User",
@@ -37,16 +39,15 @@ impl Role {
     }
 }
 
-struct Turn {
-    role: Role,
-    text: String,
+/// What somebody says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Turn {
+    pub role: Role,
+    pub text: String,
 }
 
-/// Reads a conversation. The last assistant turn is the response, the last user turn before it the
-/// instruction, the other turns up to there the context; without an assistant turn the last user turn
-/// is the instruction and there is no response. A system turn stays in the meta as `system`, turns
-/// after the judged one as `turns_after`.
-pub fn read(mut row: Fields, labels: &[String]) -> Result<Record, FieldError> {
+/// Name and turns of a row's conversation, all of them in their order.
+fn take_turns(row: &mut Fields) -> Result<(&'static str, Vec<Turn>), FieldError> {
     let name = if row.has("conversations") {
         "conversations"
     } else {
@@ -57,22 +58,44 @@ pub fn read(mut row: Fields, labels: &[String]) -> Result<Record, FieldError> {
         Some(other) => return Err(row.wrong(name, "an array of turns", &other)),
         None => return Err(row.missing(name, "")),
     };
-    let mut turns = Vec::with_capacity(items.len());
-    let mut system = Vec::new();
+    let mut turns: Vec<Turn> = Vec::with_capacity(items.len());
     for (place, item) in items.into_iter().enumerate() {
-        let next = match turns.last() {
+        let said = turns.iter().rev().find(|turn| turn.role != Role::System);
+        let next = match said {
             Some(Turn {
                 role: Role::User, ..
             }) => Role::Assistant,
             _ => Role::User,
         };
-        let turn = turn(item, next, &format!("{name}[{place}]"))?;
-        if turn.role == Role::System {
-            system.push(turn.text);
-        } else {
-            turns.push(turn);
-        }
+        turns.push(turn(item, next, &format!("{name}[{place}]"))?);
     }
+    Ok((name, turns))
+}
+
+/// All turns of a conversation, an answer in a field of its own (`response`) being the last.
+///
+/// # Errors
+/// A field that is no list of turns, or a turn that is none, named.
+pub fn turns(mut row: Fields) -> Result<Vec<Turn>, FieldError> {
+    let (_, mut turns) = take_turns(&mut row)?;
+    if row.has("response") {
+        turns.push(Turn {
+            role: Role::Assistant,
+            text: row.needed("response", "")?,
+        });
+    }
+    Ok(turns)
+}
+
+/// Reads a conversation. The last assistant turn is the response, the last user turn before it the
+/// instruction, the other turns up to there the context; without an assistant turn the last user turn
+/// is the instruction and there is no response. A system turn stays in the meta as `system`, turns
+/// after the judged one as `turns_after`.
+pub fn read(mut row: Fields, labels: &[String]) -> Result<Record, FieldError> {
+    let (name, all) = take_turns(&mut row)?;
+    let (system, mut turns): (Vec<Turn>, Vec<Turn>) =
+        all.into_iter().partition(|turn| turn.role == Role::System);
+    let system: Vec<String> = system.into_iter().map(|turn| turn.text).collect();
 
     // An answer of its own field answers the last user turn.
     let given = row.has("response");
@@ -252,6 +275,21 @@ mod tests {
                 assert!(read.meta.is_empty());
             }
         }
+    }
+
+    #[test]
+    fn all_turns_come_in_their_order() {
+        let row = json!({"messages": [
+            {"role": "system", "content": "s"}, "q", "a", {"role": "user", "content": "r"}
+        ], "response": "b"});
+        let Value::Object(row) = row else {
+            unreachable!("an object")
+        };
+        let turns = turns(Fields::new(row)).unwrap();
+        let said: String = turns.iter().map(|turn| turn.text.as_str()).collect();
+        assert_eq!(said, "sqarb");
+        let roles: Vec<&str> = turns.iter().map(|turn| turn.role.word()).collect();
+        assert_eq!(roles, ["System", "User", "Assistant", "User", "Assistant"]);
     }
 
     #[test]

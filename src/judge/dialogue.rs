@@ -73,6 +73,24 @@ pub fn request(subject: &Subject, facts: &Facts) -> Result<Vec<u32>> {
     }
 }
 
+/// The prompt as [`request`] makes it, and the tokens of a response behind it: those by which both together extend the
+/// prompt, or, where they change it, the response's own. Neither is cut, and no end token follows.
+///
+/// # Errors
+/// What tokenizer and chat template say.
+pub fn answered(subject: &Subject, facts: &Facts) -> Result<(Vec<u32>, Vec<u32>)> {
+    let (mut pieces, special) = asked(subject, facts)?;
+    let prompt = facts.tokenizer.encode_open(&pieces, special)?.ids;
+    let response = Piece::data("response", &subject.response);
+    pieces.push(response.clone());
+    let both = facts.tokenizer.encode_open(&pieces, special)?.ids;
+    let answer = match both.strip_prefix(prompt.as_slice()) {
+        Some(answer) => answer.to_vec(),
+        None => facts.tokenizer.encode_open(&[response], false)?.ids,
+    };
+    Ok((prompt, answer))
+}
+
 /// A response behind its instruction.
 #[derive(Debug)]
 pub struct Continuation {

@@ -18,7 +18,6 @@ use super::square::SQUARE;
 #[cfg(target_arch = "x86_64")]
 use super::square::square;
 use block::Product;
-use std::sync::{Mutex, PoisonError};
 use tile::{LANES, ROWS};
 
 /// Number format a weight matrix is kept and multiplied in.
@@ -338,16 +337,7 @@ impl Activations {
     /// The same on the pool's threads.
     pub fn set_on(&mut self, pool: &Pool, x: &[f32], rows: usize, inputs: usize, format: Format) {
         let parts = self.parts(x, rows, inputs, format);
-        let slots: Vec<Mutex<Option<Part<'_>>>> = parts
-            .into_iter()
-            .map(|part| Mutex::new(Some(part)))
-            .collect();
-        pool.run(slots.len(), |at| {
-            let mut slot = slots[at].lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(part) = slot.take() {
-                part.take(format, inputs);
-            }
-        });
+        pool.each(parts, |part| part.take(format, inputs));
     }
 
     /// Some tiles each, in order.

@@ -192,6 +192,24 @@ impl Pool {
             resume_unwind(payload);
         }
     }
+
+    /// Calls `f` on every item, each once, in no particular order.
+    pub fn each<T: Send>(&self, items: Vec<T>, f: impl Fn(T) + Sync) {
+        if let [_] = items[..] {
+            items.into_iter().for_each(f);
+            return;
+        }
+        let slots: Vec<Mutex<Option<T>>> = items.into_iter().map(|i| Mutex::new(Some(i))).collect();
+        self.run(slots.len(), |at| {
+            let item = slots[at]
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take();
+            if let Some(item) = item {
+                f(item);
+            }
+        });
+    }
 }
 
 impl Drop for Pool {

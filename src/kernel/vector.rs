@@ -151,6 +151,24 @@ pub fn swiglu_backward(gate_up: &mut [f32], grad_out: &[f32]) {
     }
 }
 
+/// Backward of [`geglu_tanh`]: `gate_up` becomes its own gradient, given that of the output.
+#[multiversion(targets("x86_64+avx512f+avx512vl+fma", "x86_64+avx2+fma", "aarch64+neon"))]
+pub fn geglu_tanh_backward(gate_up: &mut [f32], grad_out: &[f32]) {
+    const FUSED: bool = target_cfg_f!(any(target_feature = "fma", target_arch = "aarch64"));
+    const ROOT: f32 = 0.797_884_6; // √(2/π)
+    let (gate, up) = gate_up.split_at_mut(grad_out.len());
+    for ((g, u), d) in gate.iter_mut().zip(up).zip(grad_out) {
+        let square = *g * *g;
+        let inner = ROOT * *g * (1.0 + 0.044715 * square);
+        let share = 1.0 / (1.0 + exp::<FUSED>(-2.0 * inner));
+        let slope =
+            share + *g * 2.0 * share * (1.0 - share) * ROOT * (1.0 + 3.0 * 0.044715 * square);
+        let gelu = *g * share;
+        *g = d * *u * slope;
+        *u = d * gelu;
+    }
+}
+
 /// `out = x · weight / rms(x)`; gives back `1 / rms(x)`.
 #[multiversion(targets("x86_64+avx512f+avx512vl+fma", "x86_64+avx2+fma", "aarch64+neon"))]
 pub fn rms_norm(out: &mut [f32], x: &[f32], weight: &[f32], eps: f32) -> f32 {

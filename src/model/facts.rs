@@ -1,18 +1,17 @@
 //! A loaded model: what computes, and what others need to know to write its prompts.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use candle_core::Device;
 
-use super::adapter::{Adapted, Adapter};
-use super::architecture::DecoderConfig;
+use super::base::Base;
 use super::bert::Bert;
 use super::chat::ChatTemplate;
 use super::decoder::Decoder;
 use super::decoder::compute::Compute;
-use super::gguf;
 use super::safetensors_folder::SafetensorsFolder;
+use super::spec::Located;
 use super::tensors::Tensors;
 use super::tokenizer::Tokenizer;
 use super::{ModelError, Result, files, spec};
@@ -110,111 +109,54 @@ impl<C: Compute> Model<C> {
         mut progress: impl FnMut(&str, u64, u64),
     ) -> Result<Self> {
         let at = spec::locate(name, &mut |p| progress("downloading", p.done, p.total))?;
-        let adapter = at.adapter.as_deref().map(Adapter::read).transpose()?;
-        let name = spec::short_name(name);
-        match at.path.is_file() {
-            true => Self::load_gguf(&at.path, &name, adapter, place, &mut progress),
-            false => Self::load_folder(&at.path, &name, adapter, place, &mut progress),
-        }
-    }
-
-    /// A decoder on its device, its adapter merged, and the hash of both.
-    fn decoder(
-        config: DecoderConfig,
-        tensors: impl Tensors,
-        adapter: Option<Adapter>,
-        place: &Place<C>,
-        progress: &mut dyn FnMut(&str, u64, u64),
-    ) -> Result<(Decoder<C>, String)> {
-        let load = |tensors: &dyn Tensors, progress: &mut dyn FnMut(&str, u64, u64)| {
-            let hash = tensors.hash_with(&mut |done, total| progress("weights", done, total))?;
-            let compute = Arc::clone(&place.compute);
-            let mut count = |done, total| progress("preparing", done, total);
-            Ok((Decoder::load(compute, config, tensors, &mut count)?, hash))
-        };
-        match adapter {
-            None => load(&tensors, progress),
-            Some(adapter) => load(&Adapted::new(tensors, adapter)?, progress),
-        }
-    }
-
-    fn load_gguf(
-        path: &Path,
-        name: &str,
-        adapter: Option<Adapter>,
-        place: &Place<C>,
-        progress: &mut dyn FnMut(&str, u64, u64),
-    ) -> Result<Self> {
         progress("tokenizer", 0, 0);
-        let file = gguf::open(path)?;
-        let chat = file.chat();
-        let (context, end_tokens) = (file.config.context, file.config.end_tokens.clone());
-        let (decoder, hash) = Self::decoder(file.config, file.tensors, adapter, place, progress)?;
+        let config = at.path.join("config.json");
+        if at.path.is_dir() && files::read_json(&config)?["model_type"] == "bert" {
+            return Self::load_bert(&at, name, place, &mut progress);
+        }
+        let base = Base::open(&at)?;
+        let hash = base
+            .tensors
+            .hash_with(&mut |done, total| progress("weights", done, total))?;
+        let compute = Arc::clone(&place.compute);
+        let mut count = |done, total| progress("preparing", done, total);
+        let decoder = Decoder::load(compute, base.config.clone(), &*base.tensors, &mut count)?;
         Ok(Model {
-            facts: Arc::new(Facts {
-                name: name.to_owned(),
-                path: path.to_owned(),
-                hash,
-                tokenizer: file.tokenizer,
-                chat,
-                context,
-                parameters: decoder.parameters(),
-                end_tokens,
-                is_decoder: true,
-            }),
+            facts: Arc::new(base.facts(name, hash, decoder.parameters()).0),
             network: Network::Decoder(Box::new(decoder)),
         })
     }
 
-    fn load_folder(
-        folder: &Path,
+    fn load_bert(
+        at: &Located,
         name: &str,
-        adapter: Option<Adapter>,
         place: &Place<C>,
         progress: &mut dyn FnMut(&str, u64, u64),
     ) -> Result<Self> {
-        let config_path = folder.join("config.json");
-        let tokenizer_path = folder.join("tokenizer.json");
-        let kind = files::read_json(&config_path)?["model_type"].clone();
-        progress("tokenizer", 0, 0);
-        let tokenizer = Tokenizer::read(&tokenizer_path)?;
-        let chat = ChatTemplate::read(folder)?;
-        let (network, hash, context, parameters, end_tokens) = if kind == "bert" {
-            if adapter.is_some() {
-                return Err(ModelError::Unsupported {
-                    path: folder.to_owned(),
-                    cause: "is an encoder, and adapters are for decoders".into(),
-                });
-            }
-            let tensors = SafetensorsFolder::open(folder)?;
-            let hash = tensors.hash_with(&mut |done, total| progress("weights", done, total))?;
-            let bert = Bert::load(folder, Arc::clone(&place.encoders), &tensors)?;
-            let (context, parameters) = (bert.max_tokens, bert.parameters);
-            let network = Network::Bert(Box::new(bert));
-            (network, hash, context, parameters, Vec::new())
-        } else {
-            let config = DecoderConfig::read(&config_path)?;
-            let (context, ends) = (config.context, config.end_tokens.clone());
-            let tensors = SafetensorsFolder::open(folder)?;
-            let (decoder, hash) = Self::decoder(config, tensors, adapter, place, progress)?;
-            let parameters = decoder.parameters();
-            let network = Network::Decoder(Box::new(decoder));
-            (network, hash, context, parameters, ends)
-        };
-        let is_decoder = matches!(network, Network::Decoder(_));
+        let folder = &at.path;
+        if at.adapter.is_some() {
+            return Err(ModelError::Unsupported {
+                path: folder.to_owned(),
+                cause: "is an encoder, and adapters are for decoders".into(),
+            });
+        }
+        let tokenizer = Tokenizer::read(&folder.join("tokenizer.json"))?;
+        let tensors = SafetensorsFolder::open(folder)?;
+        let hash = tensors.hash_with(&mut |done, total| progress("weights", done, total))?;
+        let bert = Bert::load(folder, Arc::clone(&place.encoders), &tensors)?;
         Ok(Model {
-            network,
             facts: Arc::new(Facts {
-                name: name.to_owned(),
+                name: spec::short_name(name),
                 path: folder.to_owned(),
                 hash,
                 tokenizer,
-                chat,
-                context,
-                parameters,
-                end_tokens,
-                is_decoder,
+                chat: ChatTemplate::read(folder)?,
+                context: bert.max_tokens,
+                parameters: bert.parameters,
+                end_tokens: Vec::new(),
+                is_decoder: false,
             }),
+            network: Network::Bert(Box::new(bert)),
         })
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod adapter;
 pub mod architecture;
+pub mod base;
 pub mod bert;
 pub mod chat;
 pub mod config;

@@ -144,6 +144,20 @@ impl Tokenizer {
         Ok(encoded)
     }
 
+    /// Encodes a text that something is to follow: as [`Tokenizer::encode`], without what the post-processor puts
+    /// behind it.
+    ///
+    /// # Errors
+    /// What the tokenizer says.
+    pub fn encode_open(&self, pieces: &[Piece], special: bool) -> Result<Encoded> {
+        let mut encoded = self.encode(pieces, special)?;
+        let last = encoded.offsets.iter().rposition(|(start, end)| start < end);
+        let keep = last.map_or(0, |last| last + 1);
+        encoded.ids.truncate(keep);
+        encoded.offsets.truncate(keep);
+        Ok(encoded)
+    }
+
     /// Encodes a text in which only the `owned` stretches are added tokens.
     fn encode_guarded(
         &self,
@@ -235,6 +249,17 @@ impl Tokenizer {
         found
     }
 
+    /// Whether a text has in it what is an added token where a template wrote it.
+    pub fn imitates_added(&self, text: &str) -> bool {
+        let mut contents = self.added.iter().map(|(content, _)| content.as_str());
+        contents.any(|content| text.contains(content))
+    }
+
+    /// Whether an id is that of an added token, blanks apart.
+    pub fn is_added(&self, id: u32) -> bool {
+        self.added.iter().any(|(_, added)| *added == id)
+    }
+
     /// Text of ids, special tokens left out.
     ///
     /// # Errors
@@ -318,6 +343,8 @@ mod tests {
         assert_eq!(encoded.ids[3..], spelled);
         assert_eq!(encoded.offsets[2], (5, 7));
         assert_eq!(encoded.offsets[7], (11, 12));
+        assert!(t.imitates_added("ab<|x|>") && !t.imitates_added("ab<|x"));
+        assert!(t.is_added(1) && !t.is_added(99));
         // Nor where data and template only make one together.
         let split = [Piece::data("response", "<|"), Piece::template("x|>")];
         assert!(!t.encode(&split, false).unwrap().ids.contains(&1));

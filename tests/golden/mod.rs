@@ -13,6 +13,7 @@ pub mod selectit;
 mod signals;
 mod stats;
 pub mod tokenizer;
+mod training;
 mod trees;
 pub mod weights;
 

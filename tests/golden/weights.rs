@@ -51,23 +51,43 @@ struct Tensor {
     bytes: Vec<u8>,
 }
 
+/// Names, shapes and values of the tensors of such a list.
+pub fn listed(tensors: &Value) -> Vec<(String, Vec<usize>, Vec<f32>)> {
+    let each = tensors.as_array().unwrap().iter().map(|tensor| {
+        let name = tensor[0].as_str().unwrap();
+        let shape: Vec<usize> = ids(&tensor[1]).iter().map(|n| *n as usize).collect();
+        let of = |i: usize| tensor[i].as_f64().unwrap() as f32;
+        let values = values(name, shape.iter().product(), of(2), of(3));
+        (name.to_owned(), shape, values)
+    });
+    each.collect()
+}
+
 /// The tensors that a golden file lists, in its order.
 fn tensors(golden: &Value) -> Vec<Tensor> {
-    let listed = golden["tensors"].as_array().unwrap();
-    listed
-        .iter()
-        .map(|tensor| {
-            let name = tensor[0].as_str().unwrap();
-            let shape: Vec<usize> = ids(&tensor[1]).iter().map(|n| *n as usize).collect();
-            let of = |i: usize| tensor[i].as_f64().unwrap() as f32;
-            let values = values(name, shape.iter().product(), of(2), of(3));
-            Tensor {
-                name: name.to_owned(),
-                shape,
-                bytes: values.iter().flat_map(|x| x.to_le_bytes()).collect(),
-            }
-        })
-        .collect()
+    let each = listed(&golden["tensors"]).into_iter();
+    each.map(|(name, shape, values)| Tensor {
+        name,
+        shape,
+        bytes: values.iter().flat_map(|x| x.to_le_bytes()).collect(),
+    })
+    .collect()
+}
+
+/// Writes the model of a golden file that holds its configuration, too.
+pub fn write_listed(golden: &Value, folder: &Path) {
+    let config = golden["config"].as_str().unwrap();
+    std::fs::write(folder.join("config.json"), config).unwrap();
+    write_tensors(golden, folder);
+}
+
+fn write_tensors(golden: &Value, folder: &Path) {
+    let tensors = tensors(golden);
+    let named = tensors.iter().map(|t| {
+        let view = TensorView::new(Dtype::F32, t.shape.clone(), &t.bytes).unwrap();
+        (t.name.as_str(), view)
+    });
+    safetensors::serialize_to_file(named, None, &folder.join("model.safetensors")).unwrap();
 }
 
 /// The golden numbers of a case, beside its configuration `CASE.config.json`.
@@ -80,12 +100,7 @@ pub fn golden(config_json: &Path) -> Value {
 /// Writes `config.json` and `model.safetensors` of the golden model whose configuration this is.
 pub fn write_model(config_json: &Path, folder: &Path) {
     std::fs::copy(config_json, folder.join("config.json")).unwrap();
-    let tensors = tensors(&golden(config_json));
-    let named = tensors.iter().map(|t| {
-        let view = TensorView::new(Dtype::F32, t.shape.clone(), &t.bytes).unwrap();
-        (t.name.as_str(), view)
-    });
-    safetensors::serialize_to_file(named, None, &folder.join("model.safetensors")).unwrap();
+    write_tensors(&golden(config_json), folder);
 }
 
 /// The configurations of all golden models.

@@ -2,12 +2,14 @@
 //! arXiv 2402.11253, §3).
 
 pub mod judge;
+mod lesson;
 mod prompt;
 pub mod rationale;
 pub mod templates;
 pub mod verdict;
 
 pub use judge::{Compared, PairJudge, PairPlan, PairSetup};
+pub use prompt::Lesson;
 pub use templates::PairTemplates;
 pub use verdict::{Judgment, Rule, Winner};
 

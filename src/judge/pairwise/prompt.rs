@@ -132,6 +132,16 @@ pub(super) struct Made {
     pub truncated: bool,
 }
 
+/// A verdict to be learned: a prompt, and behind it what the judge is to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lesson {
+    pub ids: Vec<u32>,
+    /// The judge token's first place.
+    pub from: usize,
+    /// Whether a response or a rationale was cut.
+    pub truncated: bool,
+}
+
 /// What a prompt of a principle is made with.
 pub(super) struct Maker<'a> {
     pub form: &'a Form,
@@ -175,6 +185,54 @@ impl Maker<'_> {
         Ok(self.fitting(principle, pair, swapped, tail, room)?.0)
     }
 
+    /// The prompt with the judge token of a position and `behind` it, all of at most `limit` tokens. The responses give
+    /// way first; where `behind` alone takes more than half of the tokens, its end is cut, never the judge token.
+    ///
+    /// # Errors
+    /// As [`Maker::make`]; what stands behind the judge token changing it.
+    pub fn make_to_learn(
+        &self,
+        principle: &Principle,
+        (pair, swapped): (&Pair, bool),
+        position: usize,
+        behind: &[Piece],
+        limit: usize,
+    ) -> Result<Lesson> {
+        let limit = limit.min(self.facts.context);
+        let user = principle.fill(pair, swapped);
+        let (all, special) = self.form.wrapped(&principle.system, user, &principle.cue)?;
+        let labels = self.labels(&all, special)?;
+        let (Some(label), Some(token)) = (labels.get(position), self.tokens.get(position)) else {
+            return Err(JudgeError::Prompt(format!("no position {position}")));
+        };
+        let mut target = label.clone();
+        if !behind.is_empty() {
+            let more: Vec<Piece> = [Piece::template(token)]
+                .into_iter()
+                .chain(behind.to_vec())
+                .collect();
+            let whole = self.extension(&all, special, &more)?;
+            target = whole.filter(|ids| ids.starts_with(label)).ok_or_else(|| {
+                JudgeError::Prompt(format!(
+                    "judge token `{token}` is other tokens where a rationale follows it: begin the templates' \
+                     `rationale` otherwise"
+                ))
+            })?;
+        }
+        let longest = label.len().max(limit / 2);
+        let cut = target.len() > longest;
+        target.truncate(longest);
+        let room = self.facts.context - limit + target.len();
+        let (mut ids, truncated) = self.fitting(principle, pair, swapped, "", room)?;
+        let from = ids.len();
+        ids.extend(target);
+        Ok(Lesson {
+            ids,
+            from,
+            truncated: truncated || cut,
+        })
+    }
+
     /// Ids that fit, and whether something was cut.
     fn fitting(
         &self,
@@ -216,16 +274,25 @@ impl Maker<'_> {
 
     /// Encodes without what the tokenizer puts behind a text: the judge token comes there.
     fn encode(&self, all: &[Piece], special: bool) -> Result<Encoded> {
-        let mut encoded = self.facts.tokenizer.encode(all, special)?;
-        let last = encoded.offsets.iter().rposition(|(start, end)| start < end);
-        let keep = last.map_or(0, |last| last + 1);
-        encoded.ids.truncate(keep);
-        encoded.offsets.truncate(keep);
-        Ok(encoded)
+        Ok(self.facts.tokenizer.encode_open(all, special)?)
     }
 
     /// The ids by which each judge token extends the prompt.
     fn labels(&self, all: &[Piece], special: bool) -> Result<Vec<Vec<u32>>> {
+        let of = |token: &String| {
+            let tokens = self.extension(all, special, &[Piece::template(token)])?;
+            tokens.ok_or_else(|| {
+                JudgeError::Prompt(format!(
+                    "judge token `{token}` does not follow the prompt as tokens of its own: end the template's \
+                     `assistant` otherwise, or set others with --judge-tokens"
+                ))
+            })
+        };
+        self.tokens.iter().map(of).collect()
+    }
+
+    /// The ids by which `more` extends a prompt; `None` where it changes the prompt's own.
+    fn extension(&self, all: &[Piece], special: bool, more: &[Piece]) -> Result<Option<Vec<u32>>> {
         // What the data say changes nothing behind the last of them, and encoding it takes time.
         let tail = all.iter().rposition(|piece| piece.slot.is_some());
         let tail = &all[tail.map_or(0, |at| at + 1)..];
@@ -234,19 +301,10 @@ impl Maker<'_> {
             false => (all, special),
         };
         let prompt = self.encode(tail, special)?.ids;
-        let of = |token: &String| {
-            let mut with = tail.to_vec();
-            with.push(Piece::template(token));
-            let ids = self.encode(&with, special)?.ids;
-            match ids.strip_prefix(prompt.as_slice()) {
-                Some(tokens) if !tokens.is_empty() => Ok(tokens.to_vec()),
-                _ => Err(JudgeError::Prompt(format!(
-                    "judge token `{token}` does not follow the prompt as tokens of its own: end the template's \
-                     `assistant` otherwise, or set others with --judge-tokens"
-                ))),
-            }
-        };
-        self.tokens.iter().map(of).collect()
+        let with: Vec<Piece> = tail.iter().chain(more).cloned().collect();
+        let ids = self.encode(&with, special)?.ids;
+        let tokens = ids.strip_prefix(prompt.as_slice());
+        Ok(tokens.filter(|t| !t.is_empty()).map(<[u32]>::to_vec))
     }
 
     /// Drops tokens on the left, behind a BOS; whether there were too many.

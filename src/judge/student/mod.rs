@@ -10,7 +10,7 @@ pub use wrapper::Wrapper;
 use super::{JudgeError, Result};
 use crate::engine::{Ask, Outcome, Role, Task};
 use crate::model::facts::Facts;
-use crate::model::tokenizer::{Encoded, Piece};
+use crate::model::tokenizer::Piece;
 
 /// Longest text in tokens, as in the released scripts.
 pub const MAX_TOKENS: usize = 2048;
@@ -160,10 +160,7 @@ impl Student {
 
     /// Tokens of a text, without what a tokenizer puts behind it.
     fn encoded(&self, pieces: &[Piece], special: bool) -> Result<Vec<u32>> {
-        let Encoded { mut ids, offsets } = self.facts.tokenizer.encode(pieces, special)?;
-        let last = offsets.iter().rposition(|(start, end)| start < end);
-        ids.truncate(last.map_or(0, |last| last + 1));
-        Ok(ids)
+        Ok(self.facts.tokenizer.encode_open(pieces, special)?.ids)
     }
 }
 

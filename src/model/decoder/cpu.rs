@@ -20,7 +20,7 @@ use crate::model::architecture::{Activation, DecoderConfig};
 use attention::among;
 pub use keys::CpuKeys;
 use turns::Turns;
-pub(super) use turns::angles;
+pub use turns::angles;
 
 /// Rows an element-wise task works on.
 const TASK_ROWS: usize = 16;
@@ -110,27 +110,13 @@ impl Cpu {
         let mut result = self.blank(x.count(), width);
         let size = TASK_ROWS * width;
         let tasks = result.values.chunks_mut(size).zip(x.values.chunks(size));
-        self.spread(tasks.collect(), |(out, x): (&mut [f32], &[f32])| {
-            for (out, x) in out.chunks_mut(width).zip(x.chunks(width)) {
-                f(out, x);
-            }
-        });
+        self.pool
+            .each(tasks.collect(), |(out, x): (&mut [f32], &[f32])| {
+                for (out, x) in out.chunks_mut(width).zip(x.chunks(width)) {
+                    f(out, x);
+                }
+            });
         result
-    }
-
-    /// Calls `f` on every item, on all threads.
-    fn spread<T: Send>(&self, items: Vec<T>, f: impl Fn(T) + Sync) {
-        if let [_] = items[..] {
-            items.into_iter().for_each(f);
-            return;
-        }
-        let slots: Vec<Mutex<Option<T>>> = items.into_iter().map(|i| Mutex::new(Some(i))).collect();
-        self.pool.run(slots.len(), |at| {
-            let item = lock(&slots[at]).take();
-            if let Some(item) = item {
-                f(item);
-            }
-        });
     }
 }
 
@@ -261,7 +247,7 @@ impl Compute for Cpu {
 
     fn gelu(&self, mut x: Rows) -> Result<Rows> {
         let tasks = x.values.chunks_mut(TASK_ROWS * x.width).collect();
-        self.spread(tasks, vector::gelu);
+        self.pool.each(tasks, vector::gelu);
         Ok(x)
     }
 
@@ -274,9 +260,10 @@ impl Compute for Cpu {
             rest = others;
             tasks.push((text.clone(), own));
         }
-        self.spread(tasks, |(text, out): (Range<usize>, &mut [f32])| {
-            among(qkv, heads, text, out);
-        });
+        self.pool
+            .each(tasks, |(text, out): (Range<usize>, &mut [f32])| {
+                among(qkv, heads, text, out);
+            });
         Ok(answers)
     }
 
@@ -288,7 +275,7 @@ impl Compute for Cpu {
         linear(&self.pool, activations, &weight.weights, &mut y.values);
         if let Some(bias) = &weight.bias {
             let tasks = y.values.chunks_mut(TASK_ROWS * width).collect();
-            self.spread(tasks, |rows: &mut [f32]| {
+            self.pool.each(tasks, |rows: &mut [f32]| {
                 for row in rows.chunks_mut(width) {
                     vector::add_scaled(row, bias, 1.0);
                 }
@@ -321,7 +308,7 @@ impl Compute for Cpu {
             .chunks_mut(TASK_ROWS * width)
             .zip(both.values.chunks(TASK_ROWS * both.width))
             .collect();
-        self.spread(tasks, |(out, both): (&mut [f32], &[f32])| {
+        self.pool.each(tasks, |(out, both): (&mut [f32], &[f32])| {
             for (out, both) in out.chunks_mut(width).zip(both.chunks(2 * width)) {
                 match activation {
                     Activation::Silu => vector::swiglu(out, both),
@@ -335,9 +322,10 @@ impl Compute for Cpu {
     fn add(&self, x: &mut Rows, y: &Rows) -> Result<()> {
         let size = TASK_ROWS * x.width;
         let tasks = x.values.chunks_mut(size).zip(y.values.chunks(size));
-        self.spread(tasks.collect(), |(x, y): (&mut [f32], &[f32])| {
-            vector::add_scaled(x, y, 1.0);
-        });
+        self.pool
+            .each(tasks.collect(), |(x, y): (&mut [f32], &[f32])| {
+                vector::add_scaled(x, y, 1.0);
+            });
         Ok(())
     }
 

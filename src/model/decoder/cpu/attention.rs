@@ -96,7 +96,7 @@ impl Cpu {
         let size = TASK_ROWS * qkv.width;
         let width = qkv.width;
         let tasks = qkv.values.chunks_mut(size).zip(positions.chunks(TASK_ROWS));
-        self.spread(
+        self.pool.each(
             tasks.collect(),
             |(rows, positions): (&mut [f32], &[usize])| {
                 for (row, position) in rows.chunks_mut(width).zip(positions) {
@@ -125,9 +125,10 @@ impl Cpu {
         self.turn(at, &mut qkv, pass, &starts);
         let stores = pass.segments.iter_mut().map(|s| &mut s.keys);
         let stores = stores.zip(rows.iter().cloned()).collect();
-        self.spread(stores, |(store, rows): (&mut CpuKeys, Range<usize>)| {
-            keep(at, &qkv, store, rows);
-        });
+        self.pool
+            .each(stores, |(store, rows): (&mut CpuKeys, Range<usize>)| {
+                keep(at, &qkv, store, rows);
+            });
 
         let c = at.config;
         let q_dim = c.heads * c.head_dim;
@@ -185,7 +186,7 @@ impl Cpu {
             false => Vec::new(),
         };
         let pass = &*pass;
-        self.spread(tasks, |task| {
+        self.pool.each(tasks, |task| {
             let first = rows[task.segment].start;
             answer(at, &qkv, pass, starts[task.segment], first, task);
         });

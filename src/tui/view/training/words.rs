@@ -97,7 +97,7 @@ fn trouble(
             "ui.text.dim",
         )),
         Standing::Interrupted => Some((
-            "It ended without a word: killed, or the machine went down. Its last checkpoint can be gone on from.".into(),
+            "It ended without a word: killed, or the machine went down. --resume goes on from its last checkpoint.".into(),
             "state.warning",
         )),
         Standing::Running if watched.stopping => Some((

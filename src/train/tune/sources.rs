@@ -1,0 +1,241 @@
+//! The data that a configuration names, as what is learned.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Result, bail};
+use sha2::{Digest, Sha256};
+
+use super::config::{
+    Config, IpoForm, JsftTask, JudgeTask, PreferenceLoss, SelfTask, SftTask, Task as Wanted,
+};
+use super::example::Example;
+use super::jsft_rows::{self, Lessons};
+use super::judge_rows;
+use super::objective::judge::Weights;
+use super::objective::prefer::Loss;
+use super::pair_rows;
+use super::rows::Counts;
+use super::run::Task;
+use super::sft_rows::{self, SftForm};
+use super::tasks::{Foreseeing, Judging, Preferring};
+use crate::data::options::DEFAULT_LABELS;
+use crate::data::{FieldMap, ReadOptions};
+use crate::engine::local::Cast;
+use crate::judge::pairwise::{PairJudge, PairSetup, PairTemplates};
+use crate::model::facts::Facts;
+
+/// What is learned, ready for the loop.
+pub struct Lesson {
+    pub task: Box<dyn Task>,
+    pub items: usize,
+    /// What there is to say about the data, a sentence each.
+    pub notes: Vec<String>,
+    /// Of everything that is learned.
+    pub hash: [u8; 32],
+}
+
+/// Reads it.
+///
+/// # Errors
+/// Files that cannot be read, that do not fit together, or from which nothing can be learned.
+pub fn read(config: &Config, facts: &Arc<Facts>) -> Result<Lesson> {
+    match &config.task {
+        Wanted::Judge(wanted) => judge(config, wanted, facts),
+        Wanted::Sft(wanted) => sft(config, wanted, facts),
+        Wanted::Jsft(wanted) => jsft(config, wanted, facts),
+        Wanted::SelfTraining(wanted) if !wanted.pairs.is_empty() => pairs(config, wanted, facts),
+        Wanted::SelfTraining(_) => bail!("`prompts`: answers cannot be sampled yet, name `pairs`"),
+    }
+}
+
+fn judge(config: &Config, wanted: &JudgeTask, facts: &Facts) -> Result<Lesson> {
+    let read =
+        |with: &Path, without: &Path| judge_rows::read(with, without, facts, config.cutoff_len);
+    let rows = read(&wanted.with_reference, &wanted.reference_free)?;
+    let mut notes = vec![format!("{} pairs of teacher and student", rows.pairs.len())];
+    if rows.cut > 0 {
+        notes.push(format!(
+            "{} prompts are longer than cutoff_len = {} and lost their middle",
+            rows.cut, config.cutoff_len
+        ));
+    }
+    if rows.imitating > 0 {
+        notes.push(format!(
+            "{} prompts hold what looks like a special token; it is read as plain text",
+            rows.imitating
+        ));
+    }
+    let evaluation = match &config.eval_data[..] {
+        [] => Vec::new(),
+        [with, without] => read(with, without)?.pairs,
+        _ => bail!("eval_data: two files are expected, with reference and without"),
+    };
+    let all = rows.pairs.iter();
+    Ok(Lesson {
+        items: rows.pairs.len(),
+        notes,
+        hash: digest(all.flat_map(|pair| [&pair.teacher, &pair.student])),
+        task: Box::new(Judging {
+            pairs: rows.pairs,
+            evaluation,
+            weights: Weights {
+                free: wanted.alpha as f32,
+                divergence: wanted.alpha_for_kd as f32,
+            },
+        }),
+    })
+}
+
+fn sft(config: &Config, wanted: &SftTask, facts: &Facts) -> Result<Lesson> {
+    let form = SftForm::new(facts, wanted.form.wrap.as_deref(), config.cutoff_len)?;
+    let options = options(&wanted.form.fields, None)?;
+    let rows = sft_rows::read(&wanted.data, &options, &form)?;
+    let evaluation = match config.eval_data.is_empty() {
+        true => Vec::new(),
+        false => sft_rows::read(&config.eval_data, &options, &form)?.examples,
+    };
+    Ok(foreseeing(
+        rows.examples,
+        evaluation,
+        vec![note("examples", &rows.counts)],
+    ))
+}
+
+fn jsft(config: &Config, wanted: &JsftTask, facts: &Arc<Facts>) -> Result<Lesson> {
+    let judging = &wanted.judging;
+    let templates = judging.templates.as_deref();
+    let setup = PairSetup {
+        templates: templates
+            .map(|name| PairTemplates::named(name, false))
+            .transpose()?,
+        principles: judging.principles.clone(),
+        ..PairSetup::default()
+    };
+    let judge = PairJudge::new(cast(facts), setup)?;
+    let options = options(&wanted.form.fields, Some(&wanted.labels))?;
+    let lessons = Lessons {
+        seed: config.seed,
+        rationale: wanted.rationale,
+        cutoff: config.cutoff_len,
+    };
+    let read = |paths: &[PathBuf]| jsft_rows::read(paths, &options, &judge, lessons);
+    let judgments = read(&wanted.pairs)?;
+    let mut notes = vec![note("judgments", &judgments.counts)];
+    if judgments.without_rationale > 0 {
+        notes.push(format!(
+            "{} verdicts have no reason in the data and teach the verdict alone",
+            judgments.without_rationale
+        ));
+    }
+    let mut examples = judgments.examples;
+    if !wanted.sft_data.is_empty() {
+        let form = SftForm::new(facts, wanted.form.wrap.as_deref(), config.cutoff_len)?;
+        let rows = sft_rows::read(&wanted.sft_data, &options, &form)?;
+        notes.push(note("conversations", &rows.counts));
+        examples.extend(rows.examples);
+    }
+    let evaluation = match config.eval_data.is_empty() {
+        true => Vec::new(),
+        false => read(&config.eval_data)?.examples,
+    };
+    Ok(foreseeing(examples, evaluation, notes))
+}
+
+fn foreseeing(examples: Vec<Example>, evaluation: Vec<Example>, notes: Vec<String>) -> Lesson {
+    Lesson {
+        items: examples.len(),
+        notes,
+        hash: digest(examples.iter()),
+        task: Box::new(Foreseeing {
+            examples,
+            evaluation,
+        }),
+    }
+}
+
+fn pairs(config: &Config, wanted: &SelfTask, facts: &Facts) -> Result<Lesson> {
+    let options = options(&wanted.fields, None)?;
+    let read = |paths: &[PathBuf]| pair_rows::read(paths, &options, facts, config.cutoff_len);
+    let rows = read(&wanted.pairs)?;
+    let evaluation = match config.eval_data.is_empty() {
+        true => Vec::new(),
+        false => read(&config.eval_data)?.pairs,
+    };
+    let mut hash = Sha256::new();
+    for pair in &rows.pairs {
+        for ids in [&pair.prompt, &pair.chosen, &pair.rejected] {
+            hash.update(bytes(ids));
+            hash.update([0xFF; 4]);
+        }
+    }
+    Ok(Lesson {
+        items: rows.pairs.len(),
+        notes: vec![note("pairs", &rows.counts)],
+        hash: hash.finalize().into(),
+        task: Box::new(Preferring {
+            pairs: rows.pairs,
+            evaluation,
+            loss: loss(wanted),
+            beta: wanted.beta,
+        }),
+    })
+}
+
+/// The loss that a configuration means.
+pub fn loss(wanted: &SelfTask) -> Loss {
+    match (wanted.loss, wanted.ipo) {
+        (PreferenceLoss::Sigmoid, _) => Loss::Sigmoid,
+        (PreferenceLoss::Hinge, _) => Loss::Hinge,
+        (PreferenceLoss::Ipo, IpoForm::Sum) => Loss::IpoSum,
+        (PreferenceLoss::Ipo, IpoForm::Mean) => Loss::IpoMean,
+    }
+}
+
+fn options(fields: &[String], labels: Option<&[String]>) -> Result<ReadOptions> {
+    let usual = || {
+        DEFAULT_LABELS
+            .iter()
+            .map(|name| (*name).to_owned())
+            .collect()
+    };
+    Ok(ReadOptions {
+        strict: false,
+        fields: FieldMap::parse(fields)?,
+        labels: labels.map_or_else(usual, <[String]>::to_vec),
+    })
+}
+
+/// A judge of which the templates and the tokenizer are needed, and no weights.
+fn cast(facts: &Arc<Facts>) -> Cast {
+    Cast {
+        judge: Arc::clone(facts),
+        embedder: Arc::clone(facts),
+        policy: Arc::clone(facts),
+        numbers: String::new(),
+    }
+}
+
+fn note(what: &str, counts: &Counts) -> String {
+    format!("{what} from {counts}")
+}
+
+fn bytes(ids: &[u32]) -> Vec<u8> {
+    ids.iter().flat_map(|id| id.to_le_bytes()).collect()
+}
+
+fn digest<'a>(examples: impl Iterator<Item = &'a Example>) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for example in examples {
+        hash.update(bytes(&example.ids));
+        for target in &example.targets {
+            hash.update(
+                [target.start as u64, target.end as u64]
+                    .map(u64::to_le_bytes)
+                    .concat(),
+            );
+        }
+        hash.update([0xFF; 8]);
+    }
+    hash.finalize().into()
+}
