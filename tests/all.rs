@@ -19,3 +19,4 @@ mod select;
 mod signals;
 mod tables;
 mod terminal;
+mod training;

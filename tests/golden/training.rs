@@ -282,3 +282,137 @@ fn twenty_steps_equal_those_of_torch() {
     }
     assert!(replayed >= 15, "{replayed} cases");
 }
+
+#[test]
+fn how_a_batch_is_cut_changes_next_to_nothing() {
+    for name in [
+        "sft-llama-lora",
+        "judge-qwen2-lora",
+        "self-llama-sigmoid",
+        "sft-gemma2-full",
+    ] {
+        let golden = json(here("training").join(format!("{name}.json")));
+        let plain = replay(&golden, &Way { steps: 6, ..PLAIN });
+        for way in [
+            Way {
+                recompute: true,
+                steps: 6,
+                ..PLAIN
+            },
+            Way {
+                pass_tokens: 40,
+                steps: 6,
+                ..PLAIN
+            },
+            Way {
+                threads: 1,
+                steps: 6,
+                ..PLAIN
+            },
+        ] {
+            let other = replay(&golden, &way);
+            near(name, &other.losses, &plain.losses, 2e-6);
+            near(name, &other.norms, &plain.norms, 2e-5);
+        }
+        // Twice the same is the same to the last bit.
+        let again = replay(&golden, &Way { steps: 6, ..PLAIN });
+        assert_eq!(again.net.trained(), plain.net.trained());
+        let twice = replay(
+            &golden,
+            &Way {
+                recompute: true,
+                steps: 6,
+                ..PLAIN
+            },
+        );
+        assert_eq!(
+            twice.net.trained(),
+            plain.net.trained(),
+            "{name}: computed twice"
+        );
+    }
+}
+
+#[test]
+fn half_precision_stays_near() {
+    for name in ["sft-llama-lora", "sft-qwen2-full", "sft-gemma3-lora"] {
+        let golden = json(here("training").join(format!("{name}.json")));
+        let half = replay(
+            &golden,
+            &Way {
+                format: Format::Bf16,
+                ..PLAIN
+            },
+        );
+        near(name, &half.losses, &numbers(&golden["losses"]), 2e-2);
+    }
+}
+
+#[test]
+fn the_teacher_is_not_taught_by_the_student() {
+    for name in ["judge-llama-lora", "judge-qwen2-lora"] {
+        let golden = json(here("training").join(format!("{name}.json")));
+        let ours = replay(&golden, &Way { steps: 5, ..PLAIN });
+        let attached = numbers(&golden["losses_attached"]);
+        assert!((ours.losses[4] - attached[4]).abs() > 5e-3, "{name}");
+        let norms = numbers(&golden["grad_norms_attached"]);
+        assert!((ours.norms[0] - norms[0]).abs() > 1.0, "{name}");
+        let ablation = &golden["ablation"];
+        let without = replay(
+            &golden,
+            &Way {
+                steps: 3,
+                kl: Some(0.0),
+                ..PLAIN
+            },
+        );
+        near(name, &without.losses, &numbers(&ablation["losses"]), 1e-4);
+        near(
+            name,
+            &without.norms,
+            &numbers(&ablation["grad_norms"]),
+            2e-4,
+        );
+    }
+}
+
+/// An adapter that peft wrote gives the logits that peft gives; ours, written as a file, gives the same to the engine.
+#[test]
+fn adapters_are_pefts() {
+    let golden = json(here("training").join("adapter.json"));
+    let folder = tempfile::tempdir().unwrap();
+    let net = net(&golden, folder.path(), Format::F32);
+    let bench = Bench::new(1);
+    let mut pack = juror::train::tune::pack::Pack::default();
+    let ids = ids(&golden["ids"]);
+    pack.add(None, &ids);
+    let columns: Vec<usize> = numbers(&golden["columns"])
+        .iter()
+        .map(|c| *c as usize)
+        .collect();
+    let manner = juror::train::tune::net::Manner::looking();
+    let base = juror::train::tune::net::Manner::base();
+    for (name, manner) in [("logits", manner), ("logits_without", base)] {
+        let mut tape = Tape::default();
+        net.forward(&bench, &pack, manner, &mut tape).unwrap();
+        for at in golden[name].as_array().unwrap() {
+            let logits = net.logits(&bench, &tape, &[at[0].as_u64().unwrap() as usize]);
+            let ours: Vec<f64> = columns.iter().map(|c| f64::from(logits[*c])).collect();
+            near(name, &ours, &numbers(&at[1]), 1e-4);
+        }
+    }
+    let written = folder.path().join("adapter");
+    let named = folder.path().display().to_string();
+    juror::train::tune::files::write_model(&net, &named, folder.path(), &written).unwrap();
+    let adapter = juror::model::adapter::Adapter::read(&written).unwrap();
+    let tensors = SafetensorsFolder::open(folder.path()).unwrap();
+    let merged = juror::model::adapter::Adapted::new(tensors, adapter).unwrap();
+    let config = DecoderConfig::read(&folder.path().join("config.json")).unwrap();
+    let merged = Net::load(config, &merged, Trained::All, Format::F32, 0).unwrap();
+    let mut tape = Tape::default();
+    merged.forward(&bench, &pack, base, &mut tape).unwrap();
+    let last = golden["logits"].as_array().unwrap().last().unwrap();
+    let logits = merged.logits(&bench, &tape, &[last[0].as_u64().unwrap() as usize]);
+    let ours: Vec<f64> = columns.iter().map(|c| f64::from(logits[*c])).collect();
+    near("merged", &ours, &numbers(&last[1]), 1e-4);
+}

@@ -185,8 +185,10 @@ pub(super) mod tests {
 
     #[test]
     fn counts_are_told_by_cause() {
-        let mut counts = Counts::default();
-        counts.rows = 4;
+        let mut counts = Counts {
+            rows: 4,
+            ..Counts::default()
+        };
         counts.leave_out("without an answer");
         counts.fail("unreadable", "a.json:3: bad");
         counts.add(Counts {

@@ -86,27 +86,24 @@ pub fn read(paths: &[PathBuf], options: &ReadOptions, form: &SftForm<'_>) -> Res
         for raw in rows {
             found.counts.rows += 1;
             let talk = raw.and_then(|raw| {
-                talk::of_row(raw.object, options, usual)
-                    .or_else(|e| match e {
-                        NoTalk::LeftOut(cause) => {
-                            found.counts.leave_out(cause);
-                            Err(None)
-                        }
-                        NoTalk::Unreadable(message) => Err(Some(RowError {
-                            file: path.clone(),
-                            line: raw.line,
-                            element: raw.element,
-                            message,
-                        })),
-                    })
-                    .map_or_else(|e| e.map_or(Ok(None), Err), |talk| Ok(Some(talk)))
+                let place = (raw.line, raw.element);
+                match talk::of_row(raw.object, options, usual) {
+                    Ok(talk) => Ok(Ok(talk)),
+                    Err(NoTalk::LeftOut(cause)) => Ok(Err(cause)),
+                    Err(NoTalk::Unreadable(message)) => Err(RowError {
+                        file: path.clone(),
+                        line: place.0,
+                        element: place.1,
+                        message,
+                    }),
+                }
             });
             match talk {
-                Ok(Some((talk, shape))) => {
+                Ok(Ok((talk, shape))) => {
                     usual.get_or_insert(shape);
                     form.add(&talk, &mut found)?;
                 }
-                Ok(None) => (),
+                Ok(Err(cause)) => found.counts.leave_out(cause),
                 Err(error) if options.strict => return Err(error.into()),
                 Err(error) => found.counts.fail("unreadable", error),
             }
