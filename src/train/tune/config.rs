@@ -147,7 +147,7 @@ pub struct Lora {
 /// A whole configuration.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Config {
-    /// Any model, `MODEL[+ADAPTER]`.
+    /// Any model, `MODEL[+ADAPTER…]`.
     pub model: String,
     /// The run's folder.
     pub output: PathBuf,
