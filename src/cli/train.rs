@@ -142,8 +142,8 @@ fn sentence(outcome: &Outcome, output: &Path) -> String {
         false => format!("; evaluated: {}", figures.join(", ")),
     };
     let (end, resume) = match outcome.end {
-        "cancelled" => ("stopped", "; --resume goes on with it"),
-        _ => ("trained", ""),
+        "cancelled" => ("stopped", "; --resume goes on with it".to_owned()),
+        _ => ("trained", format!("; name the model {}", outcome.model)),
     };
     format!(
         "{end} after {} steps, {} tokens at {:.0} tok/s{loss}{found}; it is in {}{resume}",

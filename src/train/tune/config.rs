@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::kernel::Format;
+
 /// What is trained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -94,6 +96,24 @@ pub enum Dtype {
     #[default]
     F32,
     Bf16,
+}
+
+impl Dtype {
+    /// As matrices are multiplied.
+    pub fn format(self) -> Format {
+        match self {
+            Dtype::F32 => Format::F32,
+            Dtype::Bf16 => Format::Bf16,
+        }
+    }
+
+    /// Bytes of a number.
+    pub fn bytes(self) -> usize {
+        match self {
+            Dtype::F32 => 4,
+            Dtype::Bf16 => 2,
+        }
+    }
 }
 
 /// Whether layers are computed a second time in the backward pass instead of being kept.

@@ -122,12 +122,12 @@ fn facts(folder: &Path) -> Result<(Progress, u64)> {
     serde_json::from_slice(&fs::read(&path).with_context(place)?).with_context(place)
 }
 
-/// The step that a checkpoint is of.
+/// How far a checkpoint has come.
 ///
 /// # Errors
 /// One that cannot be read.
-pub fn step(folder: &Path) -> Result<usize> {
-    Ok(facts(folder)?.0.step)
+pub fn progress(folder: &Path) -> Result<Progress> {
+    Ok(facts(folder)?.0)
 }
 
 /// Takes weights, moments and progress from a checkpoint.
