@@ -16,7 +16,7 @@ use super::judge_rows;
 use super::objective::judge::Weights;
 use super::objective::prefer::Loss;
 use super::on_policy::samples::{self, Samples};
-use super::on_policy::{Manner, Models, OnPolicy, State};
+use super::on_policy::{Models, OnPolicy, Rules, State};
 use super::pair_rows;
 use super::rows::{Counts, end_token};
 use super::run::Task;
@@ -214,14 +214,14 @@ fn on_policy(config: &Config, wanted: &SelfTask, facts: &Arc<Facts>) -> Result<L
         notes: vec![note("prompts", &rows.counts)],
         hash: hash.finalize().into(),
         // Judge and policy are loaded beside what is trained.
-        beside: 2 * facts.parameters as usize * config.dtype.bytes(),
+        beside: Models::bytes(facts.parameters as usize * config.dtype.bytes()),
         task: Box::new(OnPolicy {
             prompts: rows.prompts,
             evaluation,
             judge,
             models: Models::new(base, config.output.join("policy"), format, config.threads),
             samples: Samples::new(config.output.join(samples::FILE)),
-            manner: Manner {
+            rules: Rules {
                 loss: loss(wanted),
                 beta: wanted.beta,
                 sampling: Sampling {

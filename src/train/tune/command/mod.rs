@@ -71,7 +71,12 @@ pub fn run(
         let reached = reached(config)?;
         before = (before.0 + reached.step, before.1 + reached.tokens);
     }
-    let from = before.0 + reached(&all[at])?.step;
+    let here = reached(&all[at])?;
+    if let Some(folder) = checkpoint::newest(&all[at].output) {
+        // Before anything is changed.
+        here.check(&folder, &stage.plan.settings)?;
+    }
+    let from = before.0 + here.step;
     std::fs::create_dir_all(output).with_context(|| format!("cannot make {}", output.display()))?;
     let start = Start {
         command: config.kind().name().to_owned(),

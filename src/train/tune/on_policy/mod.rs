@@ -28,7 +28,7 @@ const TO_EVALUATE: u64 = 3 << 32;
 
 /// How answers are made and learned from.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Manner {
+pub struct Rules {
     pub loss: Loss,
     pub beta: f64,
     /// Its seed is the training's: a text's own comes from it, the step and the prompt.
@@ -39,7 +39,7 @@ pub struct Manner {
     pub end: u32,
 }
 
-impl Manner {
+impl Rules {
     /// Tokens that an answer to a prompt of so many has at most, without its end.
     fn room(&self, prompt: usize) -> usize {
         let left = self.limit.saturating_sub(prompt + 1);
@@ -67,7 +67,7 @@ pub struct OnPolicy {
     pub judge: PairJudge,
     pub models: Models,
     pub samples: Samples,
-    pub manner: Manner,
+    pub rules: Rules,
     pub state: State,
 }
 
@@ -97,14 +97,11 @@ impl OnPolicy {
         policy: &Engine,
         items: &[usize],
     ) -> Result<Vec<Result<Vec<Written>, String>>> {
-        let key = mix(
-            self.manner.sampling.seed,
-            TO_LEARN | self.state.taken as u64,
-        );
+        let key = mix(self.rules.sampling.seed, TO_LEARN | self.state.taken as u64);
         let requests = items.iter().map(|item| {
             let own = mix(key, *item as u64);
             Ok(self
-                .manner
+                .rules
                 .request(&self.prompts[*item], &[mix(own, 0), mix(own, 1)]))
         });
         let facts = &self.judge.cast().policy;
@@ -140,7 +137,7 @@ impl OnPolicy {
             match verdict {
                 Ok(compared) => {
                     let step = self.state.taken + 1;
-                    made.push(Made::new(prompt, answers, &compared, step, self.manner.end));
+                    made.push(Made::new(prompt, answers, &compared, step, self.rules.end));
                 }
                 Err(cause) => counts.fail(
                     "that could not be judged",
@@ -153,10 +150,10 @@ impl OnPolicy {
 
     /// An answer to each prompt of the evaluation. Of both models the same draws, so that what differs is the model.
     fn tried(&self, engine: &Engine) -> Result<Vec<Result<Written, String>>> {
-        let key = mix(self.manner.sampling.seed, TO_EVALUATE);
+        let key = mix(self.rules.sampling.seed, TO_EVALUATE);
         let requests = self.evaluation.iter().enumerate().map(|(at, prompt)| {
             let own = mix(key, at as u64);
-            Ok(self.manner.request(prompt, &[own]))
+            Ok(self.rules.request(prompt, &[own]))
         });
         let facts = &self.judge.cast().policy;
         let all = write(engine, facts, requests, &mut |_| ())?;
@@ -219,7 +216,7 @@ fn mean(all: impl Iterator<Item = usize>) -> f64 {
 impl Task for OnPolicy {
     fn tokens(&self, item: usize) -> usize {
         let prompt = self.prompts[item].ids.len();
-        prompt + 2 * (self.manner.room(prompt) + 1)
+        prompt + 2 * (self.rules.room(prompt) + 1)
     }
 
     fn learned(&self, _items: &[usize]) -> usize {
@@ -239,7 +236,7 @@ impl Task for OnPolicy {
         self.samples.write(&samples)?;
         let batch: Vec<&PreferencePair> = made.iter().map(|made| &made.pair).collect();
         self.state.learned = batch.iter().map(|pair| pair.tokens()).sum();
-        let mut figures = prefer::step(desk, &batch, self.manner.loss, self.manner.beta)?;
+        let mut figures = prefer::step(desk, &batch, self.rules.loss, self.rules.beta)?;
         figures.extend([
             ("kept", batch.len() as f64 / items.len().max(1) as f64),
             (

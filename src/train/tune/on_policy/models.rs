@@ -10,6 +10,9 @@ use crate::kernel::Format;
 use crate::train::tune::files::write_model;
 use crate::train::tune::net::Net;
 
+/// Bytes of keys and values that an engine keeps: prompts differ but in how they begin.
+const CACHE: usize = 64 << 20;
+
 /// Engines are loaded where they are first needed.
 pub struct Models {
     /// The model without the adapter that is trained, as it was named, and its folder.
@@ -35,6 +38,11 @@ impl Models {
             judge: None,
             policy: None,
         }
+    }
+
+    /// Bytes of memory that both take, where the weights of one take so many.
+    pub fn bytes(weights: usize) -> usize {
+        2 * (weights + CACHE)
     }
 
     /// The model without the adapter; it is loaded once.
@@ -78,6 +86,7 @@ impl Models {
             device: "cpu".into(),
             dtype: Some(self.format),
             threads: Some(self.threads),
+            cache_bytes: CACHE,
             ..Options::default()
         };
         Ok(Engine::load(options, |_, _, _| ())?.0)

@@ -8,14 +8,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::json;
 
 use super::samples::{FILE, Sample};
-use crate::data::ReadOptions;
+use super::{Made, Rules};
+use crate::data::{ReadOptions, Record};
 use crate::engine::{Engine, Options};
-use crate::judge::pairwise::{Pair, PairJudge, PairSetup, Winner};
+use crate::judge::pairwise::verdict::Positions;
+use crate::judge::pairwise::{Compared, Judgment, Pair, PairJudge, PairSetup, Rule, Winner};
+use crate::judge::writing::Written;
 use crate::kernel::Format;
+use crate::model::sampling::Sampling;
 use crate::train::tune::command::{Outcome, Told, run};
 use crate::train::tune::config::{Config, Kind};
 use crate::train::tune::log::{Entry, read as read_log};
-use crate::train::tune::pair_rows;
+use crate::train::tune::objective::prefer::Loss;
+use crate::train::tune::pair_rows::{self, Prompt};
 use crate::train::tune::rows::tests::{facts, files};
 
 /// A folder with prompts in it, for outputs.
@@ -173,6 +178,92 @@ fn from_answers_that_are_the_same_nothing_is_learned() {
         let is_zero = tensor.data().iter().all(|byte| *byte == 0);
         assert_eq!(is_zero, name.contains("lora_B"), "{name}");
     }
+}
+
+#[test]
+fn every_answer_ends_whether_the_policy_ended_it_or_not() {
+    let rules = Rules {
+        loss: Loss::Sigmoid,
+        beta: 0.1,
+        sampling: Sampling {
+            max_tokens: 10,
+            ..Sampling::default()
+        },
+        limit: 16,
+        end: 7,
+    };
+    // With the end there are never more than `limit`.
+    let rooms = [1, 5, 6, 14, 15, 16].map(|prompt| rules.room(prompt));
+    assert_eq!(rooms, [10, 10, 9, 1, 0, 0]);
+    let prompt = Prompt {
+        record: Record::default(),
+        ids: vec![1, 2],
+    };
+    let answer = |id: u32, ended| Written {
+        ids: vec![id],
+        text: format!("{id}"),
+        ended,
+    };
+    let judged = |p_a: f64, p_b: f64| {
+        let orders = [Positions { p_a, p_b }, Positions { p_a: p_b, p_b: p_a }];
+        Compared {
+            judgment: Judgment::new([("p", orders)], Rule::default()).unwrap(),
+            computed_tokens: 0,
+        }
+    };
+    // Of equals the earlier goes on.
+    for (verdict, chosen, rejected, tie) in [
+        (judged(0.6, 0.2), 3, 4, false),
+        (judged(0.2, 0.6), 4, 3, false),
+        (judged(0.4, 0.4), 3, 4, true),
+    ] {
+        let both = [answer(3, true), answer(4, false)];
+        let made = Made::new(&prompt, both, &verdict, 1, rules.end);
+        assert_eq!(made.pair.prompt, [1, 2]);
+        assert_eq!(made.pair.chosen, [chosen, 7]);
+        assert_eq!(made.pair.rejected, [rejected, 7]);
+        assert_eq!(made.sample.chosen, format!("{chosen}"));
+        assert_eq!(made.sample.tie, tie);
+        assert!(made.sample.score_chosen >= made.sample.score_rejected);
+    }
+}
+
+#[test]
+fn what_belongs_to_another_training_is_left_alone() {
+    let folder = folder();
+    let first = config(folder.path(), "o", "max_steps = 3");
+    train(&first, false, Some(2));
+    let before = fs::read(first.output.join("log.jsonl")).unwrap();
+    let refused = |more: &str| {
+        let other = config(folder.path(), "o", more);
+        let stop = AtomicBool::new(false);
+        run(&other, true, &stop, &mut |_| ())
+            .unwrap_err()
+            .to_string()
+    };
+    for more in ["max_steps = 3\nseed = 1", "max_steps = 3\nloss = 'hinge'"] {
+        let error = refused(more);
+        assert!(
+            error.contains("checkpoint-2") && error.contains("other settings"),
+            "{error}"
+        );
+    }
+    let full = Config {
+        lora: None,
+        ..first
+    };
+    let error = run(
+        &Config {
+            output: folder.path().join("full"),
+            ..full
+        },
+        false,
+        &AtomicBool::new(false),
+        &mut |_| (),
+    );
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("lora_r"), "{error}");
+    assert_eq!(fs::read(folder.path().join("o/log.jsonl")).unwrap(), before);
 }
 
 fn steps(output: &Path) -> Vec<usize> {
