@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use crate::engine::{Engine, Options};
 use crate::kernel::Format;
-use crate::train::tune::files::write_model;
+use crate::train::tune::files::{ADAPTER, write_model};
 use crate::train::tune::net::Net;
 
 /// Bytes of keys and values that an engine keeps: prompts differ but in how they begin.
@@ -74,8 +74,11 @@ impl Models {
         write_model(net, base, path, &self.folder).context("the policy")?;
         let name = format!("{base}+{}", self.folder.display());
         let engine = self.load(&name).context("the policy")?;
-        // It has been read; what is trained is kept by checkpoints.
-        let _ = fs::remove_dir_all(&self.folder);
+        // It has been read; what is trained is kept by checkpoints. Whatever else is there is not ours.
+        for file in ADAPTER {
+            let _ = fs::remove_file(self.folder.join(file));
+        }
+        let _ = fs::remove_dir(&self.folder);
         self.policy = Some((taken, engine.clone()));
         Ok(engine)
     }
