@@ -1,5 +1,7 @@
 //! `juror train …`
 
+mod log;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -49,6 +51,8 @@ pub enum Command {
         #[arg(long)]
         config: PathBuf,
     },
+    /// How far a training is: its latest figures and curves
+    Log(log::Arguments),
 }
 
 /// How a training is started.
@@ -71,6 +75,7 @@ pub fn run(command: &Command) -> Result<()> {
         Command::Jsft(arguments) => tune(Kind::Jsft, arguments),
         Command::SelfTraining(arguments) => tune(Kind::SelfTraining, arguments),
         Command::Scratch { config } => crate::train::scratch::run(config),
+        Command::Log(arguments) => log::run(arguments),
     }
 }
 

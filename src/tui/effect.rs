@@ -36,8 +36,21 @@ pub enum Effect {
     Overwrite(Box<Write>),
     /// Read two runs and say what changed.
     CompareRuns { before: Box<Run>, after: Box<Run> },
+    /// Do something about a training of another process.
+    Attend(Attend),
     /// Leave.
     Quit,
+}
+
+/// What the thread that looks after trainings is asked for; a training by its folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Attend {
+    /// Whether anybody looks at them.
+    Look(bool),
+    /// Ask it to stop.
+    Stop(String),
+    /// Take it from the list.
+    Forget(String),
 }
 
 /// Whose text it is.

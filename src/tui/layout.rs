@@ -100,6 +100,8 @@ pub enum Pane {
     Runs,
     /// The run under the cursor.
     Run,
+    /// The training under the cursor, on the whole screen.
+    Training,
 }
 
 /// How many panes fit beside each other.
@@ -129,6 +131,7 @@ pub struct Areas {
     pub rating: Option<Rect>,
     pub runs: Option<Rect>,
     pub run: Option<Rect>,
+    pub training: Option<Rect>,
     /// The score in two lines, where the card is not on screen.
     pub brief: Option<Rect>,
     pub status: Rect,
@@ -163,11 +166,13 @@ pub fn areas(width: u16, height: u16, screen: Screen, focus: Pane) -> Option<Are
         rating: None,
         runs: None,
         run: None,
+        training: None,
         brief: None,
         status: row(height - 2),
         footer: row(height - 1),
     };
     match (screen, shape) {
+        (Screen::Runs, _) if focus == Pane::Training => areas.training = Some(body),
         (Screen::Explore, Shape::Three) => {
             let (list, rest) = cut_left(body, share(width, 34, 40, 60));
             let (text, card) = cut_right(rest, share(width, 30, 36, 48));
@@ -243,6 +248,7 @@ pub fn areas(width: u16, height: u16, screen: Screen, focus: Pane) -> Option<Are
                 Pane::Rating => areas.rating = Some(pane),
                 Pane::Runs => areas.runs = Some(pane),
                 Pane::Run => areas.run = Some(pane),
+                Pane::Training => areas.training = Some(pane),
             }
         }
     }
@@ -368,7 +374,8 @@ mod tests {
             (300, 100),
         ] {
             for screen in Screen::ALL {
-                for pane in screen.panes() {
+                let opened = (screen == Screen::Runs).then_some(&Pane::Training);
+                for pane in screen.panes().iter().chain(opened) {
                     let areas = areas(width, height, screen, *pane).unwrap();
                     let parts: Vec<Rect> = [
                         Some(areas.tabs),
@@ -385,6 +392,7 @@ mod tests {
                         areas.rating,
                         areas.runs,
                         areas.run,
+                        areas.training,
                         areas.brief,
                         Some(areas.status),
                         Some(areas.footer),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::effect::Target;
 use super::finder::FacetCount;
 use super::key::Key;
-use super::state::{Changes, DataFailure, Loaded, Purpose};
+use super::state::{Changes, DataFailure, Loaded, Purpose, Watched};
 use super::theme::ThemeSet;
 use crate::run::live::Event;
 use crate::store::{self, Run};
@@ -65,6 +65,8 @@ pub enum Message {
         between: (i64, i64),
         found: Box<Result<Changes, String>>,
     },
+    /// All trainings as they are now.
+    Trainings(Vec<Watched>),
 }
 
 /// What the store says.

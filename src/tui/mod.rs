@@ -8,6 +8,7 @@
 
 pub mod effect;
 pub mod finder;
+mod follow;
 pub mod glyphs;
 pub mod ground;
 pub mod key;

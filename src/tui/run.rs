@@ -10,9 +10,10 @@ use anyhow::Context;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::time::{Instant, sleep_until};
 
-use super::effect::{Effect, Keep, Write};
+use super::effect::{Attend, Effect, Keep, Write};
 use super::ground::{self, Heard, Listener};
 use super::keymap::Keymap;
+use super::layout::Screen;
 use super::look::{self, Look};
 use super::message::{Kept, Message};
 use super::searcher::Searcher;
@@ -20,7 +21,7 @@ use super::state::{DataFailure, JudgeStatus, Loaded, State};
 use super::terminal::Session;
 use super::theme::Depth;
 use super::update::{themes, update};
-use super::{input, keeper, person, watch, writer};
+use super::{follow, input, keeper, person, watch, writer};
 use crate::run::live::{Command, Event};
 use crate::stats::preset::Preset;
 
@@ -145,6 +146,10 @@ pub fn run(options: ExploreOptions) -> anyhow::Result<()> {
         tell(&sender),
     );
     let searcher = Searcher::start(tell(&sender));
+    let followed = sender.clone();
+    let follower = follow::start(options.store.clone(), move |message| {
+        followed.send(Incoming::Message(Box::new(message))).is_ok()
+    });
     let link = options.judge.as_ref().map(|connect| connect(None));
     if link.is_some() {
         state.judge = JudgeStatus::Loading {
@@ -160,6 +165,8 @@ pub fn run(options: ExploreOptions) -> anyhow::Result<()> {
         connect: options.judge,
         keeper,
         searcher,
+        follower,
+        looking: false,
         store: options.store,
         sender,
         pause,
@@ -229,6 +236,9 @@ struct Outside {
     connect: Option<JudgeConnector>,
     keeper: std::sync::mpsc::Sender<Keep>,
     searcher: Searcher,
+    follower: std::sync::mpsc::Sender<Attend>,
+    /// Whether trainings are looked at.
+    looking: bool,
     store: Option<PathBuf>,
     sender: UnboundedSender<Incoming>,
     pause: Arc<Pause>,
@@ -354,6 +364,7 @@ async fn serve(
                             let _ = sender.send(Incoming::Message(Box::new(message)));
                         });
                     }
+                    Effect::Attend(attend) => outside.attend(attend),
                     Effect::Write(write) => outside.write(*write, false),
                     Effect::Overwrite(write) => outside.write(*write, true),
                     Effect::External { text, target } => {
@@ -364,6 +375,7 @@ async fn serve(
                 }
             }
         }
+        outside.look(state.screen == Screen::Runs);
     }
 }
 
@@ -375,6 +387,17 @@ impl Outside {
     fn keep(&self, keep: Keep) {
         // A keeper that has gone has said why.
         let _ = self.keeper.send(keep);
+    }
+
+    fn attend(&self, attend: Attend) {
+        let _ = self.follower.send(attend);
+    }
+
+    /// Has trainings looked after while they can be seen.
+    fn look(&mut self, look: bool) {
+        if std::mem::replace(&mut self.looking, look) != look {
+            self.attend(Attend::Look(look));
+        }
     }
 
     /// Writes a file on a thread of its own.

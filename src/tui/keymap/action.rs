@@ -166,7 +166,7 @@ actions! {
     Pin = "pin",
     /// Save the cut as a preset.
     SavePreset = "save-preset",
-    /// Open the records behind what is marked.
+    /// Open the records behind what is marked, or the training under the cursor.
     OpenRecords = "open-records",
     /// Mark the bin to the right, or the next cell.
     NextBin = "next-bin",
@@ -190,8 +190,14 @@ actions! {
     ScoreAll = "score-all",
     /// Score again what failed.
     Retry = "retry",
-    /// Stop the job.
+    /// Stop the job, or the training under the cursor.
     StopJob = "stop-job",
+    /// Take a training from the list; its files stay.
+    Forget = "forget-training",
+    /// The training after this one in the list.
+    NextTraining = "next-training",
+    /// The training before this one in the list.
+    PreviousTraining = "previous-training",
     /// Mark a run to compare the one under the cursor with.
     MarkRun = "mark-run",
     /// What happened, line by line.

@@ -24,6 +24,7 @@ mod settle;
 mod subject;
 mod tally;
 mod template;
+mod trainings;
 mod why;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -54,6 +55,7 @@ pub use selection::Selection;
 pub use subject::{DataFailure, Loaded, RowError};
 pub use tally::{Coverage, Tally};
 pub use template::TemplateEdit;
+pub use trainings::{RunRow, Standing, Watched};
 pub use why::why;
 
 use super::finder::FacetCount;

@@ -1,9 +1,10 @@
 //! Work in the background, and what earlier work came to.
 
-use super::{ShownMode, State};
+use super::{ShownMode, State, Watched};
 use crate::run::compare::Flip;
 pub use crate::run::compare::{Changed, Changes, Held};
 use crate::store::Run;
+use crate::tui::keymap::Action;
 
 /// Lines of the log that are kept.
 const LOGGED: usize = 1000;
@@ -21,7 +22,12 @@ pub struct Job {
 pub struct Runs {
     /// Newest first.
     pub all: Vec<Run>,
+    /// The row under the cursor, among runs and trainings.
     pub chosen: usize,
+    /// Trainings of other processes, newest first; `None` before anybody has looked.
+    pub trainings: Option<Vec<Watched>>,
+    /// What the key before asked for, of which training: again does it.
+    pub asked: Option<(Action, String)>,
     /// The run that others are compared with.
     pub marked: Option<i64>,
     pub job: Option<Job>,
@@ -39,11 +45,6 @@ impl State {
             log.drain(..LOGGED / 10);
         }
         log.push((self.clock, text.into()));
-    }
-
-    /// The run under the cursor.
-    pub fn chosen_run(&self) -> Option<&Run> {
-        self.runs.all.get(self.runs.chosen)
     }
 
     /// Whether a run is the job that runs now.

@@ -12,5 +12,6 @@ mod runs;
 #[cfg(unix)]
 mod screens;
 mod telling;
+mod trainings;
 mod updates;
 mod writing;

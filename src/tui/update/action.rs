@@ -2,7 +2,7 @@
 
 use super::{
     annotate, cut, editing, inspect, jobs, judge, judges, listing, moves, overlay, pairs, picker,
-    samples, template,
+    samples, template, trainings,
 };
 use crate::tui::effect::Effect;
 use crate::tui::keymap::Action;
@@ -54,7 +54,12 @@ pub fn run(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Pin => template::pin(state),
         Action::SaveTemplate => template::ask_file(state),
         Action::SavePreset => jobs::ask_preset(state),
-        Action::OpenRecords if state.screen == Screen::Runs => jobs::open_changed(state),
+        Action::OpenRecords if state.screen == Screen::Runs => {
+            match state.chosen_training().is_some() {
+                true => trainings::open(state),
+                false => jobs::open_changed(state),
+            }
+        }
         Action::OpenRecords => cut::open_records(state),
         Action::NextBin => cut::mark_bin(state, 1),
         Action::PreviousBin => cut::mark_bin(state, -1),
@@ -67,7 +72,10 @@ pub fn run(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Annotator => annotate::ask_annotator(state),
         Action::ScoreAll => return jobs::start(state),
         Action::Retry => return jobs::retry(state),
-        Action::StopJob => return jobs::stop(state),
+        Action::StopJob => return trainings::stop(state),
+        Action::Forget => return trainings::forget(state),
+        Action::NextTraining => trainings::go(state, true),
+        Action::PreviousTraining => trainings::go(state, false),
         Action::MarkRun => return jobs::mark(state),
         Action::Log => overlay::log(state),
         Action::GoodUp => cut::move_good(state, 1.0),
@@ -238,7 +246,9 @@ fn back(state: &mut State) -> Vec<Effect> {
     if state.generation.is_some() {
         return judge::stop_generation(state);
     }
-    if state.typing {
+    if state.focus == Pane::Training {
+        state.focus = Pane::Runs;
+    } else if state.typing {
         state.typing = false;
     } else if state.listing.open || !state.listing.query.is_empty() {
         state.listing.open = false;

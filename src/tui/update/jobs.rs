@@ -170,6 +170,9 @@ fn scored_rows(state: &State) -> Vec<ScoredRow> {
 /// Marks the run under the cursor, or compares it with the marked one.
 pub fn mark(state: &mut State) -> Vec<Effect> {
     let Some(run) = state.chosen_run().cloned() else {
+        if state.chosen_training().is_some() {
+            state.say(Tone::Plain, "Only runs that score are compared.");
+        }
         return Vec::new();
     };
     let marked = state.runs.marked.take().filter(|id| *id != run.id);

@@ -18,6 +18,7 @@ mod samples;
 mod schedule;
 mod template;
 pub(super) mod themes;
+mod trainings;
 
 use super::effect::{Effect, Keep};
 use super::key::Key;
@@ -106,6 +107,10 @@ pub fn update(state: &mut State, message: Message) -> Vec<Effect> {
             jobs::compared(state, between, *found);
             Vec::new()
         }
+        Message::Trainings(watched) => {
+            trainings::taken(state, watched);
+            Vec::new()
+        }
     };
     if effects.contains(&Effect::Quit) {
         return effects;
@@ -138,6 +143,9 @@ fn remembered(state: &mut State, kept: Kept) {
             }
             annotate::opened(state, events, annotator);
         }
+        Kept::Runs(runs) if state.chosen_training().is_some() => {
+            trainings::change(state, |state| state.runs.all = runs);
+        }
         Kept::Runs(runs) => state.runs.all = runs,
         kept => annotate::kept(state, kept),
     }
@@ -162,6 +170,7 @@ fn press(state: &mut State, key: Key) -> Vec<Effect> {
     state.notice = None;
     let asked = std::mem::take(&mut state.asked_to_quit);
     let asked_to_close = std::mem::take(&mut state.asked_to_close);
+    let asked_of = state.runs.asked.take();
     let layer = state.layer();
     state.pending_keys.push(key);
     match state.keymap.look_up(layer, &state.pending_keys) {
@@ -169,6 +178,7 @@ fn press(state: &mut State, key: Key) -> Vec<Effect> {
             state.pending_keys.clear();
             state.asked_to_quit = asked && matches!(action, Action::Quit | Action::Cancel);
             state.asked_to_close = asked_to_close && action == Action::Back;
+            state.runs.asked = asked_of.filter(|(asked, _)| *asked == action);
             match (layer, &state.overlay) {
                 (Layer::Overlay, _) | (Layer::Prompt, Some(_)) => overlay::run(state, action),
                 _ => action::run(state, action),

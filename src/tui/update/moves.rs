@@ -3,19 +3,26 @@
 use super::cut;
 use crate::tui::layout::{Pane, Screen, inner};
 use crate::tui::state::State;
+use crate::tui::view::training_scroll;
 
 /// Moves the focused pane by lines.
 pub fn by(state: &mut State, lines: isize) {
     match state.focus {
         Pane::List => record(state, lines),
         Pane::Text => scroll(&mut state.text_scroll, lines),
-        Pane::Card | Pane::Rating | Pane::Run => scroll(&mut state.card_scroll, lines),
+        Pane::Run | Pane::Training if state.chosen_training().is_some() => {
+            scroll(&mut state.card_scroll, lines);
+            state.card_scroll = state.card_scroll.min(training_scroll(state));
+        }
+        Pane::Card | Pane::Rating | Pane::Run | Pane::Training => {
+            scroll(&mut state.card_scroll, lines);
+        }
         Pane::Figures => cut::mark_cell(state, lines),
         Pane::Left => scroll(&mut state.compare_scroll.0, lines),
         Pane::Right => scroll(&mut state.compare_scroll.1, lines),
         Pane::Verdict => scroll(&mut state.pairs.scroll, lines),
         Pane::Runs => {
-            let last = state.runs.all.len().saturating_sub(1);
+            let last = state.run_rows().len().saturating_sub(1);
             let chosen = state.runs.chosen.saturating_add_signed(lines);
             state.runs.chosen = chosen.min(last);
             state.card_scroll = 0;
@@ -38,6 +45,7 @@ pub fn by_half(state: &mut State, direction: isize) {
                 Pane::Rating => areas.rating,
                 Pane::Runs => areas.runs,
                 Pane::Run => areas.run,
+                Pane::Training => areas.training,
                 _ => areas.card.or(areas.figures),
             });
             area.map_or(0, |area| usize::from(inner(area).height))
@@ -51,13 +59,19 @@ pub fn to_end(state: &mut State, last: bool) {
     match state.focus {
         Pane::List => go(state, if last { usize::MAX } else { 0 }),
         Pane::Text => state.text_scroll = if last { usize::MAX } else { 0 },
-        Pane::Card | Pane::Figures | Pane::Rating | Pane::Run => state.card_scroll = 0,
+        Pane::Run | Pane::Training if last && state.chosen_training().is_some() => {
+            state.card_scroll = training_scroll(state);
+        }
+        Pane::Card | Pane::Figures | Pane::Rating | Pane::Run | Pane::Training => {
+            state.card_scroll = 0;
+        }
         Pane::Left => state.compare_scroll.0 = 0,
         Pane::Right => state.compare_scroll.1 = 0,
         Pane::Verdict => state.pairs.scroll = 0,
         Pane::Runs => {
-            let end = state.runs.all.len().saturating_sub(1);
+            let end = state.run_rows().len().saturating_sub(1);
             state.runs.chosen = if last { end } else { 0 };
+            state.card_scroll = 0;
         }
         Pane::Editor | Pane::Cut => {}
     }

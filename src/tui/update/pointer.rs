@@ -108,6 +108,7 @@ fn pane_at(areas: &Areas, at: Position) -> Option<(Pane, Rect)> {
         (Pane::Rating, areas.rating),
         (Pane::Runs, areas.runs),
         (Pane::Run, areas.run),
+        (Pane::Training, areas.training),
     ]
     .into_iter()
     .filter_map(|(pane, area)| Some((pane, area?)))
@@ -197,8 +198,9 @@ fn press(state: &mut State, areas: &Areas, at: Position) -> Vec<Effect> {
         let inside = inner(area);
         let top = (state.runs.chosen + 1).saturating_sub(usize::from(inside.height));
         let row = top + usize::from(at.y - inside.y);
-        let last = state.runs.all.len().saturating_sub(1);
+        let last = state.run_rows().len().saturating_sub(1);
         state.runs.chosen = row.min(last);
+        state.card_scroll = 0;
     }
     if pane == Pane::List {
         let inside = inner(area);

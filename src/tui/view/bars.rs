@@ -173,7 +173,7 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
-fn rate_text(rate: f64) -> String {
+pub fn rate_text(rate: f64) -> String {
     if rate >= 10_000.0 {
         format!("{:.0}k", rate / 1000.0)
     } else if rate >= 1000.0 {
@@ -327,6 +327,7 @@ fn pair_name(first: Action) -> Option<&'static str> {
         Action::ThresholdDown => "τ",
         Action::GoodDown => "good from",
         Action::PreviousBin => "bin",
+        Action::PreviousTraining => "training",
         _ => return None,
     })
 }
@@ -392,6 +393,28 @@ fn hints(state: &State) -> &'static [&'static [Action]] {
             &[A::Annotator],
             &[A::Down, A::Up],
             &[A::NextPane],
+            &[A::Back],
+            &[A::Quit],
+        ],
+        (_, _, Screen::Runs) if state.focus == Pane::Training => &[
+            &[A::Down, A::Up],
+            &[A::PreviousTraining, A::NextTraining],
+            &[A::StopJob],
+            &[A::Back],
+            &[A::Forget],
+            &[A::Help],
+            &[A::Log],
+            &[A::Quit],
+        ],
+        (_, _, Screen::Runs) if state.chosen_training().is_some() => &[
+            &[A::OpenRecords],
+            &[A::StopJob],
+            &[A::Forget],
+            &[A::Down, A::Up],
+            &[A::PreviousTraining, A::NextTraining],
+            &[A::ScoreAll],
+            &[A::Log],
+            &[A::Help],
             &[A::Back],
             &[A::Quit],
         ],

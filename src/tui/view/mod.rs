@@ -17,6 +17,7 @@ mod selection;
 mod template;
 mod texts;
 mod threshold;
+mod training;
 mod verdict;
 
 use ratatui::Frame;
@@ -24,10 +25,11 @@ use ratatui::layout::{Alignment, Rect};
 use ratatui::text::{Line, Text};
 use ratatui::widgets::{Paragraph, Widget};
 
-use super::layout::{MIN_SIZE, Screen, areas};
+use super::layout::{MIN_SIZE, Pane, Screen, areas};
 use super::state::{DataStatus, State};
 use paint::Paint;
 pub use threshold::{COUNTS, figures_top};
+pub use training::scroll as training_scroll;
 
 /// Draws the explorer.
 pub fn view(state: &State, frame: &mut Frame<'_>) {
@@ -70,7 +72,17 @@ pub fn view(state: &State, frame: &mut Frame<'_>) {
         runs::list(state, &paint, area, frame.buffer_mut());
     }
     if let Some(area) = areas.run {
-        runs::run(state, &paint, area, frame.buffer_mut());
+        match state.chosen_training() {
+            Some(watched) => {
+                let pane = (Pane::Run, area);
+                training::draw(state, watched, &paint, pane, frame.buffer_mut());
+            }
+            None => runs::run(state, &paint, area, frame.buffer_mut()),
+        }
+    }
+    if let (Some(area), Some(watched)) = (areas.training, state.chosen_training()) {
+        let pane = (Pane::Training, area);
+        training::draw(state, watched, &paint, pane, frame.buffer_mut());
     }
     if let Some(area) = areas.brief {
         match state.screen {

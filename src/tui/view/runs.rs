@@ -7,16 +7,16 @@ use ratatui::text::Line;
 use ratatui::widgets::Widget;
 
 use super::bars::duration;
-use super::names;
 use super::overlay::clock;
 use super::paint::{Paint, focused};
+use super::{names, training};
 use crate::data::Verdict;
 use crate::data::time::date;
 use crate::run::compare::Flip;
 use crate::store::{Run, RunState};
 use crate::tui::keymap::{Action, Layer, sequence_label};
 use crate::tui::layout::{Pane, padded};
-use crate::tui::state::{Changed, Changes, State};
+use crate::tui::state::{Changed, Changes, RunRow, State};
 use crate::tui::text::truncate;
 use crate::tui::widget::{Bar, PaneFrame, Row, scrollbar};
 
@@ -28,13 +28,14 @@ pub fn list(state: &State, paint: &Paint<'_>, area: Rect, buffer: &mut Buffer) {
     let focus = focused(state, Pane::Runs);
     PaneFrame {
         title: paint.title("Runs", focus),
-        note: Some(paint.note(&state.runs.all.len().to_string())),
+        note: Some(paint.note(&state.run_rows().len().to_string())),
         bottom: None,
         focused: focus,
     }
     .draw(area, paint.theme, paint.glyphs, buffer);
     let inside = padded(area);
-    if state.runs.all.is_empty() {
+    let rows = state.run_rows();
+    if rows.is_empty() {
         let text = match state.annotate.trouble.is_some() {
             true => "Runs cannot be remembered here.",
             false => "No run yet: s scores everything, and so does `juror score`.",
@@ -44,8 +45,9 @@ pub fn list(state: &State, paint: &Paint<'_>, area: Rect, buffer: &mut Buffer) {
     }
     let height = usize::from(inside.height);
     let top = (state.runs.chosen + 1).saturating_sub(height);
-    let shown = state.runs.all.iter().enumerate().skip(top).take(height);
-    for (row, (place, run)) in shown.enumerate() {
+    let total = rows.len();
+    let shown = rows.into_iter().enumerate().skip(top).take(height);
+    for (row, (place, shown)) in shown.enumerate() {
         let at = Rect::new(inside.x, inside.y + row as u16, inside.width, 1);
         let here = place == state.runs.chosen;
         if here {
@@ -56,16 +58,14 @@ pub fn list(state: &State, paint: &Paint<'_>, area: Rect, buffer: &mut Buffer) {
             };
             buffer.set_style(at, paint.style(role));
         }
-        line(state, run, here, paint, usize::from(inside.width)).render(at, buffer);
+        let width = usize::from(inside.width);
+        let line = match shown {
+            RunRow::Scoring(run) => line(state, run, here, paint, width),
+            RunRow::Training(watched) => training::line(state, watched, here, paint, width),
+        };
+        line.render(at, buffer);
     }
-    scrollbar(
-        area,
-        state.runs.all.len(),
-        top,
-        paint.theme,
-        paint.glyphs,
-        buffer,
-    );
+    scrollbar(area, total, top, paint.theme, paint.glyphs, buffer);
 }
 
 fn line(state: &State, run: &Run, here: bool, paint: &Paint<'_>, width: usize) -> Line<'static> {
@@ -80,7 +80,7 @@ fn line(state: &State, run: &Run, here: bool, paint: &Paint<'_>, width: usize) -
         if marked { paint.glyphs.full } else { " " },
         paint.style("label"),
     );
-    left.push(format!(" {:<4}", run.id), dim);
+    left.push(format!(" {:<6}", run.id), dim);
     let mut right = Row::new();
     let (done, total) = progress(state, run);
     right.push(format!("  {done}/{total} "), dim);
@@ -109,7 +109,7 @@ fn progress(state: &State, run: &Run) -> (usize, usize) {
 }
 
 /// How long ago something was.
-fn ago(milliseconds: i64) -> String {
+pub fn ago(milliseconds: i64) -> String {
     let minutes = milliseconds / 60_000;
     match (minutes / 1440, minutes / 60, minutes) {
         (0, 0, ..1) => "just now".to_owned(),
