@@ -24,6 +24,12 @@ The folder `output` of the configuration takes the adapter (or the whole model),
 every default in it, log.jsonl, and TensorBoard's event files; the Runs screen of the explorer shows it while it goes on. \
 Ctrl-C ends it behind the step under way and keeps a checkpoint, as a file named `stop` in `output` does.";
 
+/// Said below those of self-training.
+const LONG_SELF: &str = "\
+With `prompts`, each step the model answers some of them twice, judges the two without its adapter, and learns; the pairs are \
+lines of samples.jsonl, which `pairs` takes to replay them. With `iterations` above 1 each starts from what the one before has \
+become, and all but the last lie in iteration-N folders of `output`: the name that is said in the end has all adapters.";
+
 /// What to train.
 #[derive(Subcommand)]
 pub enum Command {
@@ -37,7 +43,7 @@ pub enum Command {
     #[command(after_long_help = LONG)]
     Jsft(Arguments),
     /// A policy on the answers that its own judgments prefer (SELF-JUDGE: on-policy self-training)
-    #[command(name = "self", after_long_help = LONG)]
+    #[command(name = "self", after_long_help = format!("{LONG_SELF}\n\n{LONG}"))]
     SelfTraining(Arguments),
     /// A small judge-and-policy model from nothing: tokenizer, language, judgment
     Scratch {
@@ -147,8 +153,8 @@ fn sentence(outcome: &Outcome, output: &Path) -> String {
         false => format!("; evaluated: {}", figures.join(", ")),
     };
     let (end, resume) = match outcome.end {
-        "cancelled" => ("stopped", "; --resume goes on with it"),
-        _ => ("trained", ""),
+        "cancelled" => ("stopped", "; --resume goes on with it".to_owned()),
+        _ => ("trained", format!("; name the model {}", outcome.model)),
     };
     format!(
         "{end} after {} steps, {} tokens at {:.0} tok/s{loss}{found}; it is in {}{resume}",

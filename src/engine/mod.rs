@@ -4,6 +4,7 @@ mod cache;
 mod compute;
 mod generate;
 mod labels;
+pub mod line;
 pub mod local;
 mod plan;
 mod prompts;

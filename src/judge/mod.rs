@@ -16,6 +16,7 @@ pub mod similarity;
 pub mod student;
 pub mod template;
 pub mod tournament;
+pub mod writing;
 
 pub use assess::{Judge, Scored, Setup};
 pub use plan::{Plan, Signals};

@@ -6,6 +6,7 @@ use candle_core::Tensor;
 use serde_json::json;
 
 use super::*;
+use crate::model::base::merged;
 
 const Q: &str = "model.layers.0.self_attn.q_proj";
 const DOWN: &str = "model.layers.0.mlp.down_proj";
@@ -148,6 +149,29 @@ fn weights_are_changed_as_peft_does() {
         assert_eq!(adapted.names(), base().names());
         assert_eq!(adapted.shape(&format!("{Q}.weight")), Some(vec![6, 4]));
     }
+}
+
+#[test]
+fn several_are_merged_one_after_another() {
+    let mut config = config();
+    patterns(&mut config);
+    let both = write(&config, &PARTS);
+    let second = write(&self::config(), &PARTS[..2]);
+    let folders = [both.path().to_owned(), second.path().to_owned()];
+    let merge = |folders: &[PathBuf]| merged(Box::new(base()), folders).unwrap();
+    let part = |i: usize| numbers(PARTS[i].1 * PARTS[i].2, 10 + i);
+    let q = naive(&numbers(24, 1), &part(0), &part(1), 2, 4, 8.0);
+    let q = naive(&q, &part(0), &part(1), 2, 4, 8.0);
+    let all = merge(&folders);
+    close(&all.read(&format!("{Q}.weight")).unwrap(), &q);
+    // What the second leaves alone is as the first left it.
+    let first = merge(&folders[..1]);
+    for name in [format!("{DOWN}.weight"), "model.norm.weight".into()] {
+        assert_eq!(all.read(&name).unwrap(), first.read(&name).unwrap());
+    }
+    assert_eq!(merge(&[]).hash().unwrap(), "base");
+    let hashes = [&folders[..1], &folders[1..], &folders].map(|f| merge(f).hash().unwrap());
+    assert!(hashes[0] != hashes[1] && hashes[1] != hashes[2] && hashes[0] != hashes[2]);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use super::tensors::Tensors;
 use super::tokenizer::Tokenizer;
 use super::{Result, gguf, spec};
 
-/// A decoder's files, an adapter merged into its weights where one is named.
+/// A decoder's files, adapters merged into its weights where some are named.
 pub struct Base {
     /// Its folder, or its GGUF file.
     pub path: PathBuf,
@@ -28,7 +28,6 @@ impl Base {
     /// # Errors
     /// Everything that can be wrong with a folder or its files; an adapter of another model.
     pub fn open(at: &Located) -> Result<Self> {
-        let adapter = at.adapter.as_deref().map(Adapter::read).transpose()?;
         let path: &Path = &at.path;
         if path.is_file() {
             let file = gguf::open(path)?;
@@ -37,7 +36,7 @@ impl Base {
                 chat: file.chat(),
                 config: file.config,
                 tokenizer: file.tokenizer,
-                tensors: adapted(file.tensors, adapter)?,
+                tensors: merged(Box::new(file.tensors), &at.adapters)?,
             });
         }
         Ok(Base {
@@ -45,11 +44,11 @@ impl Base {
             tokenizer: Tokenizer::read(&path.join("tokenizer.json"))?,
             chat: ChatTemplate::read(path)?,
             config: DecoderConfig::read(&path.join("config.json"))?,
-            tensors: adapted(SafetensorsFolder::open(path)?, adapter)?,
+            tensors: merged(Box::new(SafetensorsFolder::open(path)?), &at.adapters)?,
         })
     }
 
-    /// Finds and opens `MODEL[+ADAPTER]`.
+    /// Finds and opens `MODEL[+ADAPTER…]`.
     ///
     /// # Errors
     /// As [`Base::open`]; names that lead nowhere.
@@ -74,9 +73,13 @@ impl Base {
     }
 }
 
-fn adapted(tensors: impl Tensors + 'static, adapter: Option<Adapter>) -> Result<Box<dyn Tensors>> {
-    Ok(match adapter {
-        None => Box::new(tensors),
-        Some(adapter) => Box::new(Adapted::new(tensors, adapter)?),
-    })
+/// Weights with adapters merged in, one after another.
+///
+/// # Errors
+/// An adapter that cannot be read, or that is another model's.
+pub fn merged(mut tensors: Box<dyn Tensors>, adapters: &[PathBuf]) -> Result<Box<dyn Tensors>> {
+    for adapter in adapters {
+        tensors = Box::new(Adapted::new(tensors, Adapter::read(adapter)?)?);
+    }
+    Ok(tensors)
 }

@@ -134,7 +134,7 @@ impl<C: Compute> Model<C> {
         progress: &mut dyn FnMut(&str, u64, u64),
     ) -> Result<Self> {
         let folder = &at.path;
-        if at.adapter.is_some() {
+        if !at.adapters.is_empty() {
             return Err(ModelError::Unsupported {
                 path: folder.to_owned(),
                 cause: "is an encoder, and adapters are for decoders".into(),

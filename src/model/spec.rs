@@ -20,12 +20,12 @@ pub enum Source {
     Server { url: String, model: String },
 }
 
-/// `MODEL[+ADAPTER]`.
+/// `MODEL[+ADAPTER…]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spec {
     pub source: Source,
-    /// A LoRA adapter: a folder, or a repository on the hub.
-    pub adapter: Option<Source>,
+    /// LoRA adapters, folders or repositories on the hub: each changes what those before it have left.
+    pub adapters: Vec<Source>,
 }
 
 /// What a name leads to on this machine.
@@ -33,8 +33,8 @@ pub struct Spec {
 pub struct Located {
     /// A model's folder, or a GGUF file.
     pub path: PathBuf,
-    /// An adapter's folder.
-    pub adapter: Option<PathBuf>,
+    /// Folders of adapters, in the order in which they are merged.
+    pub adapters: Vec<PathBuf>,
 }
 
 const NAMES: &str = "name `starter`, a folder in Hugging Face layout (config.json, tokenizer.json, \
@@ -92,40 +92,51 @@ impl Spec {
             };
             return Ok(Spec {
                 source,
-                adapter: None,
+                adapters: Vec::new(),
             });
         }
-        let (model, adapter) = split(text);
+        let (model, mut rest) = split(text);
         let source = Source::parse(model)?;
-        let adapter = adapter.map(Source::parse).transpose()?;
-        if let Some(Source::Starter | Source::Gguf(_) | Source::Server { .. }) = &adapter {
-            let cure = "name a folder with adapter_config.json and adapter_model.safetensors, or hf:ORG/NAME, after the +";
-            return Err(wrong(text, "what follows the + is no adapter", cure));
+        let mut adapters = Vec::new();
+        while let Some(more) = rest {
+            let name;
+            (name, rest) = split(more);
+            adapters.push(adapter(text, name)?);
         }
-        if let Some(Source::Hub(Name {
-            file: Some(file), ..
-        })) = &adapter
-        {
-            return Err(wrong(
-                text,
-                format!("the adapter's file {file} cannot be chosen"),
-                "leave it out",
-            ));
-        }
-        Ok(Spec { source, adapter })
+        Ok(Spec { source, adapters })
     }
 }
 
-/// Where the model's name ends: names on the hub have no `+`, paths may.
+/// One of the names that follow a `+` in `text`.
+fn adapter(text: &str, name: &str) -> Result<Source> {
+    match Source::parse(name)? {
+        Source::Starter | Source::Gguf(_) | Source::Server { .. } => {
+            let cure = "name a folder with adapter_config.json and adapter_model.safetensors, or hf:ORG/NAME, after the +";
+            let cause = format!("{name}, which follows a +, is no adapter");
+            Err(wrong(text, cause, cure))
+        }
+        Source::Hub(Name {
+            file: Some(file), ..
+        }) => Err(wrong(
+            text,
+            format!("the adapter's file {file} cannot be chosen"),
+            "leave it out",
+        )),
+        source => Ok(source),
+    }
+}
+
+/// Where the first name ends: names on the hub have no `+`, paths may. The longest path that is there counts; where
+/// none is, every `+` ends a name.
 fn split(text: &str) -> (&str, Option<&str>) {
     let at = if text.starts_with("hf:") || text.starts_with("starter+") {
         text.find('+')
     } else if Path::new(text).exists() {
         None
     } else {
-        let places = || text.rmatch_indices('+').map(|(at, _)| at);
-        let known = places().find(|at| Path::new(&text[..*at]).exists());
-        known.or_else(|| places().next())
+        let mut places = text.rmatch_indices('+').map(|(at, _)| at);
+        let known = places.find(|at| Path::new(&text[..*at]).exists());
+        known.or_else(|| text.find('+'))
     };
     match at {
         Some(at) => (&text[..at], Some(&text[at + 1..])),
@@ -181,21 +192,25 @@ pub fn locate_with(
     progress: &mut dyn FnMut(Progress<'_>),
 ) -> Result<Located> {
     let spec = Spec::parse(text)?;
-    // The adapter first: it is small, and without it the model is not needed.
-    let adapter = match &spec.adapter {
-        None => None,
-        Some(Source::Hub(name)) => Some(hub.get(name, Want::Adapter, progress)?),
-        Some(Source::Folder(path)) if path.join("adapter_config.json").is_file() => {
-            Some(path.clone())
-        }
-        Some(_) => {
-            return Err(wrong(
-                text,
-                "what follows the + is no folder with an adapter_config.json",
-                "name a LoRA adapter in PEFT's format: a folder, or hf:ORG/NAME",
-            ));
-        }
-    };
+    // Adapters first: they are small, and without them the model is not needed.
+    let mut adapters = Vec::new();
+    for adapter in &spec.adapters {
+        adapters.push(match adapter {
+            Source::Hub(name) => hub.get(name, Want::Adapter, progress)?,
+            Source::Folder(path) if path.join("adapter_config.json").is_file() => path.clone(),
+            other => {
+                let what = match other {
+                    Source::Folder(path) => path.display().to_string(),
+                    _ => "what follows the +".to_owned(),
+                };
+                return Err(wrong(
+                    text,
+                    format!("{what} is no folder with an adapter_config.json"),
+                    "name a LoRA adapter in PEFT's format behind the +: a folder, or hf:ORG/NAME",
+                ));
+            }
+        });
+    }
     let path = match &spec.source {
         Source::Starter => share()?.join("sample_data").join("starter"),
         Source::Hub(name) => hub.get(name, Want::Model, progress)?,
@@ -216,10 +231,10 @@ pub fn locate_with(
             path.clone()
         }
     };
-    Ok(Located { path, adapter })
+    Ok(Located { path, adapters })
 }
 
-/// The name shown for a model: `starter`, its folder's or repository's, with its adapter's.
+/// The name shown for a model: `starter`, its folder's or repository's, with its adapters'.
 pub fn short_name(text: &str) -> String {
     let last = |text: &str| {
         let name = Path::new(text).file_name().and_then(|n| n.to_str());
@@ -232,14 +247,10 @@ pub fn short_name(text: &str) -> String {
         Source::Server { model, .. } => model.clone(),
     };
     match Spec::parse(text) {
-        Ok(Spec {
-            source,
-            adapter: None,
-        }) => of(&source),
-        Ok(Spec {
-            source,
-            adapter: Some(adapter),
-        }) => format!("{}+{}", of(&source), of(&adapter)),
+        Ok(Spec { source, adapters }) => {
+            let names: Vec<String> = std::iter::once(&source).chain(&adapters).map(of).collect();
+            names.join("+")
+        }
         Err(_) => last(text),
     }
 }
@@ -258,7 +269,11 @@ mod tests {
             ("/nowhere/at/all", "no such folder"),
             ("src", "no config.json"),
             ("starter+src", "no folder with an adapter_config.json"),
-            ("starter+starter", "no adapter"),
+            (
+                "starter+starter",
+                "starter, which follows a +, is no adapter",
+            ),
+            ("starter+src+tests", "src is no folder with"),
         ] {
             let error = locate(spec, &mut |_| ()).unwrap_err().to_string();
             assert!(error.contains(cause) && error.contains(spec), "{error}");
@@ -273,34 +288,42 @@ mod tests {
         std::fs::create_dir(&plus).unwrap();
         let plus = plus.to_str().unwrap();
         let cases = [
-            ("starter".to_owned(), Source::Starter, None),
-            ("./starter".into(), Source::Folder("./starter".into()), None),
-            ("a/b.gguf".into(), Source::Gguf("a/b.gguf".into()), None),
+            ("starter".to_owned(), Source::Starter, vec![]),
+            (
+                "./starter".into(),
+                Source::Folder("./starter".into()),
+                vec![],
+            ),
+            ("a/b.gguf".into(), Source::Gguf("a/b.gguf".into()), vec![]),
             (
                 "hf:org/name@v1:q8.gguf".into(),
                 name("org/name@v1:q8.gguf"),
-                None,
+                vec![],
             ),
             (
                 "hf:org/name+hf:me/lora".into(),
                 name("org/name"),
-                Some(name("me/lora")),
+                vec![name("me/lora")],
             ),
             (
                 "starter+out/lora".into(),
                 Source::Starter,
-                Some(Source::Folder("out/lora".into())),
+                vec![Source::Folder("out/lora".into())],
             ),
-            (plus.into(), Source::Folder(plus.into()), None),
+            (plus.into(), Source::Folder(plus.into()), vec![]),
             (
                 format!("{plus}+x+y"),
                 Source::Folder(plus.into()),
-                Some(Source::Folder("x+y".into())),
+                vec![Source::Folder("x".into()), Source::Folder("y".into())],
             ),
             (
-                "a+b".into(),
+                format!("a+{plus}+hf:me/lora+b"),
                 Source::Folder("a".into()),
-                Some(Source::Folder("b".into())),
+                vec![
+                    Source::Folder(plus.into()),
+                    name("me/lora"),
+                    Source::Folder("b".into()),
+                ],
             ),
             (
                 "http://localhost:8000/v1/#org/m+x".into(),
@@ -308,13 +331,13 @@ mod tests {
                     url: "http://localhost:8000/v1".into(),
                     model: "org/m+x".into(),
                 },
-                None,
+                vec![],
             ),
         ];
-        for (text, source, adapter) in cases {
+        for (text, source, adapters) in cases {
             assert_eq!(
                 Spec::parse(&text).unwrap(),
-                Spec { source, adapter },
+                Spec { source, adapters },
                 "{text}"
             );
         }
@@ -327,6 +350,7 @@ mod tests {
             ("hf:org/name@v1", "name"),
             ("hf:org/name:sub/q8.gguf", "q8.gguf"),
             ("starter+hf:me/lora", "starter+lora"),
+            ("starter+hf:me/lora+out/two", "starter+lora+two"),
             ("https://host/v1#m", "m"),
         ] {
             assert_eq!(short_name(text), shown);

@@ -33,6 +33,24 @@ pub trait Tensors {
     }
 }
 
+impl<T: Tensors + ?Sized> Tensors for Box<T> {
+    fn shape(&self, name: &str) -> Option<Vec<usize>> {
+        (**self).shape(name)
+    }
+
+    fn read(&self, name: &str) -> Result<Vec<f32>> {
+        (**self).read(name)
+    }
+
+    fn names(&self) -> Vec<String> {
+        (**self).names()
+    }
+
+    fn hash_with(&self, progress: &mut dyn FnMut(u64, u64)) -> Result<String> {
+        (**self).hash_with(progress)
+    }
+}
+
 /// Reads weights, counting them and checking their shapes.
 pub struct Reader<'a> {
     tensors: &'a dyn Tensors,

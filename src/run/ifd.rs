@@ -4,9 +4,9 @@ use std::io;
 
 use serde::Serialize;
 
-use super::line::{EngineGone, Line};
 use crate::data::{Record, Response};
 use crate::engine::Engine;
+use crate::engine::line::{EngineGone, Line};
 use crate::judge::student::{Losses, Pair, Plan, Student};
 use crate::method::reflection::statistics::Statistics;
 use crate::stats::auc::auroc;

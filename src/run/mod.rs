@@ -6,7 +6,6 @@ pub mod ensemble;
 pub mod ifd;
 pub mod kept;
 pub mod ledger;
-pub mod line;
 pub mod live;
 pub mod novelty;
 pub mod pair;

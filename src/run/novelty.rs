@@ -1,6 +1,6 @@
 //! Embeddings of a sample of texts, and how far each is from its nearest.
 
-use super::line::{EngineGone, Line};
+use crate::engine::line::{EngineGone, Line};
 use crate::engine::{Ask, Engine, Outcome, Role, Task};
 use crate::judge::similarity::{Long, encode};
 use crate::model::facts::Facts;

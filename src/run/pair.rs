@@ -8,10 +8,10 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use super::line::{Answered, EngineGone, Line};
 use super::row::Named;
 use crate::data::{Record, Response};
 use crate::engine::Engine;
+use crate::engine::line::{Answered, EngineGone, Line};
 use crate::judge::pairwise::verdict::PositionBias;
 use crate::judge::pairwise::{Compared, Pair, PairJudge, PairPlan, Winner};
 use row::Row;

@@ -8,9 +8,9 @@ use serde::Serialize;
 use serde_json::Map;
 
 use super::kept::KeptScores;
-use super::line::{Answered, EngineGone, Line};
 use super::row::{self, Distribution, Named, Row};
 use crate::data::{LabelDistribution, Record, Response, ScoreCard, Subject, SubjectKey, Verdict};
+use crate::engine::line::{Answered, EngineGone, Line};
 use crate::engine::{Engine, Outcome, Task};
 use crate::judge::attribution::{Attribution, Omissions};
 use crate::judge::{Judge, Plan, Scored, Signals};

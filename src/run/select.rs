@@ -6,8 +6,8 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::line::{Answered, EngineGone, Line};
 use crate::data::{Record, Subject};
+use crate::engine::line::{Answered, EngineGone, Line};
 use crate::engine::{Ask, Engine, Outcome, Role, Task};
 use crate::judge::{Judge, rating};
 use crate::method::selectit::{self, Form, Level};

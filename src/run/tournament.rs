@@ -8,10 +8,10 @@ use std::time::Instant;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::line::{Answered, Line};
 use super::pair::{PairError, names};
 use super::row::{Named, meta};
 use crate::data::{Record, Response};
+use crate::engine::line::{Answered, Line};
 use crate::engine::{Engine, Task};
 use crate::judge::pairwise::verdict::PositionBias;
 use crate::judge::pairwise::{Pair, PairJudge, Winner};

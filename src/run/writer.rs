@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::line::{EngineGone, Line};
 use crate::data::Subject;
+use crate::engine::line::{EngineGone, Line};
 use crate::engine::remote::{Chat, Client, Trouble};
 use crate::engine::{Ask, Engine, Outcome, Role, Task};
 use crate::judge::dialogue;

@@ -15,7 +15,7 @@ use crate::model::spec::{Source, Spec};
 /// What to fetch.
 #[derive(Args)]
 pub struct Arguments {
-    /// hf:ORG/NAME[@REVISION][:FILE.gguf], and +hf:ORG/ADAPTER after it
+    /// hf:ORG/NAME[@REVISION][:FILE.gguf], and any +hf:ORG/ADAPTER after it
     name: String,
     /// Fetch a LoRA adapter by itself
     #[arg(long)]
@@ -44,17 +44,19 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let (hub, started) = (Hub::from_env(), Instant::now());
     let bar = bar(arguments.quiet);
     let mut fetched = 0;
-    // The adapter first: where it cannot be had, the model is not needed.
-    let adapter = match &spec.adapter {
-        Some(Source::Hub(adapter)) => Some(pull(&hub, adapter, Want::Adapter, &bar, &mut fetched)?),
-        Some(_) | None => None,
-    };
+    // Adapters first: where one cannot be had, the model is not needed.
+    let mut adapters = Vec::new();
+    for adapter in &spec.adapters {
+        if let Source::Hub(adapter) = adapter {
+            adapters.push(pull(&hub, adapter, Want::Adapter, &bar, &mut fetched)?);
+        }
+    }
     let path = pull(&hub, model, want, &bar, &mut fetched)?;
     bar.finish_and_clear();
     let seconds = started.elapsed().as_secs_f64();
     if arguments.json {
         let object = json!({
-            "name": arguments.name, "path": path, "adapter": adapter, "fetched_bytes": fetched,
+            "name": arguments.name, "path": path, "adapters": adapters, "fetched_bytes": fetched,
             "seconds": seconds,
         });
         writeln!(io::stdout(), "{object}")?;

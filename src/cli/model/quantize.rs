@@ -9,16 +9,15 @@ use clap::builder::PossibleValuesParser;
 use indicatif::{BinaryBytes, ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use crate::model::adapter::{Adapted, Adapter};
+use crate::model::base::merged;
 use crate::model::gguf::{self, Kind};
 use crate::model::safetensors_folder::SafetensorsFolder;
 use crate::model::spec;
-use crate::model::tensors::Tensors;
 
 /// What to write, and where.
 #[derive(Args)]
 pub struct Arguments {
-    /// `starter`, a folder, or hf:ORG/NAME[@REVISION]; +ADAPTER after it is merged
+    /// `starter`, a folder, or hf:ORG/NAME[@REVISION]; each +ADAPTER after it is merged
     name: String,
     /// How matrices are stored
     #[arg(long = "type", default_value = "q8_0",
@@ -66,11 +65,8 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         bar.set_length(total as u64);
         bar.set_position(done as u64);
     };
-    let tensors = SafetensorsFolder::open(&located.path)?;
-    let tensors: Box<dyn Tensors> = match &located.adapter {
-        None => Box::new(tensors),
-        Some(adapter) => Box::new(Adapted::new(tensors, Adapter::read(adapter)?)?),
-    };
+    let tensors = Box::new(SafetensorsFolder::open(&located.path)?);
+    let tensors = merged(tensors, &located.adapters)?;
     let written = gguf::write(&located.path, &*tensors, &name, *kind, to, &mut progress)?;
     bar.finish_and_clear();
     let beside = match &written.needs_tokenizer {

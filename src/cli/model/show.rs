@@ -19,7 +19,7 @@ use crate::model::summary::{self, Summary};
 /// Which model.
 #[derive(Args)]
 pub struct Arguments {
-    /// `starter`, a folder, a .gguf file, or hf:ORG/NAME[@REVISION][:FILE.gguf]; +ADAPTER after it
+    /// `starter`, a folder, a .gguf file, or hf:ORG/NAME[@REVISION][:FILE.gguf]; any +ADAPTER after it
     name: String,
     /// One object on standard output
     #[arg(long)]
@@ -35,7 +35,7 @@ struct Shown {
     /// SHA-256, as rows of `score` state it.
     hash: String,
     templates: Templates,
-    adapter: Option<ShownAdapter>,
+    adapters: Vec<ShownAdapter>,
 }
 
 /// How the model is asked unless `--template` says otherwise.
@@ -61,11 +61,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let parsed = Spec::parse(name)?;
     let hub = Hub::from_env();
     // Looking at a model fetches nothing.
-    for (source, want) in [
-        (Some(&parsed.source), Want::Model),
-        (parsed.adapter.as_ref(), Want::Adapter),
-    ] {
-        if let Some(Source::Hub(wanted)) = source
+    let adapters = parsed.adapters.iter().map(|name| (name, Want::Adapter));
+    for (source, want) in [(&parsed.source, Want::Model)].into_iter().chain(adapters) {
+        if let Source::Hub(wanted) = source
             && hub.in_cache(wanted, want).is_none()
         {
             bail!(
@@ -75,20 +73,20 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         }
     }
     let located = spec::locate_with(&hub, name, &mut |_| ())?;
-    let adapter = match &located.adapter {
-        None => None,
-        Some(path) => Some(ShownAdapter {
+    let mut adapters = Vec::new();
+    for path in &located.adapters {
+        adapters.push(ShownAdapter {
             path: path.clone(),
             tensors: Adapter::read(path)?.len(),
-        }),
-    };
+        });
+    }
     let shown = Shown {
         name: name.clone(),
         summary: Summary::read(&located.path)?,
         hash: summary::hash(&located.path)?,
         templates: templates(&located.path)?,
         path: std::path::absolute(&located.path)?,
-        adapter,
+        adapters,
     };
     let mut out = io::stdout().lock();
     match arguments.json {
@@ -167,7 +165,7 @@ fn table(shown: &Shown) -> String {
         ("wrap", wrap.to_owned()),
         ("hash", shown.hash.clone()),
     ];
-    if let Some(adapter) = &shown.adapter {
+    for adapter in &shown.adapters {
         let path = adapter.path.display();
         rows.push((
             "adapter",

@@ -3,6 +3,7 @@
 
 pub mod judge;
 mod lesson;
+mod many;
 mod prompt;
 pub mod rationale;
 pub mod templates;

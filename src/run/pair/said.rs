@@ -2,7 +2,7 @@
 
 use std::sync::mpsc::channel;
 
-use super::super::line::{Answered, EngineGone};
+use crate::engine::line::{Answered, EngineGone};
 use crate::engine::{Answer, Engine, Job, Lane, Task};
 use crate::judge::pairwise::rationale::{Rationale, Step};
 use crate::judge::pairwise::{Judgment, Pair, PairJudge, Winner};

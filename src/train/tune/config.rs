@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::kernel::Format;
+
 /// What is trained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -96,6 +98,24 @@ pub enum Dtype {
     Bf16,
 }
 
+impl Dtype {
+    /// As matrices are multiplied.
+    pub fn format(self) -> Format {
+        match self {
+            Dtype::F32 => Format::F32,
+            Dtype::Bf16 => Format::Bf16,
+        }
+    }
+
+    /// Bytes of a number.
+    pub fn bytes(self) -> usize {
+        match self {
+            Dtype::F32 => 4,
+            Dtype::Bf16 => 2,
+        }
+    }
+}
+
 /// Whether layers are computed a second time in the backward pass instead of being kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -147,7 +167,7 @@ pub struct Lora {
 /// A whole configuration.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Config {
-    /// Any model, `MODEL[+ADAPTER]`.
+    /// Any model, `MODEL[+ADAPTER…]`.
     pub model: String,
     /// The run's folder.
     pub output: PathBuf,

@@ -13,6 +13,9 @@ use super::lora::Lora;
 use super::net::Net;
 use crate::data::atomic;
 
+/// Files of an adapter: its numbers and its settings.
+pub const ADAPTER: [&str; 2] = ["adapter_model.safetensors", "adapter_config.json"];
+
 /// Names, shapes and numbers of what a file holds.
 pub type Named<'a> = Vec<(String, Vec<usize>, &'a [f32])>;
 
@@ -142,8 +145,8 @@ pub fn write_model(net: &Net, base: &str, base_folder: &Path, folder: &Path) -> 
     if let Some(adapter) = &net.adapter {
         let config = serde_json::to_vec_pretty(&adapter.settings(base))?;
         let weights = safetensors(&adapter.named(), pytorch())?;
-        write(&folder.join("adapter_model.safetensors"), &weights)?;
-        return write(&folder.join("adapter_config.json"), &config);
+        write(&folder.join(ADAPTER[0]), &weights)?;
+        return write(&folder.join(ADAPTER[1]), &config);
     }
     copy_beside(base_folder, folder)?;
     let named = net

@@ -13,6 +13,7 @@ pub mod lora;
 pub mod memory;
 pub mod net;
 pub mod objective;
+pub mod on_policy;
 pub mod ops;
 pub mod pack;
 pub mod pair_rows;

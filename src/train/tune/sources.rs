@@ -7,15 +7,18 @@ use anyhow::{Result, bail};
 use sha2::{Digest, Sha256};
 
 use super::config::{
-    Config, IpoForm, JsftTask, JudgeTask, PreferenceLoss, SelfTask, SftTask, Task as Wanted,
+    Config, IpoForm, JsftTask, JudgeTask, Judging as Asked, PreferenceLoss, SelfTask, SftTask,
+    Task as Wanted,
 };
 use super::example::Example;
 use super::jsft_rows::{self, Lessons};
 use super::judge_rows;
 use super::objective::judge::Weights;
 use super::objective::prefer::Loss;
+use super::on_policy::samples::{self, Samples};
+use super::on_policy::{Models, OnPolicy, Rules, State};
 use super::pair_rows;
-use super::rows::Counts;
+use super::rows::{Counts, end_token};
 use super::run::Task;
 use super::sft_rows::{self, SftForm};
 use super::tasks::{Foreseeing, Judging, Preferring};
@@ -24,6 +27,7 @@ use crate::data::{FieldMap, ReadOptions};
 use crate::engine::local::Cast;
 use crate::judge::pairwise::{PairJudge, PairSetup, PairTemplates};
 use crate::model::facts::Facts;
+use crate::model::sampling::Sampling;
 
 /// What is learned, ready for the loop.
 pub struct Lesson {
@@ -33,6 +37,8 @@ pub struct Lesson {
     pub notes: Vec<String>,
     /// Of everything that is learned.
     pub hash: [u8; 32],
+    /// Bytes of memory that it takes beside the training.
+    pub beside: usize,
 }
 
 /// Reads it.
@@ -45,7 +51,7 @@ pub fn read(config: &Config, facts: &Arc<Facts>) -> Result<Lesson> {
         Wanted::Sft(wanted) => sft(config, wanted, facts),
         Wanted::Jsft(wanted) => jsft(config, wanted, facts),
         Wanted::SelfTraining(wanted) if !wanted.pairs.is_empty() => pairs(config, wanted, facts),
-        Wanted::SelfTraining(_) => bail!("`prompts`: answers cannot be sampled yet, name `pairs`"),
+        Wanted::SelfTraining(wanted) => on_policy(config, wanted, facts),
     }
 }
 
@@ -74,6 +80,7 @@ fn judge(config: &Config, wanted: &JudgeTask, facts: &Facts) -> Result<Lesson> {
     let all = rows.pairs.iter();
     Ok(Lesson {
         items: rows.pairs.len(),
+        beside: 0,
         notes,
         hash: digest(all.flat_map(|pair| [&pair.teacher, &pair.student])),
         task: Box::new(Judging {
@@ -103,16 +110,7 @@ fn sft(config: &Config, wanted: &SftTask, facts: &Facts) -> Result<Lesson> {
 }
 
 fn jsft(config: &Config, wanted: &JsftTask, facts: &Arc<Facts>) -> Result<Lesson> {
-    let judging = &wanted.judging;
-    let templates = judging.templates.as_deref();
-    let setup = PairSetup {
-        templates: templates
-            .map(|name| PairTemplates::named(name, false))
-            .transpose()?,
-        principles: judging.principles.clone(),
-        ..PairSetup::default()
-    };
-    let judge = PairJudge::new(cast(facts), setup)?;
+    let judge = pair_judge(&wanted.judging, facts)?;
     let options = options(&wanted.form.fields, Some(&wanted.labels))?;
     let lessons = Lessons {
         seed: config.seed,
@@ -145,6 +143,7 @@ fn jsft(config: &Config, wanted: &JsftTask, facts: &Arc<Facts>) -> Result<Lesson
 fn foreseeing(examples: Vec<Example>, evaluation: Vec<Example>, notes: Vec<String>) -> Lesson {
     Lesson {
         items: examples.len(),
+        beside: 0,
         notes,
         hash: digest(examples.iter()),
         task: Box::new(Foreseeing {
@@ -171,6 +170,7 @@ fn pairs(config: &Config, wanted: &SelfTask, facts: &Facts) -> Result<Lesson> {
     }
     Ok(Lesson {
         items: rows.pairs.len(),
+        beside: 0,
         notes: vec![note("pairs", &rows.counts)],
         hash: hash.finalize().into(),
         task: Box::new(Preferring {
@@ -178,6 +178,62 @@ fn pairs(config: &Config, wanted: &SelfTask, facts: &Facts) -> Result<Lesson> {
             evaluation,
             loss: loss(wanted),
             beta: wanted.beta,
+        }),
+    })
+}
+
+fn on_policy(config: &Config, wanted: &SelfTask, facts: &Arc<Facts>) -> Result<Lesson> {
+    if config.lora.is_none() {
+        bail!(
+            "lora_r: on-policy training needs an adapter, because its judge is the same model without it; give `lora_r`, \
+             such as 8"
+        );
+    }
+    let limit = config.cutoff_len.min(facts.context);
+    let options = options(&wanted.fields, None)?;
+    // A token and the end have room behind each.
+    let read = |paths: &[PathBuf]| pair_rows::prompts(paths, &options, facts, limit - 1);
+    let rows = read(&wanted.prompts)?;
+    let evaluation = match config.eval_data.is_empty() {
+        true => Vec::new(),
+        false => read(&config.eval_data)?.prompts,
+    };
+    let judge = pair_judge(&wanted.judging, facts)?;
+    let mut hash = Sha256::new();
+    hash.update(judge.templates().hash());
+    for prompt in &rows.prompts {
+        // The judge sees the record, and not how the policy is asked.
+        hash.update(prompt.record.instruction_hash());
+        hash.update(bytes(&prompt.ids));
+        hash.update([0xFF; 4]);
+    }
+    let base = (config.model.clone(), facts.path.clone());
+    let format = config.dtype.format();
+    Ok(Lesson {
+        items: rows.prompts.len(),
+        notes: vec![note("prompts", &rows.counts)],
+        hash: hash.finalize().into(),
+        // Judge and policy are loaded beside what is trained.
+        beside: Models::bytes(facts.parameters as usize * config.dtype.bytes()),
+        task: Box::new(OnPolicy {
+            prompts: rows.prompts,
+            evaluation,
+            judge,
+            models: Models::new(base, config.output.join("policy"), format, config.threads),
+            samples: Samples::new(config.output.join(samples::FILE)),
+            rules: Rules {
+                loss: loss(wanted),
+                beta: wanted.beta,
+                sampling: Sampling {
+                    temperature: wanted.temperature,
+                    top_p: wanted.top_p,
+                    seed: config.seed,
+                    max_tokens: wanted.max_new_tokens,
+                },
+                limit,
+                end: end_token(facts)?,
+            },
+            state: State::default(),
         }),
     })
 }
@@ -204,6 +260,18 @@ fn options(fields: &[String], labels: Option<&[String]>) -> Result<ReadOptions> 
         fields: FieldMap::parse(fields)?,
         labels: labels.map_or_else(usual, <[String]>::to_vec),
     })
+}
+
+fn pair_judge(judging: &Asked, facts: &Arc<Facts>) -> Result<PairJudge> {
+    let templates = judging.templates.as_deref();
+    let setup = PairSetup {
+        templates: templates
+            .map(|name| PairTemplates::named(name, false))
+            .transpose()?,
+        principles: judging.principles.clone(),
+        ..PairSetup::default()
+    };
+    Ok(PairJudge::new(cast(facts), setup)?)
 }
 
 /// A judge of which the templates and the tokenizer are needed, and no weights.

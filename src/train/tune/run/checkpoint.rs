@@ -118,16 +118,38 @@ fn write(
 
 fn facts(folder: &Path) -> Result<(Progress, u64)> {
     let path = folder.join(FACTS);
-    let place = || format!("{} cannot be read", path.display());
+    let place = || {
+        let folder = folder.display();
+        format!(
+            "{} cannot be read: remove {folder} to go on from the one before",
+            path.display()
+        )
+    };
     serde_json::from_slice(&fs::read(&path).with_context(place)?).with_context(place)
 }
 
-/// The step that a checkpoint is of.
+impl Progress {
+    /// That a checkpoint, in this folder, is of these settings.
+    ///
+    /// # Errors
+    /// One of others.
+    pub fn check(&self, folder: &Path, settings: &str) -> Result<()> {
+        if self.settings != settings {
+            bail!(
+                "{} was made with other settings, data or weights: take those again, or name another output",
+                folder.display()
+            );
+        }
+        Ok(())
+    }
+}
+
+/// How far a checkpoint has come.
 ///
 /// # Errors
 /// One that cannot be read.
-pub fn step(folder: &Path) -> Result<usize> {
-    Ok(facts(folder)?.0.step)
+pub fn progress(folder: &Path) -> Result<Progress> {
+    Ok(facts(folder)?.0)
 }
 
 /// Takes weights, moments and progress from a checkpoint.
@@ -136,12 +158,7 @@ pub fn step(folder: &Path) -> Result<usize> {
 /// A file that is missing or damaged, a checkpoint of other settings.
 pub fn load(folder: &Path, net: &mut Net, adam: &mut Adam, settings: &str) -> Result<Progress> {
     let (progress, steps) = facts(folder)?;
-    if progress.settings != settings {
-        bail!(
-            "{} was made with other settings or other data: take those again, or name another output",
-            folder.display()
-        );
-    }
+    progress.check(folder, settings)?;
     let mut read = Ok(());
     net.change(|trained| {
         read = read_into(

@@ -20,8 +20,21 @@ use order::{Steps, shuffled};
 
 /// What is learned, item by item.
 pub trait Task {
-    /// Tokens of an item.
+    /// Tokens of an item, or as many as it may come to have.
     fn tokens(&self, item: usize) -> usize;
+
+    /// Tokens that the last step has learned from, its items being these.
+    fn learned(&self, items: &[usize]) -> usize {
+        items.iter().map(|item| self.tokens(*item)).sum()
+    }
+
+    /// Called before each step and each evaluation, with the steps taken so far.
+    ///
+    /// # Errors
+    /// What stands in the way of going on from there.
+    fn prepare(&mut self, _taken: usize) -> Result<()> {
+        Ok(())
+    }
 
     /// Loss of some items, its gradient added to that of the desk.
     ///
@@ -37,6 +50,11 @@ pub trait Task {
 
     /// What an item is called in messages.
     fn name(&self, item: usize) -> String;
+
+    /// What there is to say about the data in the end, where anything is, in a sentence.
+    fn report(&self) -> Option<String> {
+        None
+    }
 }
 
 /// A step that was taken.
@@ -183,7 +201,7 @@ impl Run<'_> {
             self.net
                 .change(|weights| adam.step(bench, weights, grads, rate));
             self.progress.step += 1;
-            self.progress.tokens += items.iter().map(|i| task.tokens(*i) as u64).sum::<u64>();
+            self.progress.tokens += task.learned(items) as u64;
             let step = self.progress.step;
             let learned = (self.progress.tokens - before) as f64;
             observer.taken(&Taken {
@@ -196,9 +214,10 @@ impl Run<'_> {
                 tokens_per_s: learned / started.elapsed().as_secs_f64().max(1e-9),
             })?;
             if every(plan.evaluate_every, step) || step == total {
-                let mut desk = self.desk(None);
-                if let Some(figures) = task.evaluate(&mut desk)? {
-                    observer.evaluated(step, &figures)?;
+                match self.evaluation(task) {
+                    Ok(Some(figures)) => observer.evaluated(step, &figures)?,
+                    Ok(None) => (),
+                    Err(error) => return Err(self.keep(error, saved, observer)),
                 }
             }
             let stops = step < total && observer.stops();
@@ -226,9 +245,15 @@ impl Run<'_> {
         }
     }
 
+    fn evaluation(&mut self, task: &mut dyn Task) -> Result<Option<Figures>> {
+        task.prepare(self.progress.step)?;
+        task.evaluate(&mut self.desk(None))
+    }
+
     /// Figures and the clipped gradient of a step.
     fn gradient(&mut self, task: &mut dyn Task, items: &[usize]) -> Result<(Figures, f64)> {
         self.grads.fill(0.0);
+        task.prepare(self.progress.step)?;
         let seed = mix(self.plan.seed, 1 << 32 | self.progress.step as u64);
         let figures = task.step(&mut self.desk(Some(seed)), items)?;
         let norm = clip(self.bench, &mut self.grads, self.plan.clip);

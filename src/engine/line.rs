@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
-use crate::engine::{Answer, Engine, Job, Lane, Outcome, Task};
+use super::{Answer, Engine, Job, Lane, Outcome, Task};
 
 /// The engine went away.
 #[derive(Debug, thiserror::Error)]
