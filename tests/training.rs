@@ -175,7 +175,11 @@ fn what_is_no_number_ends_it_and_the_weights_before_are_kept() {
     let place = Place::new();
     let config = place.config("nan", "");
     let text = fs::read_to_string(&config).unwrap();
-    fs::write(&config, text + "lora_alpha = 1e30\n").unwrap();
+    fs::write(
+        &config,
+        text + "lora_alpha = 1e18\nlora_target_modules = ['gate_proj', 'up_proj', 'down_proj']\n",
+    )
+    .unwrap();
     let said = place.cause(&config, &["--quiet"]);
     assert!(said.contains("nothing can be learned from that"), "{said}");
     assert!(said.contains("Its batch: id "), "{said}");
