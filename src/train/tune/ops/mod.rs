@@ -6,6 +6,8 @@ pub mod gate;
 pub mod norm;
 pub mod product;
 pub mod rope;
+#[cfg(test)]
+pub mod tests;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
