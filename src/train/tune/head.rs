@@ -99,15 +99,20 @@ impl Net {
 
     /// Log-probability of each asked token.
     pub fn log_probabilities(&self, bench: &Bench, tape: &Tape, asks: &[Ask]) -> Vec<f64> {
-        let vocab = self.config.vocab;
         let mut all = Vec::with_capacity(asks.len());
         for asks in asks.chunks(CHUNK) {
-            let rows = asks.iter().map(|ask| ask.row).collect();
-            let mut logits = self.logits_of(bench, &tape.hidden, rows);
-            let tokens: Vec<u32> = asks.iter().map(|ask| ask.token).collect();
-            all.extend(softmax(bench, &mut logits.values, vocab, &tokens));
+            all.extend(self.asked(bench, tape, asks).1);
         }
         all
+    }
+
+    /// Probabilities at some rows, and the log-probability of each asked token.
+    fn asked(&self, bench: &Bench, tape: &Tape, asks: &[Ask]) -> (Logits, Vec<f64>) {
+        let rows = asks.iter().map(|ask| ask.row).collect();
+        let mut logits = self.logits_of(bench, &tape.hidden, rows);
+        let tokens: Vec<u32> = asks.iter().map(|ask| ask.token).collect();
+        let found = softmax(bench, &mut logits.values, self.config.vocab, &tokens);
+        (logits, found)
     }
 
     /// Gradient of `−Σ weight · ln p(token)`; gives back each log-probability.
@@ -121,10 +126,8 @@ impl Net {
         let vocab = self.config.vocab;
         let mut all = Vec::with_capacity(asks.len());
         for asks in asks.chunks(CHUNK) {
-            let rows = asks.iter().map(|ask| ask.row).collect();
-            let mut logits = self.logits_of(bench, &tape.hidden, rows);
-            let tokens: Vec<u32> = asks.iter().map(|ask| ask.token).collect();
-            all.extend(softmax(bench, &mut logits.values, vocab, &tokens));
+            let (mut logits, found) = self.asked(bench, tape, asks);
+            all.extend(found);
             let parts = logits.values.chunks_mut(vocab).zip(asks).collect();
             bench.pool.each(parts, |(row, ask): (&mut [f32], &Ask)| {
                 row[ask.token as usize] -= 1.0;

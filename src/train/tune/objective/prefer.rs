@@ -66,15 +66,30 @@ impl Sums {
     }
 }
 
-/// Log-probabilities that one forward gives the asked tokens.
-fn look(
-    desk: &mut Desk<'_>,
-    pack: &Pack,
-    asks: &[Ask],
-    manner: Manner,
-) -> Result<Vec<f64>, ModelError> {
-    desk.forward(pack, manner)?;
-    Ok(desk.net.log_probabilities(desk.bench, desk.tape, asks))
+/// Pairs of a pass, with the log-probabilities that the model gives their tokens without the adapter and, in some manner,
+/// with it.
+struct Seen {
+    pack: Pack,
+    asks: Vec<[Vec<Ask>; 2]>,
+    before: Vec<f64>,
+    after: Vec<f64>,
+}
+
+fn see(desk: &mut Desk<'_>, some: &[&PreferencePair], manner: Manner) -> Result<Seen, ModelError> {
+    let mut pack = Pack::default();
+    let asks: Vec<[Vec<Ask>; 2]> = some.iter().map(|p| both(&mut pack, p)).collect();
+    let flat: Vec<Ask> = asks.iter().flatten().flatten().copied().collect();
+    let mut look = |manner| -> Result<Vec<f64>, ModelError> {
+        desk.forward(&pack, manner)?;
+        Ok(desk.net.log_probabilities(desk.bench, desk.tape, &flat))
+    };
+    let (before, after) = (look(Manner::base())?, look(manner)?);
+    Ok(Seen {
+        pack,
+        asks,
+        before,
+        after,
+    })
 }
 
 /// Loss and gradient of a batch: the mean over its pairs. Also told are the mean `Δ` and how often the chosen answer
@@ -90,19 +105,16 @@ pub fn step(
 ) -> Result<Figures, ModelError> {
     let mut sums = Sums::default();
     for (n, some) in desk.passes(batch, |p| p.tokens()).into_iter().enumerate() {
-        let (pack, asks) = packed(some);
-        let flat: Vec<Ask> = asks.iter().flatten().flatten().copied().collect();
-        let before = look(desk, &pack, &flat, Manner::base())?;
-        let after = look(desk, &pack, &flat, desk.manner(n))?;
-        let weighted = weigh(&asks, &after, &before, (loss, beta), &mut sums, batch.len());
-        let mut hidden = desk.hidden_gradient(&pack);
+        let seen = see(desk, some, desk.manner(n))?;
+        let weighted = weigh(&seen, (loss, beta), &mut sums, batch.len());
+        let mut hidden = desk.hidden_gradient(&seen.pack);
         let mut into = Gradients {
             hidden: &mut hidden,
             trained: &mut *desk.grads,
         };
         desk.net
             .foresee(desk.bench, desk.tape, &weighted, &mut into);
-        desk.backward(&pack, &hidden);
+        desk.backward(&seen.pack, &hidden);
     }
     Ok(sums.figures(batch.len()))
 }
@@ -119,33 +131,17 @@ pub fn loss(
 ) -> Result<Figures, ModelError> {
     let mut sums = Sums::default();
     for some in desk.passes(batch, |p| p.tokens()) {
-        let (pack, asks) = packed(some);
-        let flat: Vec<Ask> = asks.iter().flatten().flatten().copied().collect();
-        let before = look(desk, &pack, &flat, Manner::base())?;
-        let after = look(desk, &pack, &flat, Manner::looking())?;
-        weigh(&asks, &after, &before, (loss, beta), &mut sums, batch.len());
+        let seen = see(desk, some, Manner::looking())?;
+        weigh(&seen, (loss, beta), &mut sums, batch.len());
     }
     Ok(sums.figures(batch.len()))
 }
 
-fn packed(some: &[&PreferencePair]) -> (Pack, Vec<[Vec<Ask>; 2]>) {
-    let mut pack = Pack::default();
-    let asks = some.iter().map(|p| both(&mut pack, p)).collect();
-    (pack, asks)
-}
-
 /// Asks weighted by what the loss loses with their log-probabilities.
-fn weigh(
-    asks: &[[Vec<Ask>; 2]],
-    after: &[f64],
-    before: &[f64],
-    (loss, beta): (Loss, f64),
-    sums: &mut Sums,
-    pairs: usize,
-) -> Vec<Ask> {
-    let mut ratios = after.iter().zip(before).map(|(a, b)| a - b);
-    let mut weighted = Vec::with_capacity(after.len());
-    for sides in asks {
+fn weigh(seen: &Seen, (loss, beta): (Loss, f64), sums: &mut Sums, pairs: usize) -> Vec<Ask> {
+    let mut ratios = seen.after.iter().zip(&seen.before).map(|(a, b)| a - b);
+    let mut weighted = Vec::with_capacity(seen.after.len());
+    for sides in &seen.asks {
         let part = |asks: &[Ask]| match loss {
             Loss::IpoMean => 1.0 / asks.len().max(1) as f64,
             _ => 1.0,
