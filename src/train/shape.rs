@@ -4,6 +4,11 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+use super::tune::net::Net;
+use crate::model::architecture::{
+    Activation, DecoderConfig, Head, LayerKind, Norms, QueryKeyNorm, Rope,
+};
+
 /// Sizes of a llama-shaped decoder with tied input and output embeddings and as many key-value
 /// heads as query heads.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -134,6 +139,54 @@ impl Shape {
             norm,
             len: end,
         }
+    }
+
+    /// What the decoder computes.
+    fn config(&self) -> DecoderConfig {
+        let (width, half) = (self.head_dim(), self.head_dim() / 2);
+        let theta = f64::from(self.rope_theta);
+        let frequency = |i| theta.powf(-(i as f64) / half as f64);
+        DecoderConfig {
+            architecture: "llama".into(),
+            vocab: self.vocab,
+            dim: self.dim,
+            ffn: self.ffn,
+            heads: self.heads,
+            kv_heads: self.heads,
+            head_dim: width,
+            context: self.context,
+            norm_eps: f64::from(self.norm_eps),
+            norm_adds_one: false,
+            norms: Norms::Pre,
+            query_key_norm: QueryKeyNorm::None,
+            qkv_bias: false,
+            output_bias: false,
+            ffn_bias: false,
+            activation: Activation::Silu,
+            embedding_scale: 1.0,
+            attention_scale: (width as f64).sqrt().recip(),
+            attention_cap: None,
+            final_cap: None,
+            layers: vec![
+                LayerKind {
+                    window: None,
+                    rope: 0
+                };
+                self.layers
+            ],
+            ropes: vec![Rope {
+                frequencies: (0..half).map(frequency).collect(),
+                long: None,
+                scale: 1.0,
+            }],
+            head: Head::Language { tied: true },
+            end_tokens: Vec::new(),
+        }
+    }
+
+    /// A decoder of this shape, all of whose weights (in the order of [`Shape::layout`]) are trained.
+    pub fn net(&self, weights: Vec<f32>) -> Net {
+        Net::dense(self.config(), &self.layout(), weights)
     }
 
     /// All tensors by their Hugging Face names, in the order of the flat vector.

@@ -282,9 +282,8 @@ impl<'a> Batches<'a> {
                 for id in &mut pack.ids[row..] {
                     *id = becomes[*id as usize];
                 }
-                for segment in &mut pack.segments[segment..] {
-                    segment.veiled = true;
-                }
+                let added = segment..pack.segments.len();
+                pack.veiled.extend(added);
             }
         }
         if language_only {

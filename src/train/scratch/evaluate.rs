@@ -10,15 +10,16 @@ use super::config::Config;
 use super::corpus::DevRow;
 use super::tokens;
 use crate::stats::{self, JudgedRows, group_ids};
-use crate::train::decoder::Worker;
 use crate::train::pack::{Ask, AskKind, Pack};
+use crate::train::tune::net::Net;
+use crate::train::worker::Worker;
 
 /// Expected digit of each row, in order.
 pub fn expected_digits(
     config: &Config,
     tokenizer: &Tokenizer,
     worker: &mut Worker,
-    weights: &[f32],
+    net: &Net,
     rows: &[&DevRow],
     with_reference: bool,
 ) -> Result<Vec<f64>> {
@@ -55,11 +56,8 @@ pub fn expected_digits(
                 firm: None,
             });
         }
-        worker.forward(weights, &pack);
-        for (i, p) in group
-            .iter()
-            .zip(worker.probabilities(weights, &pack, &digits))
-        {
+        worker.forward(net, &pack)?;
+        for (i, p) in group.iter().zip(worker.probabilities(net, &pack, &digits)) {
             let mass: f32 = p.iter().sum();
             let mean: f32 = p.iter().enumerate().map(|(d, p)| d as f32 * p).sum();
             scores[*i] = f64::from(mean / mass.max(1e-30));

@@ -17,10 +17,11 @@ use super::config::{Config, Training};
 use super::corpus::{self, Corpus, DevRow};
 use super::teacher::Teacher;
 use super::{evaluate, tokens};
-use crate::train::decoder::Worker;
 use crate::train::loss::{Auxiliary, LossSums};
 use crate::train::optimizer::Optimizer;
 use crate::train::shape::Shape;
+use crate::train::tune::net::Net;
+use crate::train::worker::Worker;
 
 /// Rows on unseen instructions looked at during training; half as many on known ones.
 const EVALUATED: usize = 600;
@@ -59,10 +60,10 @@ pub fn run(config_path: &Path) -> Result<()> {
     let mut log = Log::open(&config.output.join("log.jsonl"))?;
     log.line(&json!({"parameters": shape.layout().len, "corpus": batches.summary()}))?;
     Loop {
-        weights: initial(&shape, config.seed),
+        net: shape.net(initial(&shape, config.seed)),
         optimizer: Optimizer::new(&shape, config.training.rule, config.training.weight_decay),
         workers: (0..config.threads.max(1))
-            .map(|_| Worker::new(&shape))
+            .map(|_| Worker::default())
             .collect(),
         progress: Progress::default(),
         config: &config,
@@ -162,7 +163,7 @@ struct Loop<'a> {
     batches: Batches<'a>,
     tokenizer: &'a Tokenizer,
     watched: [(&'static str, Vec<&'a DevRow>); 2],
-    weights: Vec<f32>,
+    net: Net,
     optimizer: Optimizer,
     workers: Vec<Worker>,
     progress: Progress,
@@ -173,7 +174,8 @@ impl Loop<'_> {
     fn run(mut self) -> Result<()> {
         let saved = self.config.output.join("checkpoint.safetensors");
         if saved.exists() {
-            self.progress = checkpoint::load(&saved, &mut self.weights, &mut self.optimizer)?;
+            self.progress =
+                checkpoint::load(&saved, &mut self.net.parameters, &mut self.optimizer)?;
             self.log
                 .line(&json!({"resumed_at": self.progress.tokens}))?;
         }
@@ -221,9 +223,9 @@ impl Loop<'_> {
     }
 
     fn save(&self, path: &Path) -> Result<()> {
-        checkpoint::save(path, &self.weights, &self.optimizer, self.progress)?;
+        checkpoint::save(path, &self.net.parameters, &self.optimizer, self.progress)?;
         let model = self.config.output.join("model");
-        checkpoint::export(&model, &self.shape, &self.weights, self.tokenizer)
+        checkpoint::export(&model, &self.shape, &self.net.parameters, self.tokenizer)
     }
 
     /// One optimiser step over packs shared out among the threads.
@@ -232,7 +234,7 @@ impl Loop<'_> {
         let language_only = self.progress.tokens < training.language_tokens;
         let packs = (training.step_tokens / training.pack_tokens.max(1)).max(1);
         let threads = self.workers.len();
-        let (weights, batches) = (&self.weights, &self.batches);
+        let (net, batches) = (&self.net, &self.batches);
         let steps = self.progress.steps;
         let results: Vec<Result<(Vec<f32>, LossSums, usize)>> = std::thread::scope(|scope| {
             let running: Vec<_> = self
@@ -241,12 +243,12 @@ impl Loop<'_> {
                 .enumerate()
                 .map(|(t, worker)| {
                     scope.spawn(move || {
-                        let mut grads = vec![0.0; weights.len()];
+                        let mut grads = vec![0.0; net.parameters.len()];
                         let (mut sums, mut tokens) = (LossSums::default(), 0);
                         for index in (t..packs).step_by(threads) {
                             let pack = batches.pack(steps, index, language_only)?;
                             sums.add(&worker.step(
-                                weights,
+                                net,
                                 &mut grads,
                                 &pack,
                                 Auxiliary {
@@ -255,7 +257,7 @@ impl Loop<'_> {
                                     found: training.found_weight,
                                     surface: training.surface_weight,
                                 },
-                            ));
+                            )?);
                             tokens += pack.len();
                         }
                         Ok((grads, sums, tokens))
@@ -291,7 +293,7 @@ impl Loop<'_> {
         grads.iter_mut().for_each(|g| *g *= scale);
         let length = self
             .optimizer
-            .step(&mut self.weights, &mut grads, rate, training.clip);
+            .step(&mut self.net.parameters, &mut grads, rate, training.clip);
         self.progress.steps += 1;
         Ok((sums, length))
     }
@@ -325,7 +327,7 @@ impl Loop<'_> {
     fn scores(&mut self, at: usize, with_reference: bool) -> Result<Vec<f64>> {
         let rows = &self.watched[at].1;
         let part = rows.len() / self.workers.len().max(1) + 1;
-        let (config, tokenizer, weights) = (self.config, self.tokenizer, &self.weights);
+        let (config, tokenizer, net) = (self.config, self.tokenizer, &self.net);
         let parts: Vec<Result<Vec<f64>>> = std::thread::scope(|scope| {
             let running: Vec<_> = rows
                 .chunks(part)
@@ -336,7 +338,7 @@ impl Loop<'_> {
                             config,
                             tokenizer,
                             worker,
-                            weights,
+                            net,
                             rows,
                             with_reference,
                         )

@@ -64,6 +64,11 @@ impl Pack {
         self.segments.len() - 1
     }
 
+    /// The last row of a segment.
+    pub fn last_row(&self, segment: usize) -> usize {
+        self.segments[segment].rows.end.saturating_sub(1)
+    }
+
     /// Tokens of the longest sequence.
     pub fn longest(&self) -> usize {
         self.positions.iter().max().map_or(0, |last| last + 1)

@@ -196,7 +196,9 @@ impl Batches<'_> {
             let rows = start..tree.pack.len();
             tree.pack.relevant.push((rows, quality >= 4.0));
         }
-        tree.pack.segments[segment].ends = quality >= 4.0;
+        if quality >= 4.0 {
+            tree.pack.ending.insert(segment);
+        }
         let text = self.text(tokens)?;
         let most = match tree.by_agreement {
             true => self.teacher.agreement(&tree.triple(&text)),

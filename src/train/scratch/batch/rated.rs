@@ -107,7 +107,9 @@ impl Batches<'_> {
             let rows = tree.pack.segments[segment].rows.clone();
             tree.pack.relevant.push((rows, true));
         }
-        tree.pack.segments[segment].ends = label >= 4.0 && !altered;
+        if label >= 4.0 && !altered {
+            tree.pack.ending.insert(segment);
+        }
         let (weight, firm) = (1.0, false);
         let rating = Rating {
             target,

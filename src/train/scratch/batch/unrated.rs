@@ -98,11 +98,14 @@ impl Batches<'_> {
         } else {
             training.language_weight
         };
-        for segment in pack.segments.iter().filter(|s| !s.veiled) {
+        for (at, segment) in pack.tokens.segments.iter().enumerate() {
+            if pack.veiled.contains(&at) {
+                continue;
+            }
             for row in segment.rows.clone() {
-                let next = match pack.ids.get(row + 1) {
+                let next = match pack.tokens.ids.get(row + 1) {
                     Some(id) if row + 1 < segment.rows.end => *id,
-                    _ if segment.ends => tokens::END,
+                    _ if pack.ending.contains(&at) => tokens::END,
                     _ => continue,
                 };
                 let is_end = next == tokens::END;

@@ -9,6 +9,7 @@ use crate::kernel::Format;
 use crate::model::architecture::{DecoderConfig, Head, Norms, QueryKeyNorm};
 use crate::model::tensors::{Reader, Tensors};
 use crate::model::{ModelError, Result};
+use crate::train::shape::Layout;
 use crate::train::tune::lora::{Lora, Module, Site};
 use crate::train::tune::ops::product::Weight;
 
@@ -175,6 +176,37 @@ impl Net {
             net.repack();
         }
         Ok(net)
+    }
+}
+
+impl Net {
+    /// A decoder whose weights lie in one vector already, as the starter's training has them.
+    pub fn dense(config: DecoderConfig, layout: &Layout, weights: Vec<f32>) -> Self {
+        let (dim, ffn) = (config.dim, config.ffn);
+        let layers = layout.layers.iter().map(|at| Layer {
+            before_attention: Some(at.attention_norm.clone()),
+            query_norm: None,
+            key_norm: None,
+            qkv: Weight::dense(3 * dim, dim, at.qkv.clone()),
+            output: Weight::dense(dim, dim, at.output.clone()),
+            after_attention: None,
+            before_ffn: Some(at.ffn_norm.clone()),
+            gate_up: Weight::dense(2 * ffn, dim, at.gate_up.clone()),
+            down: Weight::dense(dim, ffn, at.down.clone()),
+            after_ffn: None,
+        });
+        Net {
+            embedding: Embedding::Dense(layout.embedding.clone()),
+            head: Weight::dense(config.vocab, dim, layout.embedding.clone()),
+            layers: layers.collect(),
+            norm: layout.norm.clone(),
+            parameters: weights,
+            tensors: Vec::new(),
+            adapter: None,
+            format: Format::F32,
+            modules: Vec::new(),
+            config,
+        }
     }
 }
 

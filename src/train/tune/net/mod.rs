@@ -119,6 +119,19 @@ impl Net {
         self.head.repack(parameters, format);
     }
 
+    /// The token embeddings, `[vocab, dim]`; nothing where they are kept in half the bytes.
+    pub fn table(&self) -> &[f32] {
+        &self.parameters[self.table_at()]
+    }
+
+    /// Where these are among the parameters.
+    pub fn table_at(&self) -> Range<usize> {
+        match &self.embedding {
+            Embedding::Dense(at) => at.clone(),
+            Embedding::Half(_) => 0..0,
+        }
+    }
+
     /// Whether every weight is trained.
     pub fn all(&self) -> bool {
         self.adapter.is_none()
