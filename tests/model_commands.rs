@@ -21,6 +21,7 @@ fn juror(cache: &Path, more: &[(&str, &str)], arguments: &[&str]) -> Output {
         command.env_remove(name);
     }
     command
+        .env("JUROR_HOME", cache)
         .args(arguments)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .env("HF_HUB_CACHE", cache)
