@@ -256,15 +256,15 @@ class Engine:
         self.process.wait()
 
 
-def binary(given):
+def binary(given, name="engine"):
     if given:
         return given
     built = subprocess.run(
-        ["cargo", "bench", "--bench", "engine", "--no-run", "--message-format=json"],
+        ["cargo", "bench", "--bench", name, "--no-run", "--message-format=json"],
         check=True, stdout=subprocess.PIPE, text=True).stdout
     messages = [json.loads(line) for line in built.splitlines()]
     return next(m["executable"] for m in messages
-                if m.get("executable") and m.get("target", {}).get("name") == "engine")
+                if m.get("executable") and m.get("target", {}).get("name") == name)
 
 
 # Workloads --------------------------------------------------------------------------------------

@@ -16,7 +16,6 @@ import json
 import pathlib
 import random
 import statistics
-import subprocess
 import sys
 import time
 
@@ -65,15 +64,6 @@ def serve(path, threads, dtype, recompute):
         print(json.dumps(dict(seconds=seconds, tokens=sum(map(len, rows)), loss=total, peak=peak)), flush=True)
 
 
-def binary():
-    built = subprocess.run(
-        ["cargo", "bench", "--bench", "training", "--no-run", "--message-format=json"],
-        check=True, stdout=subprocess.PIPE, text=True).stdout
-    messages = [json.loads(line) for line in built.splitlines()]
-    return next(m["executable"] for m in messages
-                if m.get("executable") and m.get("target", {}).get("name") == "training")
-
-
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--folder", type=pathlib.Path, default=pathlib.Path("target/engines"))
@@ -98,7 +88,7 @@ def main():
 
     more = ["--recompute"] if options.recompute else []
     ours = lambda dtype: engines.Engine(
-        [options.juror or binary(), "--model", path, "--dtype", dtype, "--threads", options.threads, *more],
+        [engines.binary(options.juror, "training"), "--model", path, "--dtype", dtype, "--threads", options.threads, *more],
         options.threads)
     torch = lambda dtype: engines.Engine(
         [sys.executable, __file__, "--serve", path, "--dtype", dtype, "--threads", options.threads, *more],

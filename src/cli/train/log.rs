@@ -207,7 +207,6 @@ fn sparkline(points: &[(f64, f64)]) -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::train::tune::log::{Eval, Reason, Start, Step, TrainingLog};

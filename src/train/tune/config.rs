@@ -14,6 +14,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::memory::Recompute;
+use super::schedule::Course;
+
 use crate::kernel::Format;
 
 /// What is trained.
@@ -78,17 +81,6 @@ impl Warmup {
     }
 }
 
-/// What the learning rate does after the warm-up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Scheduler {
-    /// Falls to 0 in a straight line.
-    Linear,
-    /// Falls to 0 along half a cosine.
-    Cosine,
-    Constant,
-}
-
 /// What is computed in; master weights are f32 either way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -114,17 +106,6 @@ impl Dtype {
             Dtype::Bf16 => 2,
         }
     }
-}
-
-/// Whether layers are computed a second time in the backward pass instead of being kept.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Checkpointing {
-    /// Where memory asks for it.
-    #[default]
-    Auto,
-    Always,
-    Never,
 }
 
 /// What is learned from a pair of answers.
@@ -180,7 +161,7 @@ pub struct Config {
     pub learning_rate: f64,
     #[serde(flatten)]
     pub warmup: Warmup,
-    pub scheduler: Scheduler,
+    pub scheduler: Course,
     pub weight_decay: f64,
     /// Longest gradient; 0: any length.
     pub max_grad_norm: f64,
@@ -188,7 +169,7 @@ pub struct Config {
     pub cutoff_len: usize,
     pub dtype: Dtype,
     pub threads: usize,
-    pub activation_checkpointing: Checkpointing,
+    pub activation_checkpointing: Recompute,
     /// Optimiser steps after which it ends, whatever `epochs` says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_steps: Option<u64>,

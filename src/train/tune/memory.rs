@@ -2,13 +2,16 @@
 
 use std::fs;
 
+use serde::{Deserialize, Serialize};
+
 use super::net::Net;
 
 /// Bytes of activations that are kept for the way back.
 const ACTIVATIONS: usize = 1 << 30;
 
 /// Whether activations are computed again on the way back.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Recompute {
     /// Where a single unit would need more memory than a pass may have.
     #[default]

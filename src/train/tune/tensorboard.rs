@@ -198,7 +198,6 @@ const TABLE: [u32; 256] = {
 };
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -9,9 +9,9 @@ use crate::tui::message::{Kept, Message};
 use crate::tui::state::{Changed, Changes, Held};
 
 /// A day in the summer of 2025.
-const NOW: i64 = 1_751_362_200_000;
+pub const NOW: i64 = 1_751_362_200_000;
 
-fn run(id: i64, minutes: i64, template: &str) -> Run {
+pub fn run(id: i64, minutes: i64, template: &str) -> Run {
     Run {
         id,
         started: NOW - minutes * 60_000,

@@ -3,17 +3,15 @@
 use std::sync::Arc;
 
 use super::fixture::{Bench, info, records};
+use super::runs::{NOW, run};
 use super::screens::{SIZES, snapshot};
 use crate::run::live;
-use crate::store::{Run, RunState, Training};
+use crate::store::Training;
 use crate::train::tune::log::{Entry, Eval, History, Reason, Start, Step};
 use crate::tui::effect::{Attend, Effect};
 use crate::tui::layout::{Pane, Screen};
 use crate::tui::message::{Kept, Message};
 use crate::tui::state::{Standing, Watched};
-
-/// A day in the summer of 2025.
-const NOW: i64 = 1_751_362_200_000;
 
 /// A log whose loss falls in waves.
 fn history(steps: usize) -> History {
@@ -79,15 +77,15 @@ fn ended(steps: usize, reason: Reason, message: &str) -> History {
 fn several() -> Vec<Watched> {
     let nan = "step 31: the loss is not a number in batch 31 (rows 240 to 247); the checkpoint of step 25 is kept: lower learning_rate";
     vec![
-        watched("/work/judges/b", 4, Standing::Running, history(120)),
+        watched("/data/judges/b", 4, Standing::Running, history(120)),
         watched(
-            "/work/judges/nan",
+            "/data/judges/nan",
             61,
             Standing::Ended(Reason::Nan),
             ended(30, Reason::Nan, nan),
         ),
         watched(
-            "/work/judges/gone",
+            "/data/judges/gone",
             3000,
             Standing::Gone,
             History::default(),
@@ -95,30 +93,13 @@ fn several() -> Vec<Watched> {
     ]
 }
 
-fn run(id: i64, minutes: i64) -> Run {
-    Run {
-        id,
-        started: NOW - minutes * 60_000,
-        ended: Some(NOW),
-        title: "sample_data".into(),
-        judge: "starter".into(),
-        template: "standard".into(),
-        identity: "a+b".into(),
-        mode: "auto".into(),
-        output: Some("x".into()),
-        done: 3,
-        total: 3,
-        errors: 0,
-        state: RunState::Done,
-        version: "0".into(),
-    }
-}
-
 fn bench(width: u16, height: u16, trainings: Vec<Watched>) -> Bench {
     let mut bench = Bench::ready(width, height);
     bench.judge_all();
     bench.state.clock = NOW;
-    bench.send(Message::Kept(Box::new(Kept::Runs(vec![run(1, 30)]))));
+    bench.send(Message::Kept(Box::new(Kept::Runs(vec![run(
+        1, 30, "standard",
+    )]))));
     bench.keys("<f6>").send(Message::Trainings(trainings));
     bench
 }
@@ -203,7 +184,7 @@ fn one_after_another_is_looked_at_and_esc_leads_back() {
     bench.keys("J");
     assert_eq!(
         bench.state.chosen_training().unwrap().training.output,
-        "/work/judges/nan",
+        "/data/judges/nan",
         "the run that scored between them is passed over"
     );
     bench.keys("J");
@@ -241,7 +222,7 @@ fn it_is_followed_while_the_cursor_stays_where_it_is() {
     more.insert(
         0,
         watched(
-            "/work/judges/new",
+            "/data/judges/new",
             0,
             Standing::Unlogged,
             History::default(),
@@ -255,10 +236,10 @@ fn it_is_followed_while_the_cursor_stays_where_it_is() {
             .chosen_training()
             .map(|w| w.training.output.clone())
     };
-    assert_eq!(chosen(&bench).as_deref(), Some("/work/judges/nan"));
-    let runs = vec![run(2, 0), run(1, 30)];
+    assert_eq!(chosen(&bench).as_deref(), Some("/data/judges/nan"));
+    let runs = vec![run(2, 0, "standard"), run(1, 30, "standard")];
     bench.send(Message::Kept(Box::new(Kept::Runs(runs))));
-    assert_eq!(chosen(&bench).as_deref(), Some("/work/judges/nan"));
+    assert_eq!(chosen(&bench).as_deref(), Some("/data/judges/nan"));
     bench.keys("<enter>").send(Message::Trainings(Vec::new()));
     assert_eq!(bench.state.focus, Pane::Runs, "nothing is left to be open");
     bench.screen();
@@ -281,7 +262,7 @@ fn a_training_is_stopped_after_a_second_press() {
     bench.keys("jkx");
     assert_eq!(asked(&mut bench), [], "another key between them is a no");
     bench.keys("x");
-    assert_eq!(asked(&mut bench), [Attend::Stop("/work/judges/b".into())]);
+    assert_eq!(asked(&mut bench), [Attend::Stop("/data/judges/b".into())]);
     let mut stopping = several();
     stopping[0].stopping = true;
     bench.send(Message::Trainings(stopping)).keys("x");
@@ -296,13 +277,13 @@ fn a_training_is_stopped_after_a_second_press() {
     bench.keys("d");
     assert_eq!(
         asked(&mut bench),
-        [Attend::Forget("/work/judges/nan".into())]
+        [Attend::Forget("/data/judges/nan".into())]
     );
     // What is gone goes at once.
     bench.keys("jd");
     assert_eq!(
         asked(&mut bench),
-        [Attend::Forget("/work/judges/gone".into())]
+        [Attend::Forget("/data/judges/gone".into())]
     );
 }
 

@@ -11,7 +11,7 @@ use super::paint::Paint;
 use crate::tui::keymap::{Action, Layer, sequence_label};
 use crate::tui::layout::{BRAND, Pane, Screen, tabs as all_tabs};
 use crate::tui::state::{DataStatus, JudgeStatus, Overlay, State, Tone};
-use crate::tui::text::truncate;
+use crate::tui::text::{grouped, truncate};
 use crate::tui::widget::{Bar, Row};
 
 /// Draws the tabs and what the data is.
@@ -60,14 +60,7 @@ fn summaries(state: &State, paint: &Paint<'_>) -> Vec<String> {
 }
 
 fn count(number: usize, what: &str) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
+    let out = grouped(number as u64);
     let plural = if number == 1 { "" } else { "s" };
     format!("{out} {what}{plural}")
 }

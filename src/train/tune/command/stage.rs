@@ -13,15 +13,15 @@ use crate::model::base::Base;
 use crate::model::facts::Facts;
 use crate::model::tensors::Tensors;
 use crate::train::tune::adam::AdamSettings;
-use crate::train::tune::config::{Checkpointing, Config, Scheduler};
+use crate::train::tune::config::Config;
 use crate::train::tune::files::write_model;
 use crate::train::tune::lora::LoraConfig;
-use crate::train::tune::memory::{Passes, Recompute, available, lacking};
+use crate::train::tune::memory::{Passes, available, lacking};
 use crate::train::tune::net::{Net, Trained};
 use crate::train::tune::ops::Bench;
 use crate::train::tune::run::order::Steps;
 use crate::train::tune::run::{End, Plan, Task, train};
-use crate::train::tune::schedule::{Course, Schedule};
+use crate::train::tune::schedule::Schedule;
 use crate::train::tune::sources::{self, Lesson};
 
 /// What is trained, on what, and how.
@@ -139,11 +139,7 @@ fn plan(config: &Config, net: &Net, lesson: &Lesson, facts: &Facts) -> Result<Pl
         .map(|item| lesson.task.tokens(item))
         .max()
         .unwrap_or(0);
-    let wish = match config.activation_checkpointing {
-        Checkpointing::Auto => Recompute::Auto,
-        Checkpointing::Always => Recompute::Always,
-        Checkpointing::Never => Recompute::Never,
-    };
+    let wish = config.activation_checkpointing;
     let passes = Passes::plan(net, config.micro_batch_size, longest, wish);
     if let Some(cause) = lacking(passes.bytes(net) + lesson.beside, available()) {
         bail!(cause);
@@ -154,11 +150,7 @@ fn plan(config: &Config, net: &Net, lesson: &Lesson, facts: &Facts) -> Result<Pl
         seed: config.seed,
         steps,
         schedule: Schedule {
-            course: match config.scheduler {
-                Scheduler::Linear => Course::Linear,
-                Scheduler::Cosine => Course::Cosine,
-                Scheduler::Constant => Course::Constant,
-            },
+            course: config.scheduler,
             warmup: config.warmup.steps(steps.total() as u64) as usize,
             total: steps.total(),
             peak: config.learning_rate,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::{Checkpointing, Dtype, IpoForm, Kind, PreferenceLoss, Scheduler, Warmup};
+use super::{Course, Dtype, IpoForm, Kind, PreferenceLoss, Recompute, Warmup};
 
 /// One path or several.
 #[derive(Clone, Debug, Default)]
@@ -50,13 +50,13 @@ pub(super) struct File {
     pub learning_rate: Option<f64>,
     pub warmup_steps: Option<u64>,
     pub warmup_ratio: Option<f64>,
-    pub scheduler: Option<Scheduler>,
+    pub scheduler: Option<Course>,
     pub weight_decay: Option<f64>,
     pub max_grad_norm: Option<f64>,
     pub cutoff_len: Option<usize>,
     pub dtype: Option<Dtype>,
     pub threads: Option<usize>,
-    pub activation_checkpointing: Option<Checkpointing>,
+    pub activation_checkpointing: Option<Recompute>,
     pub max_steps: Option<u64>,
     pub eval_data: Option<Paths>,
     pub eval_steps: Option<u64>,
@@ -162,7 +162,7 @@ pub(super) struct Defaults {
     pub micro_batch_size: usize,
     pub learning_rate: f64,
     pub warmup: Warmup,
-    pub scheduler: Scheduler,
+    pub scheduler: Course,
     pub cutoff_len: usize,
     /// `None`: all parameters are trained.
     pub lora_r: Option<usize>,
@@ -183,7 +183,7 @@ pub(super) fn defaults(kind: Kind) -> Defaults {
         micro_batch_size: 4,
         learning_rate: FULL_LEARNING_RATE,
         warmup: Warmup::Ratio(0.03),
-        scheduler: Scheduler::Cosine,
+        scheduler: Course::Cosine,
         cutoff_len: 2048,
         lora_r: None,
         lora_alpha: 16.0,
@@ -195,7 +195,7 @@ pub(super) fn defaults(kind: Kind) -> Defaults {
             micro_batch_size: 16,
             learning_rate: 3e-4,
             warmup: Warmup::Steps(100),
-            scheduler: Scheduler::Linear,
+            scheduler: Course::Linear,
             cutoff_len: 1024,
             ..tuning
         },
@@ -208,7 +208,7 @@ pub(super) fn defaults(kind: Kind) -> Defaults {
             batch_size: 64,
             learning_rate: 5e-6,
             warmup: Warmup::Ratio(0.1),
-            scheduler: Scheduler::Constant,
+            scheduler: Course::Constant,
             lora_r: Some(8),
             lora_dropout: 0.0,
             ..tuning

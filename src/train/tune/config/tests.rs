@@ -28,7 +28,7 @@ fn what_is_absent_is_as_the_papers_have_it() {
     assert_eq!((judge.epochs, judge.cutoff_len), (2, 1024));
     assert_eq!(judge.learning_rate, 3e-4);
     assert_eq!(judge.warmup, Warmup::Steps(100));
-    assert_eq!(judge.scheduler, Scheduler::Linear);
+    assert_eq!(judge.scheduler, Course::Linear);
     assert_eq!(judge.max_grad_norm, 1.0);
     let lora = judge.lora.unwrap();
     assert_eq!((lora.r, lora.alpha, lora.dropout), (16, 16.0, 0.05));
@@ -45,7 +45,7 @@ fn what_is_absent_is_as_the_papers_have_it() {
     assert_eq!((jsft.epochs, jsft.cutoff_len), (1, 2048));
     assert_eq!((jsft.learning_rate, jsft.lora), (2e-5, None));
     assert_eq!(jsft.warmup, Warmup::Ratio(0.03));
-    assert_eq!(jsft.scheduler, Scheduler::Cosine);
+    assert_eq!(jsft.scheduler, Course::Cosine);
     let sft = parsed(Kind::Sft, "").unwrap();
     assert_eq!((sft.epochs, sft.batch_size), (3, 128));
 
@@ -54,7 +54,7 @@ fn what_is_absent_is_as_the_papers_have_it() {
     assert_eq!((lora.r, lora.alpha, lora.dropout), (8, 16.0, 0.0));
     assert_eq!((own.learning_rate, own.epochs), (5e-6, 3));
     assert_eq!(own.warmup.steps(101), 11);
-    assert_eq!(own.scheduler, Scheduler::Constant);
+    assert_eq!(own.scheduler, Course::Constant);
     let Task::SelfTraining(task) = own.task else {
         unreachable!("self-training")
     };

@@ -137,7 +137,6 @@ impl Follower {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use std::fs::OpenOptions;
     use std::io::Write;

@@ -30,7 +30,6 @@ pub fn asked_to_stop(output: &Path) -> bool {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

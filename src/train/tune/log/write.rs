@@ -228,7 +228,6 @@ pub fn is_going_on(output: &Path) -> bool {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::super::{ask_to_stop, is_asked_to_stop, read};
     use super::*;

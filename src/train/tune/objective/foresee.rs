@@ -3,7 +3,7 @@
 use super::{Desk, Figures, add};
 use crate::model::ModelError;
 use crate::train::tune::example::Example;
-use crate::train::tune::head::{Ask, Gradients};
+use crate::train::tune::head::Ask;
 use crate::train::tune::net::Manner;
 use crate::train::tune::pack::Pack;
 
@@ -18,14 +18,10 @@ pub fn step(desk: &mut Desk<'_>, batch: &[&Example]) -> Result<Figures, ModelErr
     for (n, some) in desk.passes(batch, |e| e.ids.len()).into_iter().enumerate() {
         let (pack, asks) = packed(some, weight);
         desk.forward(&pack, desk.manner(n))?;
-        let mut hidden = desk.hidden_gradient(&pack);
-        let mut into = Gradients {
-            hidden: &mut hidden,
-            trained: &mut *desk.grads,
-        };
-        let found = desk.net.foresee(desk.bench, desk.tape, &asks, &mut into);
+        let found = desk.learn(&pack, |net, bench, tape, into| {
+            net.foresee(bench, tape, &asks, into)
+        });
         sum -= found.iter().sum::<f64>();
-        desk.backward(&pack, &hidden);
     }
     Ok([("loss", sum / count.max(1) as f64)].into())
 }

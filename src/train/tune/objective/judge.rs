@@ -4,7 +4,7 @@
 use super::{Desk, Figures, add};
 use crate::model::ModelError;
 use crate::train::tune::example::Example;
-use crate::train::tune::head::{Gradients, Lesson};
+use crate::train::tune::head::Lesson;
 use crate::train::tune::judge_rows::JudgePair;
 use crate::train::tune::net::Manner;
 use crate::train::tune::pack::Pack;
@@ -52,22 +52,16 @@ pub fn step(
         let teachers = asks.len();
         asks.extend(by_students);
         desk.forward(&pack, desk.manner(n))?;
-        let mut hidden = desk.hidden_gradient(&pack);
-        let mut into = Gradients {
-            hidden: &mut hidden,
-            trained: &mut *desk.grads,
-        };
-        let found = desk.net.foresee(desk.bench, desk.tape, &asks, &mut into);
+        let weight = weights.divergence / digits as f32;
+        let (found, divergences) = desk.learn(&pack, |net, bench, tape, into| {
+            let found = net.foresee(bench, tape, &asks, into);
+            let distils = weights.divergence > 0.0;
+            let lessons = if distils { &lessons[..] } else { &[] };
+            (found, net.distil(bench, tape, lessons, weight, into))
+        });
         of_ref -= found[..teachers].iter().sum::<f64>();
         of_free -= found[teachers..].iter().sum::<f64>();
-        if weights.divergence > 0.0 {
-            let weight = weights.divergence / digits as f32;
-            let found = desk
-                .net
-                .distil(desk.bench, desk.tape, &lessons, weight, &mut into);
-            of_divergence += found.iter().sum::<f64>();
-        }
-        desk.backward(&pack, &hidden);
+        of_divergence += divergences.iter().sum::<f64>();
     }
     let (of_ref, of_free) = (of_ref / refs, of_free / frees);
     let of_divergence = of_divergence / digits;

@@ -7,7 +7,7 @@ pub mod prefer;
 use std::collections::BTreeMap;
 
 use super::example::Example;
-use super::head::Ask;
+use super::head::{Ask, Gradients};
 use super::net::{Manner, Net, Tape};
 use super::ops::Bench;
 use super::ops::dropout::mix;
@@ -66,13 +66,21 @@ impl Desk<'_> {
         self.net.forward(self.bench, pack, manner, self.tape)
     }
 
-    fn backward(&mut self, pack: &Pack, grad_hidden: &[f32]) {
+    /// Takes a loss at the head of the last forward all the way back: `lose` gives its gradients.
+    fn learn<R>(
+        &mut self,
+        pack: &Pack,
+        lose: impl FnOnce(&Net, &Bench, &Tape, &mut Gradients<'_>) -> R,
+    ) -> R {
         let (net, bench) = (self.net, self.bench);
-        net.backward(bench, pack, self.tape, grad_hidden, self.grads, None);
-    }
-
-    fn hidden_gradient(&self, pack: &Pack) -> Vec<f32> {
-        vec![0.0; pack.len() * self.net.config.dim]
+        let mut hidden = vec![0.0; pack.len() * net.config.dim];
+        let mut into = Gradients {
+            hidden: &mut hidden,
+            trained: &mut *self.grads,
+        };
+        let found = lose(net, bench, self.tape, &mut into);
+        net.backward(bench, pack, self.tape, &hidden, self.grads, None);
+        found
     }
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Desk, Figures};
 use crate::model::ModelError;
-use crate::train::tune::head::{Ask, Gradients};
+use crate::train::tune::head::Ask;
 use crate::train::tune::net::Manner;
 use crate::train::tune::pack::Pack;
 use crate::train::tune::pair_rows::PreferencePair;
@@ -107,14 +107,9 @@ pub fn step(
     for (n, some) in desk.passes(batch, |p| p.tokens()).into_iter().enumerate() {
         let seen = see(desk, some, desk.manner(n))?;
         let weighted = weigh(&seen, (loss, beta), &mut sums, batch.len());
-        let mut hidden = desk.hidden_gradient(&seen.pack);
-        let mut into = Gradients {
-            hidden: &mut hidden,
-            trained: &mut *desk.grads,
-        };
-        desk.net
-            .foresee(desk.bench, desk.tape, &weighted, &mut into);
-        desk.backward(&seen.pack, &hidden);
+        desk.learn(&seen.pack, |net, bench, tape, into| {
+            net.foresee(bench, tape, &weighted, into)
+        });
     }
     Ok(sums.figures(batch.len()))
 }

@@ -7,7 +7,7 @@ use super::{NARROW, Paint};
 use crate::train::tune::log::{Entry, Reason};
 use crate::tui::keymap::{Action, Layer, sequence_label};
 use crate::tui::state::{Standing, State, Watched};
-use crate::tui::text::truncate;
+use crate::tui::text::{grouped, truncate};
 use crate::tui::view::bars::{duration, rate_text};
 use crate::tui::view::runs::ago;
 use crate::tui::widget::{Bar, Row, short};
@@ -253,17 +253,4 @@ fn table(pairs: &[(&str, String)], paint: &Paint<'_>, width: usize) -> Vec<Line<
         line.fit(width)
     };
     (0..rows).map(line).collect()
-}
-
-/// `12,345`.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
