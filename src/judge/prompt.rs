@@ -36,7 +36,11 @@ pub struct Prompt {
 
 /// The pieces with what the wrap puts around them, and whether the tokenizer adds its own
 /// special tokens: exactly one BOS comes out either way.
-fn wrapped(pieces: Vec<Piece>, wrap: &Wrap, facts: &Facts) -> Result<(Vec<Piece>, bool)> {
+pub(crate) fn wrapped(
+    pieces: Vec<Piece>,
+    wrap: &Wrap,
+    facts: &Facts,
+) -> Result<(Vec<Piece>, bool)> {
     match wrap {
         Wrap::None => Ok((pieces, true)),
         Wrap::Around(before, after) => {

@@ -211,6 +211,10 @@ pub struct JudgeTask {
     pub alpha: f64,
     /// Weight of the distillation; 0: none.
     pub alpha_for_kd: f64,
+    /// Around each prompt: `chat`, `none`, or a text with `{prompt}`.
+    pub wrap: String,
+    /// Whether tokens of the model's own that stand in the prompts are read as such.
+    pub special_tokens: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]

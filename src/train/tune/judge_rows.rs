@@ -11,14 +11,13 @@ use super::rows::{Result, RowsError, end_token};
 use crate::data::container::{RawRow, RawRows};
 use crate::data::fields::{Fields, describe};
 use crate::data::{DataError, FieldMap, RowError};
-use crate::judge::prompt::label_tokens;
-use crate::judge::student::Wrapper;
+use crate::judge::prompt::{label_tokens, wrapped};
 use crate::judge::template::Wrap;
 use crate::model::facts::Facts;
 use crate::model::tokenizer::Piece;
 
-/// Behind the prompt; the digit follows with nothing between. The same words as [`Wrapper::Wizardlm`]'s.
-pub const CUE: &str = "\n\n### Response:";
+/// Around the prompt, as the authors have it; the digit follows with nothing between.
+pub const WRAP: &str = "{prompt}\n\n### Response:";
 
 /// Labels are the digits below this.
 const DIGITS: u8 = 10;
@@ -37,6 +36,18 @@ pub struct JudgePair {
     pub student: Example,
 }
 
+/// How the files' prompts become tokens.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PromptForm {
+    /// Around each prompt.
+    pub wrap: Wrap,
+    /// Whether tokens of the model's own that stand in the prompts are these tokens, not their letters: for prompts of a
+    /// template that writes such tokens.
+    pub special_tokens: bool,
+    /// Tokens of an example at most, and at most the model's context.
+    pub cutoff: usize,
+}
+
 /// Two files, item by item.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JudgeRows {
@@ -44,8 +55,8 @@ pub struct JudgeRows {
     pub pairs: Vec<JudgePair>,
     /// Examples whose prompt lost its middle.
     pub cut: usize,
-    /// Prompts that hold what would be a token of the model's own, such as `<|end|>`, had a template written it. It is
-    /// read as plain text: who rates with a template that writes such tokens asks otherwise than what is learned here.
+    /// Prompts that hold what would be a token of the model's own, such as `<|end|>`, had a template written it, and that
+    /// are read as plain text: who rates with a template that writes such tokens asks otherwise than what is learned here.
     pub imitating: usize,
 }
 
@@ -57,18 +68,17 @@ struct Row {
     digit: u8,
 }
 
-/// Reads both files. An example has at most `cutoff` tokens (and at most the model's context): a longer prompt loses its
-/// middle, never the cue or the target.
+/// Reads both files. A prompt that is too long loses its middle, never what the wrap puts behind it or the target.
 ///
 /// # Errors
 /// A file that cannot be read or is empty; a row that is none, lacks its id or text, or has a label that is no digit, with
 /// file and line; an id twice, or in one file only; one item with two digits; a tokenizer of which a digit is no token.
-pub fn read(with: &Path, without: &Path, facts: &Facts, cutoff: usize) -> Result<JudgeRows> {
+pub fn read(with: &Path, without: &Path, facts: &Facts, form: &PromptForm) -> Result<JudgeRows> {
     let (teacher, student) = (rows(with)?, rows(without)?);
     missing(&teacher, &student, with, without)?;
     missing(&student, &teacher, without, with)?;
     let by_id: HashMap<&str, &Row> = student.iter().map(|row| (row.id.as_str(), row)).collect();
-    let maker = Maker::new(facts, cutoff)?;
+    let maker = Maker::new(facts, form)?;
     let mut found = JudgeRows::default();
     for row in &teacher {
         // Both have the same ids, as was seen.
@@ -194,6 +204,7 @@ fn missing(one: &[Row], other: &[Row], file: &Path, lacking: &Path) -> Result<()
 /// Makes examples for one model.
 struct Maker<'a> {
     facts: &'a Facts,
+    form: &'a PromptForm,
     limit: usize,
     end: u32,
     /// The token of each digit.
@@ -201,20 +212,19 @@ struct Maker<'a> {
 }
 
 impl<'a> Maker<'a> {
-    fn new(facts: &'a Facts, cutoff: usize) -> Result<Self> {
+    fn new(facts: &'a Facts, form: &'a PromptForm) -> Result<Self> {
         let labels: Vec<String> = (0..DIGITS).map(|digit| digit.to_string()).collect();
-        let wrap = Wrap::Around(String::new(), CUE.to_owned());
         let refuse = |cause: String| {
             RowsError::Text(format!(
                 "{}: {cause}; train a model whose tokenizer has the ten digits as tokens",
                 facts.name
             ))
         };
-        // The digits do not depend on what stands before the cue.
+        // The digits do not depend on the prompt.
         let probe = [Piece::data("response", "Rate it.")];
-        let found = label_tokens(&probe, &wrap, facts, "", &labels).map_err(|_| {
-            refuse("a digit and the `### Response:` before it share a token".into())
-        })?;
+        wrapped(probe.to_vec(), &form.wrap, facts)?;
+        let found = label_tokens(&probe, &form.wrap, facts, "", &labels)
+            .map_err(|_| refuse("a digit and what stands before it share a token".into()))?;
         let mut digits = Vec::with_capacity(found.len());
         for (label, tokens) in labels.iter().zip(&found) {
             match tokens.as_slice() {
@@ -226,7 +236,8 @@ impl<'a> Maker<'a> {
             }
         }
         Ok(Maker {
-            limit: cutoff.min(facts.context),
+            limit: form.cutoff.min(facts.context),
+            form,
             end: end_token(facts)?,
             digits,
             facts,
@@ -235,19 +246,27 @@ impl<'a> Maker<'a> {
 
     fn example(&self, row: &Row, counts: &mut JudgeRows) -> Result<Example> {
         let tokenizer = &self.facts.tokenizer;
-        let texts = [Some(row.instruction.as_str()), row.input.as_deref()];
-        let imitates = |text: &&str| tokenizer.imitates_added(text);
-        counts.imitating += usize::from(texts.iter().flatten().any(imitates));
-        let instruction = vec![Piece::data("instruction", &row.instruction)];
-        let (pieces, special) =
-            Wrapper::Wizardlm.prompt(instruction, row.input.as_deref(), self.facts)?;
-        let encoded = tokenizer.encode_open(&pieces, special)?;
+        let mut prompt = vec![Piece::data("instruction", &row.instruction)];
+        if let Some(input) = &row.input {
+            prompt.push(Piece::data("instruction", "\n"));
+            prompt.push(Piece::data("instruction", input));
+        }
+        let imitates = |piece: &Piece| tokenizer.imitates_added(&piece.text);
+        let reads = self.form.special_tokens;
+        counts.imitating += usize::from(!reads && prompt.iter().any(imitates));
+        let (mut pieces, special) = wrapped(prompt, &self.form.wrap, self.facts)?;
         let bytes: usize = pieces.iter().map(|piece| piece.text.len()).sum();
+        let behind = pieces.iter().rev().take_while(|piece| piece.slot.is_none());
+        let behind = bytes - behind.map(|piece| piece.text.len()).sum::<usize>();
+        if reads {
+            pieces.iter_mut().for_each(|piece| piece.slot = None);
+        }
+        let encoded = tokenizer.encode_open(&pieces, special)?;
         let cue = encoded
             .offsets
             .iter()
             .rev()
-            .take_while(|(_, end)| *end > bytes.saturating_sub(CUE.len()))
+            .take_while(|(_, end)| *end > behind)
             .count();
         let target = [
             self.digits.get(usize::from(row.digit)).copied(),

@@ -12,7 +12,7 @@ use super::config::{
 };
 use super::example::Example;
 use super::jsft_rows::{self, Lessons};
-use super::judge_rows;
+use super::judge_rows::{self, PromptForm};
 use super::objective::judge::Weights;
 use super::objective::prefer::Loss;
 use super::on_policy::samples::{self, Samples};
@@ -26,6 +26,7 @@ use crate::data::options::DEFAULT_LABELS;
 use crate::data::{FieldMap, ReadOptions};
 use crate::engine::local::Cast;
 use crate::judge::pairwise::{PairJudge, PairSetup, PairTemplates};
+use crate::judge::template::Wrap;
 use crate::model::facts::Facts;
 use crate::model::sampling::Sampling;
 
@@ -56,8 +57,12 @@ pub fn read(config: &Config, facts: &Arc<Facts>) -> Result<Lesson> {
 }
 
 fn judge(config: &Config, wanted: &JudgeTask, facts: &Facts) -> Result<Lesson> {
-    let read =
-        |with: &Path, without: &Path| judge_rows::read(with, without, facts, config.cutoff_len);
+    let form = PromptForm {
+        wrap: Wrap::parse(&wanted.wrap).map_err(anyhow::Error::msg)?,
+        special_tokens: wanted.special_tokens,
+        cutoff: config.cutoff_len,
+    };
+    let read = |with: &Path, without: &Path| judge_rows::read(with, without, facts, &form);
     let rows = read(&wanted.with_reference, &wanted.reference_free)?;
     let mut notes = vec![format!("{} pairs of teacher and student", rows.pairs.len())];
     if rows.cut > 0 {
@@ -68,7 +73,8 @@ fn judge(config: &Config, wanted: &JudgeTask, facts: &Facts) -> Result<Lesson> {
     }
     if rows.imitating > 0 {
         notes.push(format!(
-            "{} prompts hold what looks like a special token; it is read as plain text",
+            "{} prompts hold what looks like a special token; it is read as plain text (special_tokens = true reads it \
+             as the token)",
             rows.imitating
         ));
     }

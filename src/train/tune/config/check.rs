@@ -7,6 +7,8 @@ use super::{SftTask, Task, Warmup};
 use crate::data::FieldMap;
 use crate::data::options::DEFAULT_LABELS;
 use crate::judge::student::Wrapper;
+use crate::judge::template::Wrap;
+use crate::train::tune::judge_rows::WRAP;
 
 /// Projections that an adapter may have.
 const PROJECTIONS: [&str; 7] = [
@@ -230,12 +232,15 @@ fn task(source: &Source, found: File) -> Result<Task> {
     FieldMap::parse(found.fields.as_deref().unwrap_or_default())
         .map_err(|e| source.wrong("fields", e))?;
     if let Some(wrap) = &found.wrap {
-        wrap.parse::<Wrapper>()
-            .map_err(|e| source.wrong("wrap", e))?;
+        let checked = match source.kind {
+            Kind::Judge => Wrap::parse(wrap).map(drop),
+            _ => wrap.parse::<Wrapper>().map(drop).map_err(|e| e.to_string()),
+        };
+        checked.map_err(|e| source.wrong("wrap", e))?;
     }
     let form = Form {
         fields: found.fields.clone().unwrap_or_default(),
-        wrap: found.wrap,
+        wrap: found.wrap.clone(),
     };
     let judging = Judging {
         templates: found.templates,
@@ -249,6 +254,8 @@ fn task(source: &Source, found: File) -> Result<Task> {
                 reference_free: source.needed("reference_free", found.reference_free, rows)?,
                 alpha: weight("alpha", found.alpha.unwrap_or(0.3))?,
                 alpha_for_kd: weight("alpha_for_kd", found.alpha_for_kd.unwrap_or(2.0))?,
+                wrap: found.wrap.unwrap_or_else(|| WRAP.to_owned()),
+                special_tokens: found.special_tokens.unwrap_or(false),
             })
         }
         Kind::Sft => {

@@ -71,6 +71,7 @@ pub(super) struct File {
     pub reference_free: Option<PathBuf>,
     pub alpha: Option<f64>,
     pub alpha_for_kd: Option<f64>,
+    pub special_tokens: Option<bool>,
 
     pub data: Option<Paths>,
     pub fields: Option<Vec<String>>,
@@ -125,7 +126,14 @@ pub(super) const COMMON: [&str; 25] = [
 /// Keys of one kind alone, or of some.
 pub(super) fn own_keys(kind: Kind) -> &'static [&'static str] {
     match kind {
-        Kind::Judge => &["with_reference", "reference_free", "alpha", "alpha_for_kd"],
+        Kind::Judge => &[
+            "with_reference",
+            "reference_free",
+            "alpha",
+            "alpha_for_kd",
+            "wrap",
+            "special_tokens",
+        ],
         Kind::Sft => &["data", "fields", "wrap"],
         Kind::Jsft => &[
             "sft_data",

@@ -7,9 +7,17 @@ fn item(id: usize, text: &str, output: Value) -> Value {
     json!({"id": id, "instruction": text, "input": "", "output": output})
 }
 
+fn usual(cutoff: usize) -> PromptForm {
+    PromptForm {
+        wrap: Wrap::parse(WRAP).unwrap(),
+        special_tokens: false,
+        cutoff,
+    }
+}
+
 fn read_both(with: Value, without: Value, cutoff: usize) -> Result<JudgeRows> {
     let (_folder, paths) = files(&[("with.json", with), ("free.jsonl", without)]);
-    read(&paths[0], &paths[1], &facts(false), cutoff)
+    read(&paths[0], &paths[1], &facts(false), &usual(cutoff))
 }
 
 fn message(with: Value, without: Value) -> String {
@@ -58,7 +66,7 @@ fn what_is_asked_when_rating_is_what_was_learned() {
     let facts = facts(false);
     let asked = crate::judge::prompt::make(
         vec![Piece::data("response", "Rate it.")],
-        &Wrap::Around(String::new(), CUE.into()),
+        &usual(64).wrap,
         &facts,
         crate::judge::prompt::Truncate::Middle,
         64,
@@ -146,4 +154,44 @@ fn markers_in_a_prompt_are_text() {
     let end = facts(false).tokenizer.id("<|end|>").unwrap();
     let ids = &found.pairs[0].student.ids;
     assert_eq!(ids.iter().filter(|id| **id == end).count(), 1);
+}
+
+#[test]
+fn a_template_of_special_tokens_is_learned_as_it_is_asked() {
+    let facts = facts(false);
+    let rows = json!([item(0, "<|end|>Rate it.", json!("1"))]);
+    let (_folder, paths) = files(&[("with.json", rows)]);
+    let form = PromptForm {
+        wrap: Wrap::parse("<<{prompt}>>").unwrap(),
+        special_tokens: true,
+        cutoff: 64,
+    };
+    let learned = |form: &PromptForm| {
+        let rows = read(&paths[0], &paths[0], &facts, form).unwrap();
+        (rows.imitating, rows.pairs[0].student.ids.clone())
+    };
+    let end = facts.tokenizer.id("<|end|>").unwrap();
+    let (imitating, ids) = learned(&form);
+    assert_eq!(imitating, 0);
+    let asked = crate::judge::prompt::make(
+        vec![
+            Piece::template("<|end|>"),
+            Piece::data("response", "Rate it."),
+        ],
+        &form.wrap,
+        &facts,
+        crate::judge::prompt::Truncate::Middle,
+        64,
+    );
+    let asked = asked.unwrap().ids;
+    assert!(asked.contains(&end));
+    assert_eq!(ids[..ids.len() - 2], asked);
+    // As text it is none of these tokens.
+    let as_text = PromptForm {
+        special_tokens: false,
+        ..form
+    };
+    let (imitating, ids) = learned(&as_text);
+    assert_eq!(imitating, 2);
+    assert!(!ids[..ids.len() - 2].contains(&end));
 }
