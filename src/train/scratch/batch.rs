@@ -22,6 +22,7 @@ use crate::train::pack::{Ask, AskKind, Firm, Pack};
 /// What is made up as a failure lies below what models and people answer.
 const UNRELATED: f64 = 0.5;
 const REFUSAL: f64 = 0.8;
+const ADDRESS: f64 = 0.3;
 
 /// Tokens of a short reference.
 const SHORT: usize = 130;

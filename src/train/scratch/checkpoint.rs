@@ -90,6 +90,41 @@ pub fn load(path: &Path, weights: &mut [f32], optimizer: &mut Optimizer) -> Resu
     })
 }
 
+/// Reads the weights that [`export`] wrote.
+///
+/// # Errors
+/// A file that cannot be read, or weights of another shape.
+pub fn import(folder: &Path, shape: &Shape, weights: &mut [f32]) -> Result<()> {
+    let path = folder.join("model.safetensors");
+    let bytes = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let tensors = SafeTensors::deserialize(&bytes)
+        .with_context(|| format!("{}: not a safetensors file", path.display()))?;
+    for tensor in shape.tensors() {
+        let name = &tensor.name;
+        let found = tensors.tensor(name).map_err(|_| {
+            anyhow!(
+                "{}: no tensor {name}: a model of another shape",
+                path.display()
+            )
+        })?;
+        let (into, data) = (&mut weights[tensor.range], found.data());
+        if found.dtype() != Dtype::F16 || data.len() != into.len() * 2 {
+            bail!(
+                "{}: {name} is {:?} {:?}; f16 [{}, {}] is expected: name a model of the shape under [model]",
+                path.display(),
+                found.dtype(),
+                found.shape(),
+                tensor.rows,
+                tensor.cols
+            );
+        }
+        for (value, two) in into.iter_mut().zip(data.as_chunks::<2>().0) {
+            *value = half::f16::from_le_bytes(*two).to_f32();
+        }
+    }
+    Ok(())
+}
+
 /// Writes the model as a folder in Hugging Face layout: weights in half precision,
 /// configuration, tokenizer.
 ///
@@ -158,9 +193,8 @@ mod tests {
     use super::*;
     use crate::train::optimizer::Rule;
 
-    #[test]
-    fn a_checkpoint_comes_back_bit_for_bit() {
-        let shape = Shape {
+    fn shape() -> Shape {
+        Shape {
             vocab: 5,
             dim: 8,
             layers: 1,
@@ -169,7 +203,29 @@ mod tests {
             context: 4,
             rope_theta: 1e4,
             norm_eps: 1e-5,
-        };
+        }
+    }
+
+    #[test]
+    fn a_training_goes_on_from_what_another_exported() {
+        let (shape, folder) = (shape(), tempfile::tempdir().unwrap());
+        let text = "a few words, then a few more words of the same kind";
+        let tokenizer = super::super::tokens::train([text].into_iter(), 300).unwrap();
+        let n = shape.layout().len;
+        let weights: Vec<f32> = (0..n).map(|i| i as f32 / 8.0).collect();
+        export(folder.path(), &shape, &weights, &tokenizer).unwrap();
+        let mut found = vec![0.0; n];
+        import(folder.path(), &shape, &mut found).unwrap();
+        assert_eq!(found, weights);
+        let wider = Shape { ffn: 16, ..shape };
+        let mut other = vec![0.0; wider.layout().len];
+        let error = import(folder.path(), &wider, &mut other).unwrap_err();
+        assert!(error.to_string().contains("[16, 8] is expected"), "{error}");
+    }
+
+    #[test]
+    fn a_checkpoint_comes_back_bit_for_bit() {
+        let shape = shape();
         let n = shape.layout().len;
         let mut weights: Vec<f32> = (0..n).map(|i| (i as f32).sin()).collect();
         let mut optimizer = Optimizer::new(&shape, Rule::Muon, 0.1);

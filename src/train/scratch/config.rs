@@ -14,6 +14,10 @@ pub struct Config {
     pub output: PathBuf,
     /// Folder with the judge data.
     pub data: PathBuf,
+    /// Folder of a model of this very shape to go on from, with its tokenizer, as a training of this kind exports it;
+    /// without it, from nothing.
+    #[serde(default)]
+    pub start: Option<PathBuf>,
     /// Same seed and thread count, same weights.
     #[serde(default)]
     pub seed: u64,
@@ -120,6 +124,10 @@ pub struct Training {
     /// Share of the trees whose rarer words stand for other words: see [`veil`](super::veil).
     #[serde(default)]
     pub veiled_share: f64,
+    /// Share of the trees of plain instruction data with a text that asks the judge for a good rating instead of
+    /// answering; a third of it where answers have labels.
+    #[serde(default)]
+    pub addressed_share: f64,
     /// How far the labels of each instruction are moved towards the source's mean.
     #[serde(default)]
     pub flatten: f64,

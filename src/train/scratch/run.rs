@@ -59,8 +59,12 @@ pub fn run(config_path: &Path) -> Result<()> {
     let batches = Batches::new(&config, &corpus, &tokenizer, &teacher)?;
     let mut log = Log::open(&config.output.join("log.jsonl"))?;
     log.line(&json!({"parameters": shape.layout().len, "corpus": batches.summary()}))?;
+    let mut weights = initial(&shape, config.seed);
+    if let Some(folder) = &config.start {
+        checkpoint::import(folder, &shape, &mut weights)?;
+    }
     Loop {
-        net: shape.net(initial(&shape, config.seed)),
+        net: shape.net(weights),
         optimizer: Optimizer::new(&shape, config.training.rule, config.training.weight_decay),
         workers: (0..config.threads.max(1))
             .map(|_| Worker::default())
@@ -91,10 +95,14 @@ fn spread(rows: &[DevRow], count: usize) -> Vec<&DevRow> {
         .collect()
 }
 
-/// The tokenizer of the run: trained once, then read.
+/// The tokenizer of the run: trained once, then read; that of the model to go on from, if there is one.
 fn tokenizer(config: &Config, corpus: &Corpus) -> Result<Tokenizer> {
     let path = config.output.join("tokenizer.json");
-    if path.exists() {
+    let given = config
+        .start
+        .as_ref()
+        .map(|folder| folder.join("tokenizer.json"));
+    if let Some(path) = given.or_else(|| path.exists().then(|| path.clone())) {
         return Tokenizer::from_file(&path).map_err(|e| anyhow!("{}: {e}", path.display()));
     }
     let texts = corpus.groups.iter().flat_map(|g| {

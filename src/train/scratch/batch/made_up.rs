@@ -5,7 +5,7 @@ use rand::RngExt;
 use rand::rngs::SmallRng;
 use rand::seq::{IndexedRandom, SliceRandom};
 
-use super::{Answer, Batches, REFUSAL, Rating, SHORT, Tree, UNRELATED, cut_middle};
+use super::{ADDRESS, Answer, Batches, REFUSAL, Rating, SHORT, Tree, UNRELATED, cut_middle};
 use crate::train::pack::Pack;
 use crate::train::scratch::{spoil, targets, tokens};
 
@@ -68,6 +68,12 @@ impl Batches<'_> {
             && let Some(refusal) = self.refusals.choose(rng)
         {
             rated.push((refusal.clone(), REFUSAL));
+        }
+        if rng.random_bool(self.config.training.addressed_share.clamp(0.0, 1.0)) {
+            rated.push((
+                tokens::encode(self.tokenizer, &spoil::address(rng))?,
+                ADDRESS,
+            ));
         }
         let mut tree = self.root(pack, &group.task, reference)?;
         tree.by_agreement = good.tokens.len() <= SHORT;

@@ -5,10 +5,10 @@ use rand::RngExt;
 use rand::rngs::SmallRng;
 use rand::seq::{IndexedRandom, SliceRandom};
 
-use super::{Answer, Batches, REFUSAL, Rating, Tree, UNRELATED, refuses};
+use super::{ADDRESS, Answer, Batches, REFUSAL, Rating, Tree, UNRELATED, refuses};
 use crate::train::pack::{Ask, AskKind, Pack};
 use crate::train::scratch::corpus::Origin;
-use crate::train::scratch::{targets, tokens};
+use crate::train::scratch::{spoil, targets, tokens};
 
 impl Batches<'_> {
     pub(super) fn rated_tree(
@@ -59,6 +59,10 @@ impl Batches<'_> {
         if rng.random_bool(0.12) && !group.is_brief() {
             let stranger = self.stranger(g, rng);
             self.rate(&mut tree, stranger, UNRELATED, false, rng)?;
+        }
+        if rng.random_bool(0.3 * self.config.training.addressed_share.clamp(0.0, 1.0)) {
+            let tokens = tokens::encode(self.tokenizer, &spoil::address(rng))?;
+            self.rate(&mut tree, &tokens, ADDRESS, false, rng)?;
         }
         if rng.random_bool(0.03)
             && let Some(refusal) = self.refusals.choose(rng)
