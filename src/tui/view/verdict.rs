@@ -103,13 +103,21 @@ fn overall(judgment: &Judgment, paint: &Paint<'_>, width: usize) -> Line<'static
             paint.style("state.warning"),
         );
     }
-    let mut facts = format!("   score {:.2} : {:.2}", judgment.s_a, judgment.s_b);
+    let mut facts = format!("   score {}", told_apart(judgment.s_a, judgment.s_b));
     if count > 1 {
         let (left, right) = (won(Winner::A), won(Winner::B));
         facts += &format!("   principles {left} : {right} of {count}");
     }
     row.push(facts, paint.style("ui.text"));
     row.fit(width)
+}
+
+/// Both scores with two decimals, or as many more (at most five) as it takes to see which is higher.
+fn told_apart(a: f64, b: f64) -> String {
+    let both = |decimals| [a, b].map(|score| format!("{score:.decimals$}"));
+    let differ = (2..5).map(both).find(|[a, b]| a != b);
+    let [a, b] = differ.unwrap_or_else(|| both(if a == b { 2 } else { 5 }));
+    format!("{a} : {b}")
 }
 
 /// A line for each principle: what left and right get in both orders.
@@ -196,4 +204,17 @@ fn why(
     let words = wrap(&text, width).into_iter();
     lines.extend(words.map(|line| Line::styled(line, style)));
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::told_apart;
+
+    #[test]
+    fn scores_near_each_other_are_told_apart() {
+        assert_eq!(told_apart(0.43, 0.47), "0.43 : 0.47");
+        assert_eq!(told_apart(0.5012, 0.4988), "0.501 : 0.499");
+        assert_eq!(told_apart(0.5, 0.5), "0.50 : 0.50");
+        assert_eq!(told_apart(0.5, 0.500001), "0.50000 : 0.50000");
+    }
 }
