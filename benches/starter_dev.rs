@@ -15,11 +15,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
 use clap::{Parser, ValueEnum};
-use juror::data::{self, ReadOptions, Record, Response};
+use juror::data::{self, ReadOptions, Record, Response, Shard};
 use juror::engine::{Engine, Options};
 use juror::judge::{Judge, Setup};
 use juror::kernel::Format;
-use juror::run::score::{Mode, ScoreRun, Scorer, Signal};
+use juror::run::score::{Mode, ScoreRun, Scorer, Signal, held};
 use juror::stats::judge_figures::{Comparison, compare, intervals};
 use juror::stats::surface::{Baseline, Triple, fit_baseline};
 use juror::stats::{Interval, JudgedRows, Resampler, auroc, figures, pearson, spearman};
@@ -150,11 +150,12 @@ impl Jury {
             signals: signals.to_vec(),
             cut: None,
             attribute: false,
+            shard: Shard::WHOLE,
             strict: true,
         };
         let mut out = Vec::new();
         let scorer = Scorer::new(&self.judge, &self.engine, &run);
-        let summary = scorer.run(&records, &mut out, &mut |n, _| {
+        let summary = scorer.run(&mut held(&records), &mut out, &mut |n, _| {
             if n.is_multiple_of(500) {
                 eprintln!("{n} of {} rows", rows.len());
             }

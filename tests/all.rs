@@ -14,6 +14,7 @@ mod pairwise;
 mod pipelines;
 mod reflection;
 mod report;
+mod scale;
 mod score;
 mod select;
 mod signals;

@@ -13,6 +13,7 @@ mod ifd;
 mod judge;
 mod machine;
 mod make_training;
+mod merge;
 mod model;
 mod output;
 mod pair;
@@ -58,6 +59,8 @@ enum Command {
     Explore(explore::Arguments),
     /// Score every response of a data set
     Score(score::Arguments),
+    /// Put the rows of a run's shards together
+    Merge(merge::Arguments),
     /// Fuse self-evaluation and cosine anew, normalised on all rows
     Fuse(fuse::Arguments),
     /// Compare scores with labels
@@ -137,6 +140,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         None => explore::run(&arguments.explore),
         Some(Command::Explore(explore)) => explore::run(&explore),
         Some(Command::Score(score)) => score::run(&score),
+        Some(Command::Merge(merge)) => merge::run(&merge),
         Some(Command::Fuse(fuse)) => fuse::run(&fuse),
         Some(Command::Eval(eval)) => match eval::run(&eval) {
             Ok(true) => Ok(()),

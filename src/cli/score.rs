@@ -1,7 +1,9 @@
 //! `juror score DATA… -o OUT.jsonl`
 
+mod input;
+
 use std::io::{BufReader, BufWriter, Seek, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -10,14 +12,18 @@ use indicatif::ProgressBar;
 
 use super::judge::JudgeArguments;
 use super::output::{EndArguments, spare, write_to};
-use super::progress::{bar, loading, scored};
+use super::progress::{loading, scored};
 use super::sampling::SamplingArguments;
 use super::{DataArguments, bound};
-use crate::data::{self, DataSet, Record};
+use crate::data::atomic::is_special;
+use crate::data::part::{PartFile, Rows};
+use crate::data::{self, Record, Shard};
 use crate::judge::{Judge, Setup};
 use crate::run::ensemble::merge;
 use crate::run::kept::KeptScores;
-use crate::run::score::{Mode, ScoreRun, Scorer, Signal, Summary};
+use crate::run::score::{Mode, ScoreError, ScoreRun, Scorer, Signal, Summary};
+use input::Input;
+pub use input::Measure;
 
 /// Score every response of a data set.
 #[derive(Args)]
@@ -46,6 +52,12 @@ pub struct Arguments {
     /// What each part of a response is worth: how far the score falls without it
     #[arg(long, value_enum)]
     attribute: Option<Attribute>,
+    /// Every N-th record alone, from the I-th on, for one of N runs side by side; `juror merge` puts their rows together
+    #[arg(long, value_name = "I/N")]
+    shard: Option<Shard>,
+    /// Go on from what an interrupted run has written to OUT.part, with the result of a run that was never interrupted
+    #[arg(long)]
+    resume: bool,
     /// Compute everything: neither look scores up nor keep them
     #[arg(long)]
     no_cache: bool,
@@ -71,23 +83,36 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     }
     let files = data::discover(&arguments.data.data)?;
     spare(&files, [Some(&arguments.output)])?;
-    let set = data::read(&files, &arguments.data.options()?)?;
-    super::tell(&set.errors);
     let judges = arguments.judge.each();
-    let bar = bar(arguments.end.quiet, set.response_count() * judges.len());
+    let piped = arguments.output == Path::new("-") || is_special(&arguments.output);
+    if arguments.resume && (piped || judges.len() > 1) {
+        bail!(
+            "--resume goes on from a file that one judge's run has begun: name a file with -o, and one judge (scores of \
+             several come from the score cache)"
+        );
+    }
+    // What the policy writes is written to all records before the first is scored.
+    let may_stream = judges.len() == 1 && !arguments.signals.contains(&Signal::Vro);
+    let shard = arguments.shard.unwrap_or(Shard::WHOLE);
+    let mut input = Input::open(&arguments.data, &files, shard, may_stream)?;
+    let bar = input.bar(arguments.end.quiet, judges.len());
     let summary = match judges.as_slice() {
         [judge] => {
             // What can be wrong is found before a model is loaded, and a file before it is computed for.
             let setup = judge.setup()?;
-            write_to(&arguments.output, |out| {
-                score(arguments, (judge, setup), &set, &bar, out)
-            })?
+            let run = |out: &mut dyn Write, finished| {
+                score(arguments, (judge, setup), &mut input, &bar, (out, finished))
+            };
+            match piped {
+                true => write_to(&arguments.output, |out| run(out, None))?,
+                false => write_part(&arguments.output, arguments.resume, run)?,
+            }
         }
-        judges => ensemble(arguments, judges, &set, &bar)?,
+        judges => ensemble(arguments, judges, &mut input, &bar)?,
     };
     bar.finish_and_clear();
     let summary = Summary {
-        errors: summary.errors + set.errors.len(),
+        errors: summary.errors + input.errors(),
         ..summary
     };
     if summary.undecided > 0 {
@@ -106,13 +131,47 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     arguments.end.tell(&summary, sentence)
 }
 
+/// Writes rows to a file that takes its name when it is whole. What is there when the run breaks off stays, unless a row is
+/// at fault: then the data will change.
+fn write_part(
+    path: &Path,
+    resume: bool,
+    run: impl FnOnce(&mut dyn Write, Option<Rows>) -> Result<Summary>,
+) -> Result<Summary> {
+    let (mut part, finished) = PartFile::open(path, resume)?;
+    match run(&mut part, Some(finished)) {
+        Ok(summary) => {
+            let place = || format!("cannot write {}", path.display());
+            part.finish().with_context(place)?;
+            Ok(summary)
+        }
+        Err(error) => match error.downcast_ref() {
+            Some(ScoreError::Write(_) | ScoreError::Engine(_)) => {
+                let place = part.path().display().to_string();
+                drop(part);
+                Err(error.context(format!(
+                    "{place} keeps what was scored: go on with --resume"
+                )))
+            }
+            Some(ScoreError::Resume { .. }) => {
+                let place = part.path().display().to_string();
+                Err(error.context(place))
+            }
+            _ => {
+                part.discard_new();
+                Err(error)
+            }
+        },
+    }
+}
+
 /// One judge's rows.
 fn score(
     arguments: &Arguments,
     (judge, setup): (&JudgeArguments, Setup),
-    set: &DataSet,
+    input: &mut Input,
     bar: &ProgressBar,
-    out: &mut dyn Write,
+    (out, finished): (&mut dyn Write, Option<Rows>),
 ) -> Result<Summary> {
     let started = Instant::now();
     let (engine, cast) = judge.start(loading(bar))?;
@@ -123,6 +182,7 @@ fn score(
         signals: distinct(&arguments.signals),
         strict: arguments.data.strict,
         attribute: arguments.attribute.is_some(),
+        shard: arguments.shard.unwrap_or(Shard::WHOLE),
         cut: arguments
             .threshold
             .as_deref()
@@ -149,12 +209,13 @@ fn score(
     let samples = match run.signals.contains(&Signal::Vro) {
         false => Vec::new(),
         true => {
-            let records: Vec<&Record> = set.records.iter().collect();
+            let records: Vec<&Record> = input.held().iter().collect();
             let count = arguments.vro_samples.max(1);
             let texts = arguments
                 .sampling
                 .texts(count, &records, (&judge, &engine), bar)?;
-            bar.set_length(set.response_count() as u64);
+            let responses = records.iter().map(|record| record.responses.len());
+            bar.set_length(responses.sum::<usize>() as u64);
             texts
         }
     };
@@ -162,12 +223,16 @@ fn score(
     if let Some(path) = super::explore::cache().filter(|_| !arguments.no_cache) {
         scorer = scorer.with_kept(KeptScores::new(path));
     }
+    if let Some(rows) = finished {
+        scorer = scorer.with_finished(rows);
+    }
     let scorer = scorer.with_samples(samples).on_first_failure(|what| {
         bar.suspend(|| eprintln!("juror: {what} (the first such row; see `error` in the output)"))
     });
+    let (mut records, measure) = input.records(bar);
     Ok(Summary {
         load_s,
-        ..scored(scorer, &set.records, out, bar)?
+        ..scored(scorer, &mut records, out, (bar, &measure))?
     })
 }
 
@@ -175,7 +240,7 @@ fn score(
 fn ensemble(
     arguments: &Arguments,
     judges: &[JudgeArguments],
-    set: &DataSet,
+    input: &mut Input,
     bar: &ProgressBar,
 ) -> Result<Summary> {
     if judges.is_empty() {
@@ -191,7 +256,8 @@ fn ensemble(
     for judge in judges {
         let mut part =
             BufWriter::new(tempfile::tempfile().context("cannot make a temporary file")?);
-        let one = score(arguments, (judge, judge.setup()?), set, bar, &mut part)?;
+        let to = (&mut part as &mut dyn Write, None);
+        let one = score(arguments, (judge, judge.setup()?), input, bar, to)?;
         let mut part = part.into_inner().map_err(|e| e.into_error())?;
         part.rewind()?;
         parts.push(BufReader::new(part));
@@ -224,8 +290,12 @@ fn sentence(s: &Summary) -> String {
         0 => String::new(),
         n => format!(", {n} cut to fit"),
     };
+    let resumed = match s.resumed {
+        0 => String::new(),
+        n => format!(", {n} of them before"),
+    };
     format!(
-        "{} of {} responses scored, {} errors{cut}; {} prompt tokens ({} computed) in {:.1} s, {:.0} tok/s; loading took {:.2} s",
+        "{} of {} responses scored{resumed}, {} errors{cut}; {} prompt tokens ({} computed) in {:.1} s, {:.0} tok/s; loading took {:.2} s",
         s.rows - s.failed,
         s.rows,
         s.errors,

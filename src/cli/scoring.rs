@@ -11,12 +11,13 @@ use super::DataArguments;
 use super::judge::JudgeArguments;
 use super::output::spare;
 use super::progress::{bar, loading, scored};
+use super::score::Measure;
 use crate::data::atomic::AtomicFile;
 use crate::data::scored::{self, Collector, Scored, Wanted};
-use crate::data::{self, DataSet};
+use crate::data::{self, DataSet, Shard};
 use crate::engine::Engine;
 use crate::judge::Judge;
-use crate::run::score::{Mode, ScoreRun, Scorer, Signal};
+use crate::run::score::{Mode, ScoreRun, Scorer, Signal, held};
 
 /// What is scored, by whom, and which of the signals counts.
 #[derive(Args, Clone)]
@@ -119,6 +120,7 @@ impl ScoringArguments {
             strict: self.data.strict,
             cut: None,
             attribute: false,
+            shard: Shard::WHOLE,
         };
         let setup = self.judge.setup()?;
         let place = |path: &Path| format!("cannot write {}", path.display());
@@ -135,7 +137,8 @@ impl ScoringArguments {
         let scorer = Scorer::new(&judge, &engine, &run).on_first_failure(|what| {
             bar.suspend(|| eprintln!("juror: {what} (the first such row)"))
         });
-        scored(scorer, &set.records, &mut collector, &bar)?;
+        let shown = (&bar, &Measure::Rows);
+        scored(scorer, &mut held(&set.records), &mut collector, shown)?;
         bar.finish_and_clear();
         let rows = collector.finish();
         if let (Some(file), Some(path)) = (file, &self.scored) {

@@ -14,7 +14,7 @@ pub struct AtomicFile {
 }
 
 /// Whether renaming over the path would replace something that is no file.
-fn is_special(target: &Path) -> bool {
+pub fn is_special(target: &Path) -> bool {
     let kind = fs::metadata(target).is_ok_and(|m| !m.is_file() && !m.is_dir());
     kind || target.starts_with("/dev") || target.starts_with("/proc")
 }

@@ -65,6 +65,9 @@ pub struct Row<'a> {
     pub surface: Vec<f32>,
     pub meta: Map<String, Value>,
     pub error: Option<String>,
+    /// The shard that the run was of, last: what `juror merge` tells the files by, and takes away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shard: Option<String>,
 }
 
 impl<'a> From<&'a LabelDistribution> for Distribution<'a> {

@@ -2,14 +2,17 @@
 
 use std::cell::RefCell;
 use std::io::{self, Write};
+use std::sync::Arc;
 use std::time::Instant;
 
 use serde::Serialize;
-use serde_json::Map;
+use serde_json::{Map, Value};
 
 use super::kept::KeptScores;
 use super::row::{self, Distribution, Named, Row};
-use crate::data::{LabelDistribution, Record, Response, ScoreCard, Subject, SubjectKey, Verdict};
+use crate::data::{
+    DataError, LabelDistribution, Record, Response, ScoreCard, Shard, Subject, SubjectKey, Verdict,
+};
 use crate::engine::line::{Answered, EngineGone, Line};
 use crate::engine::{Engine, Outcome, Task};
 use crate::judge::attribution::{Attribution, Omissions};
@@ -80,12 +83,16 @@ pub struct ScoreRun {
     pub cut: Option<Preset>,
     /// Tell what each sentence is worth.
     pub attribute: bool,
+    /// Which part of the data the records are.
+    pub shard: Shard,
 }
 
 /// Figures of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Summary {
     pub rows: usize,
+    /// Those of them that an interrupted run had written.
+    pub resumed: usize,
     /// Rows that could not be read or scored.
     pub errors: usize,
     /// Those among `rows`.
@@ -121,6 +128,15 @@ pub enum ScoreError {
         response_id: String,
         cause: String,
     },
+    /// The data could not be read.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// What an interrupted run has written is not what this one would have.
+    #[error(
+        "row {row} of what the interrupted run has written does not belong here: {cause}; go on with the same data and \
+         settings, or delete that file to start anew"
+    )]
+    Resume { row: usize, cause: String },
     /// The output could not be written.
     #[error("cannot write the results: {0}")]
     Write(#[from] io::Error),
@@ -132,10 +148,19 @@ pub enum ScoreError {
 /// Plans that may be with the engine at a time.
 const AHEAD: usize = 256;
 
+/// Records as they come.
+pub type Records<'r> = &'r mut dyn Iterator<Item = Result<Arc<Record>, DataError>>;
+
+/// Records that are in memory.
+pub fn held(records: &[Record]) -> impl Iterator<Item = Result<Arc<Record>, DataError>> {
+    records.iter().map(|record| Ok(Arc::new(record.clone())))
+}
+
 /// One response in line.
-struct Item<'a> {
-    record: &'a Record,
-    response: &'a Response,
+struct Item {
+    record: Arc<Record>,
+    /// Which of the record's responses.
+    place: usize,
     with_reference: bool,
     state: State,
 }
@@ -171,6 +196,8 @@ pub struct Scorer<'a> {
     kept: Option<RefCell<KeptScores>>,
     /// Told of the first row that cannot be scored.
     first_failure: Box<dyn Fn(&str) + 'a>,
+    /// Rows that an interrupted run has written, in order.
+    finished: Box<dyn Iterator<Item = io::Result<String>> + 'a>,
 }
 
 impl<'a> Scorer<'a> {
@@ -199,7 +226,15 @@ impl<'a> Scorer<'a> {
             samples: Vec::new(),
             kept: None,
             first_failure: Box::new(|_| ()),
+            finished: Box::new(std::iter::empty()),
         }
+    }
+
+    /// Takes the rows that an interrupted run has written: they are counted, not computed or written again.
+    #[must_use]
+    pub fn with_finished(mut self, rows: impl Iterator<Item = io::Result<String>> + 'a) -> Self {
+        self.finished = Box::new(rows);
+        self
     }
 
     /// Takes what the policy wrote to each record, or why it did not: the signal `vro` compares with it.
@@ -237,21 +272,31 @@ impl<'a> Scorer<'a> {
     /// See [`ScoreError`].
     pub fn run(
         mut self,
-        records: &[Record],
+        records: Records<'_>,
         out: &mut dyn Write,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Summary, ScoreError> {
         let started = Instant::now();
-        let mut pairs = records
-            .iter()
-            .enumerate()
-            .flat_map(|(at, record)| record.responses.iter().map(move |r| (at, record, r)));
+        let mut responses = records.enumerate().flat_map(|(at, record)| {
+            let (record, failed) = match record {
+                Ok(record) => (record, None),
+                Err(error) => (Arc::default(), Some(Err(error))),
+            };
+            let count = record.responses.len();
+            let each = (0..count).map(move |place| Ok((at, record.clone(), place)));
+            each.chain(failed)
+        });
         let mut line = Line::new(self.engine, AHEAD);
         loop {
             while line.has_room()
-                && let Some((at, record, response)) = pairs.next()
+                && let Some(next) = responses.next()
             {
-                let (item, tasks) = self.hand_in(record, response, self.samples.get(at));
+                let (at, record, place) = next?;
+                if let Some(row) = self.finished.next() {
+                    self.count_finished(&row?, &record, place)?;
+                    continue;
+                }
+                let (item, tasks) = self.hand_in(record, place, self.samples.get(at));
                 line.push(item, tasks);
             }
             let Some((item, answered)) = line.pop()? else {
@@ -262,6 +307,11 @@ impl<'a> Scorer<'a> {
             progress(self.summary.rows, self.summary.prompt_tokens);
         }
         out.flush()?;
+        if self.finished.next().is_some() {
+            let cause = "the data end before it".into();
+            let row = self.summary.rows + 1;
+            return Err(ScoreError::Resume { row, cause });
+        }
         let spread = self
             .run
             .cut
@@ -274,25 +324,92 @@ impl<'a> Scorer<'a> {
         Ok(self.summary)
     }
 
-    /// Makes the prompts of a response.
-    fn hand_in<'r>(
-        &self,
-        record: &'r Record,
-        response: &'r Response,
-        samples: Option<&Result<Vec<String>, String>>,
-    ) -> (Item<'r>, Vec<Task>) {
-        let with_reference = match self.run.mode {
+    /// Counts a row that an interrupted run has written for this response.
+    fn count_finished(
+        &mut self,
+        row: &str,
+        record: &Record,
+        place: usize,
+    ) -> Result<(), ScoreError> {
+        let number = self.summary.rows + 1;
+        let wrong = |cause: String| ScoreError::Resume { row: number, cause };
+        let row: Value = serde_json::from_str(row).map_err(|e| wrong(e.to_string()))?;
+        let response = record.responses.get(place);
+        let id = response.map_or("", |response| &response.id);
+        let hash = record.instruction_hash();
+        // Where nobody is shown it, a reference may be missing.
+        let shown = self.with_reference(record) && record.reference.is_some();
+        let expected = [
+            ("/id", record.id.as_str()),
+            ("/response_id", id),
+            ("/instruction_hash", &hash),
+            ("/mode", mode_name(shown)),
+            ("/judge/hash", &self.judge_name.hash),
+            ("/template/hash", &self.template_name.hash),
+        ];
+        for (field, expected) in expected {
+            let found = row.pointer(field).and_then(Value::as_str);
+            if found != Some(expected) {
+                let found = found.unwrap_or("nothing");
+                return Err(wrong(format!(
+                    "its `{}` is {found}, where {expected} is expected",
+                    field.trim_start_matches('/').replace('/', ".")
+                )));
+            }
+        }
+        let signals = row.get("signals");
+        for signal in &self.run.signals {
+            if signals.and_then(|s| s.get(signal.name())).is_none() {
+                return Err(wrong(format!("it has no {}", signal.name())));
+            }
+        }
+        if let Some(preset) = &self.run.cut {
+            let mode = row.get("mode").and_then(Value::as_str).unwrap_or_default();
+            let value = signals.and_then(|s| s.get(&preset.signal)?.as_f64());
+            match value.filter(|_| preset.covers(mode)) {
+                Some(value) => self.cut_values.push(value),
+                None => self.summary.undecided += usize::from(!preset.covers(mode)),
+            }
+            let answered = row.get("verdict").and_then(Value::as_str);
+            self.summary.answered += usize::from(answered == Some(Verdict::Answer.word()));
+        }
+        let failed = row.get("error").is_some_and(|error| !error.is_null());
+        let tokens = row.get("prompt_tokens").and_then(Value::as_u64);
+        self.summary.rows += 1;
+        self.summary.resumed += 1;
+        self.summary.errors += usize::from(failed);
+        self.summary.failed += usize::from(failed);
+        self.summary.prompt_tokens += tokens.unwrap_or(0) as usize;
+        Ok(())
+    }
+
+    /// Whether the judge is to be shown the reference.
+    fn with_reference(&self, record: &Record) -> bool {
+        match self.run.mode {
             Mode::Reference => true,
             Mode::Free => false,
             // The mode whose template there is, where there is only one.
             Mode::Auto if self.judge.templates().free.is_none() => true,
             Mode::Auto => record.reference.is_some() && self.judge.templates().reference.is_some(),
-        };
+        }
+    }
+
+    /// Makes the prompts of a response.
+    fn hand_in(
+        &self,
+        record: Arc<Record>,
+        place: usize,
+        samples: Option<&Result<Vec<String>, String>>,
+    ) -> (Item, Vec<Task>) {
+        let none = Response::default();
+        let owner = record.clone();
+        let response = owner.responses.get(place).unwrap_or(&none);
+        let with_reference = self.with_reference(&record);
         // Where nobody is shown it, a reference may be missing.
         let shown = with_reference && record.reference.is_some();
         let item = |state| Item {
-            record,
-            response,
+            record: record.clone(),
+            place,
             with_reference: shown,
             state,
         };
@@ -327,7 +444,7 @@ impl<'a> Scorer<'a> {
             let cause = "the judge has no template for this mode: give one with --template";
             return ready(Err(cause.into()));
         }
-        let subject = Subject::of(record, &response.text);
+        let subject = Subject::of(&record, &response.text);
         if let Some(kept) = &self.kept {
             let found: Option<Scored> = kept.borrow_mut().find(SubjectKey::of_subject(&subject));
             if let Some(scored) = found {
@@ -392,7 +509,7 @@ impl<'a> Scorer<'a> {
     }
 
     /// The item with what the engine computed for it.
-    fn read_item<'r>(&self, mut item: Item<'r>, answered: Answered) -> Item<'r> {
+    fn read_item(&self, mut item: Item, answered: Answered) -> Item {
         let State::Planned(plan, omissions) = &item.state else {
             return item;
         };
@@ -402,14 +519,16 @@ impl<'a> Scorer<'a> {
         if let (Some(kept), Ok(found)) = (&self.kept, &scored)
             && found.scored.trouble.is_none()
         {
-            let key = SubjectKey::of(item.record, &item.response.text);
+            let text = item.record.responses.get(item.place).map(|r| &r.text);
+            let text = text.map_or("", String::as_str);
+            let key = SubjectKey::of(&item.record, text);
             kept.borrow_mut().keep(key, &found.scored);
         }
         item.state = State::Ready(scored);
         item
     }
 
-    fn write(&mut self, item: Item<'_>, out: &mut dyn Write) -> Result<(), ScoreError> {
+    fn write(&mut self, item: Item, out: &mut dyn Write) -> Result<(), ScoreError> {
         let State::Ready(result) = item.state else {
             return Ok(());
         };
@@ -455,10 +574,7 @@ impl<'a> Scorer<'a> {
             }
         }
         let wants_fused = self.run.signals.contains(&Signal::Fused);
-        let mode = match item.with_reference {
-            true => "reference",
-            false => "reference-free",
-        };
+        let mode = mode_name(item.with_reference);
         let cut = self.run.cut.as_ref().and_then(|preset| {
             if !preset.covers(mode) {
                 self.summary.undecided += 1;
@@ -471,7 +587,8 @@ impl<'a> Scorer<'a> {
             self.cut_values.push(value);
             self.summary.answered += usize::from(verdict == Verdict::Answer);
         }
-        let (record, response) = (item.record, item.response);
+        let (record, none) = (&item.record, Response::default());
+        let response = record.responses.get(item.place).unwrap_or(&none);
         let (surface, list_items) = row::surface(record, response);
         let row = Row {
             id: &record.id,
@@ -498,6 +615,7 @@ impl<'a> Scorer<'a> {
             surface,
             meta: row::meta(record, response),
             error: error.clone(),
+            shard: (self.run.shard != Shard::WHOLE).then(|| self.run.shard.to_string()),
         };
         serde_json::to_writer(&mut *out, &row).map_err(io::Error::from)?;
         out.write_all(b"\n")?;
@@ -524,6 +642,14 @@ impl<'a> Scorer<'a> {
             }),
             _ => Ok(()),
         }
+    }
+}
+
+/// As rows have it.
+fn mode_name(with_reference: bool) -> &'static str {
+    match with_reference {
+        true => "reference",
+        false => "reference-free",
     }
 }
 
