@@ -25,6 +25,7 @@ mod sampling;
 mod score;
 mod scoring;
 mod select;
+mod servers;
 mod student;
 mod table;
 mod threshold;
