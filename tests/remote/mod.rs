@@ -24,7 +24,7 @@ impl Place {
         let place = Place(tempfile::tempdir().unwrap());
         let record = |n: usize| {
             json!({"id": n.to_string(), "instruction": format!("Name {n} things."), "reference": "A, b and c.",
-                   "responses": [{"id": "r", "text": format!("Response {n}{}", "!".repeat(n))}]})
+                   "responses": [{"id": "r", "response": format!("Response {n}{}", "!".repeat(n))}]})
         };
         let lines: Vec<String> = (0..records).map(|n| record(n).to_string()).collect();
         std::fs::write(place.text("data.jsonl"), lines.join("\n")).unwrap();

@@ -38,8 +38,7 @@ fn what_a_server_lacks_is_refused_before_anything_is_asked() {
     };
     assert!(refused(&["--signals", "reward"]).contains("reward head"));
     server.with(|state| {
-        state.without.extend(["/embeddings", "/completions"]);
-        state.without.remove("/completions");
+        state.without.insert("/embeddings");
         state.without.insert("v1/completions");
     });
     let cosine = refused(&["--signals", "self_eval,cosine"]);
@@ -115,7 +114,7 @@ fn a_policy_on_a_server_writes_what_is_judged() {
     let responses = records[0]["responses"].as_array().unwrap();
     assert_eq!((records.len(), responses.len()), (3, 4));
     assert!(
-        responses[0]["text"]
+        responses[0]["response"]
             .as_str()
             .unwrap()
             .starts_with("written ")
@@ -174,6 +173,7 @@ fn a_run_that_is_killed_leaves_no_request_behind() {
         .spawn()
         .unwrap();
     while server.asked().is_empty() {
+        assert_eq!(child.try_wait().unwrap(), None, "it waits for the server");
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
     child.kill().unwrap();
