@@ -157,7 +157,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let policy = remote.is_none().then(|| arguments.teacher.clone());
     let (engine, cast) = arguments.student.start(policy, loading(&bar))?;
     let writer = match remote {
-        Some(client) => Writer::Remote(client),
+        Some(client) => Writer::Remote(Box::new(client)),
         None => Writer::Local {
             engine: &engine,
             facts: cast.policy,

@@ -20,7 +20,7 @@ import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 JUROR = os.environ.get("JUROR", str(ROOT / "target/release/juror"))
-RECORDS = 12
+RECORDS = 3
 
 
 def juror(home, *arguments):

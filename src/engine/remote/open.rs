@@ -28,6 +28,9 @@ pub(super) struct Named {
     pub roles: Vec<Role>,
 }
 
+/// A role with the facts of the model that fills it.
+pub(super) type Filled = (Role, Arc<Facts>);
+
 /// Probes a model's servers, which have to offer the same.
 ///
 /// # Errors
@@ -35,7 +38,7 @@ pub(super) struct Named {
 pub(super) fn open(
     named: &Named,
     settings: &Settings,
-) -> Result<(ServedModel, Vec<(Role, Arc<Facts>)>), ModelError> {
+) -> Result<(ServedModel, Vec<Filled>), ModelError> {
     let wrong = |cause: String, cure: &str| ModelError::Spec {
         spec: named.spec.clone(),
         cause,

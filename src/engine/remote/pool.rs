@@ -228,18 +228,17 @@ impl Pool {
         }
         let mut found: VecDeque<Outcome> = found?.into();
         let mut computed = VecDeque::new();
-        while is_mixed {
-            match answered.recv() {
-                Ok(Answer::Done { outcomes, .. }) => {
-                    computed = outcomes.into();
-                    break;
+        if is_mixed {
+            computed = loop {
+                match answered.recv() {
+                    Ok(Answer::Done { outcomes, .. }) => break outcomes.into(),
+                    Ok(Answer::Token { id, token }) => {
+                        let _ = reply.send(Answer::Token { id, token });
+                    }
+                    Ok(Answer::Failed { cause, .. }) => return Err(Ended::Failed(cause)),
+                    Ok(Answer::Cancelled { .. }) | Err(_) => return Err(Ended::Cancelled),
                 }
-                Ok(Answer::Token { id, token }) => {
-                    let _ = reply.send(Answer::Token { id, token });
-                }
-                Ok(Answer::Failed { cause, .. }) => return Err(Ended::Failed(cause)),
-                Ok(Answer::Cancelled { .. }) | Err(_) => return Err(Ended::Cancelled),
-            }
+            };
         }
         let mut of = |is_served: &bool| match is_served {
             true => found.pop_front(),
