@@ -61,6 +61,7 @@ fn main() -> Result<()> {
                 values: vec![0.0, 9.0],
                 probs: vec![1.0 - fused, fused],
                 mass: None,
+                missing: None,
             }),
             fused: Some(fused),
             ..ScoreCard::default()

@@ -13,6 +13,7 @@ mod pairs;
 mod pairwise;
 mod pipelines;
 mod reflection;
+mod remote;
 mod report;
 mod scale;
 mod score;

@@ -92,7 +92,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     };
     let read = arguments.data.options()?;
     let live = LiveOptions {
-        engine: arguments.judge.engine(),
+        engine: arguments.judge.engine()?,
         setup: arguments.judge.setup()?,
         pairs: PairSetup {
             templates: arguments

@@ -6,6 +6,7 @@ use anyhow::{Result, anyhow};
 use clap::{Args, ValueEnum};
 
 use super::machine::MachineArguments;
+use super::servers::ServerArguments;
 use crate::engine::local::Cast;
 use crate::engine::{Engine, Options};
 use crate::judge::prompt::Truncate;
@@ -17,9 +18,10 @@ use crate::kernel::linear::Format;
 /// Models, templates, device.
 #[derive(Args, Clone, Debug)]
 pub struct JudgeArguments {
-    /// The judge: `starter`, a model folder in Hugging Face layout, or hf:ORG/NAME[@REVISION]
-    #[arg(long, default_value = "starter")]
-    judge: String,
+    /// The judge: `starter`, a model folder in Hugging Face layout, hf:ORG/NAME[@REVISION], or https://HOST/v1#MODEL for
+    /// an OpenAI-compatible server (several of one model, with commas or the flag repeated, share the work)
+    #[arg(long, value_name = "JUDGE", default_value = "starter")]
+    judge: Vec<String>,
     /// The embedder; without it, the judge's own mean-pooled hidden states
     #[arg(long)]
     embedder: Option<String>,
@@ -57,6 +59,15 @@ pub struct JudgeArguments {
     long: Long,
     #[command(flatten)]
     pub machine: MachineArguments,
+    #[command(flatten)]
+    pub servers: ServerArguments,
+}
+
+/// The model of a server's name.
+fn served(name: &str) -> Option<&str> {
+    let is_url = name.starts_with("http://") || name.starts_with("https://");
+    let (_, model) = name.rsplit_once('#').filter(|_| is_url)?;
+    Some(model)
 }
 
 /// Number formats of weights.
@@ -81,24 +92,47 @@ impl Dtype {
 }
 
 impl JudgeArguments {
-    /// The same with one of several judges, whose names have commas between them.
+    /// The same with one of several judges, whose names have commas between them. Servers of one model are one judge.
     pub fn each(&self) -> Vec<JudgeArguments> {
-        let names = self
-            .judge
+        let all = self.name();
+        let mut judges: Vec<String> = Vec::new();
+        for name in all
             .split(',')
             .map(str::trim)
-            .filter(|name| !name.is_empty());
-        names
+            .filter(|name| !name.is_empty())
+        {
+            let model = served(name);
+            match judges
+                .iter_mut()
+                .find(|known| model.is_some() && served(known) == model)
+            {
+                Some(known) => *known = format!("{known},{name}"),
+                None => judges.push(name.to_owned()),
+            }
+        }
+        judges
+            .into_iter()
             .map(|name| JudgeArguments {
-                judge: name.to_owned(),
+                judge: vec![name],
                 ..self.clone()
             })
             .collect()
     }
 
+    fn name(&self) -> String {
+        self.judge.join(",")
+    }
+
     /// The judge as it was named.
     pub fn named(&self) -> Option<String> {
-        Some(self.judge.clone())
+        Some(self.name())
+    }
+
+    /// Whether texts are compared unless somebody says otherwise: a judge of this machine embeds, one on a server need
+    /// not.
+    pub fn embeds(&self) -> bool {
+        let name = self.name();
+        self.embedder.is_some() || name.split(',').all(|name| served(name.trim()).is_none())
     }
 
     /// Whether a template is named.
@@ -112,12 +146,16 @@ impl JudgeArguments {
     }
 
     /// What the engine needs.
-    pub fn engine(&self) -> Options {
-        self.machine.engine(
-            self.judge.clone(),
+    ///
+    /// # Errors
+    /// A key or numbers for servers that cannot be used.
+    pub fn engine(&self) -> Result<Options> {
+        Ok(self.machine.engine(
+            self.name(),
             self.embedder.clone(),
             self.policy.clone(),
-        )
+            self.servers.settings()?,
+        ))
     }
 
     /// What the judge needs.
@@ -148,6 +186,6 @@ impl JudgeArguments {
     /// Starts an engine and waits until its models are there.
     pub fn start(&self, stage: impl Fn(&str, u64, u64)) -> Result<(Engine, Cast)> {
         super::use_threads(self.machine.threads)?;
-        Ok(Engine::load(self.engine(), stage)?)
+        Ok(Engine::load(self.engine()?, stage)?)
     }
 }

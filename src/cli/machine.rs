@@ -4,6 +4,7 @@ use clap::Args;
 
 use super::judge::Dtype;
 use crate::engine::Options;
+use crate::engine::remote::Settings;
 
 /// Device, number format, memory, threads.
 #[derive(Args, Clone, Debug)]
@@ -29,6 +30,7 @@ impl MachineArguments {
         judge: String,
         embedder: Option<String>,
         policy: Option<String>,
+        remote: Settings,
     ) -> Options {
         Options {
             judge,
@@ -38,6 +40,7 @@ impl MachineArguments {
             dtype: self.dtype.format(),
             threads: self.threads,
             cache_bytes: self.cache_mb << 20,
+            remote,
         }
     }
 }

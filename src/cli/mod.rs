@@ -26,6 +26,7 @@ mod sampling;
 mod score;
 mod scoring;
 mod select;
+mod servers;
 mod student;
 mod table;
 mod threshold;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
@@ -17,13 +17,13 @@ use super::progress::{bar, loading};
 use super::student::StudentArguments;
 use crate::data::atomic::AtomicFile;
 use crate::data::{self, Record, Response, alpaca};
-use crate::engine::remote::{Client, Key, Settings as Remote};
+use crate::engine::remote::Client;
 use crate::judge::student::Student;
 use crate::method::reflection::request::Requests;
 use crate::method::reflection::selection::{Decision, Form};
 use crate::method::reflection::statistics::RATIOS;
 use crate::model::spec::{Source, Spec};
-use crate::run::budget::{Budget, Prices, Spent};
+use crate::run::budget::{Budget, Spent};
 use crate::run::ifd::{Measured, Texts};
 use crate::run::ledger::Ledger;
 use crate::run::reflect::{Reflector, Sample, Settings, Stage};
@@ -66,24 +66,6 @@ pub struct Arguments {
     /// Tokens that the teacher may take in all, earlier runs of the same journal included
     #[arg(long, value_name = "N")]
     max_teacher_tokens: Option<usize>,
-    /// Price of a million tokens that the teacher reads
-    #[arg(long, default_value_t = 0.0)]
-    price_in: f64,
-    /// Price of a million tokens that the teacher writes
-    #[arg(long, default_value_t = 0.0)]
-    price_out: f64,
-    /// Requests to a server at a time
-    #[arg(long, default_value_t = 8)]
-    concurrency: usize,
-    /// Further attempts where a server is busy or out of reach
-    #[arg(long, default_value_t = 6)]
-    retries: u32,
-    /// Seconds that a server may take for one reply
-    #[arg(long, default_value_t = 600)]
-    timeout: u64,
-    /// The environment variable that holds a server's key
-    #[arg(long, value_name = "NAME", default_value = "JUROR_API_KEY")]
-    key_env: String,
     #[command(flatten)]
     end: EndArguments,
 }
@@ -117,6 +99,9 @@ struct Teacher {
     cost: f64,
 }
 
+/// Replies of a teacher are long: fewer at a time than labels.
+const AT_A_TIME: usize = 8;
+
 type Row<'a> = (&'a Record, &'a Response);
 
 pub fn run(arguments: &Arguments) -> Result<()> {
@@ -125,14 +110,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     if arguments.max_tokens == 0 {
         bail!("--max-tokens 0: the teacher has to write something");
     }
-    for (flag, price) in [
-        ("--price-in", arguments.price_in),
-        ("--price-out", arguments.price_out),
-    ] {
-        if !(price.is_finite() && price >= 0.0) {
-            bail!("{flag} {price}: 0 or more expected");
-        }
-    }
+    let prices = arguments.student.servers.prices()?;
     let beside = |given: &Option<PathBuf>, what: &str| match given {
         Some(path) => Some(path.clone()),
         None if to_stdout => None,
@@ -179,7 +157,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let policy = remote.is_none().then(|| arguments.teacher.clone());
     let (engine, cast) = arguments.student.start(policy, loading(&bar))?;
     let writer = match remote {
-        Some(client) => Writer::Remote(client),
+        Some(client) => Writer::Remote(Box::new(client)),
         None => Writer::Local {
             engine: &engine,
             facts: cast.policy,
@@ -187,10 +165,6 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     };
     let student = Student::new(cast.judge, asking)?;
     let load_s = started.elapsed().as_secs_f64();
-    let prices = Prices {
-        prompt: arguments.price_in,
-        written: arguments.price_out,
-    };
     let texts = |row: &Row<'_>| Sample::new(Texts::of(row.0, Some(row.1)));
     let mut samples: Vec<Sample> = rows.iter().map(texts).collect();
     let mut reflector = Reflector {
@@ -316,17 +290,13 @@ impl Arguments {
         if !(self.teacher.starts_with("http://") || self.teacher.starts_with("https://")) {
             return Ok(None);
         }
-        let Source::Server { url, model } = Spec::parse(&self.teacher)?.source else {
+        let Source::Server { urls, model } = Spec::parse(&self.teacher)?.source else {
             return Ok(None);
         };
-        let settings = Remote {
-            key: Key::of_environment(&self.key_env).map_err(anyhow::Error::msg)?,
-            concurrency: self.concurrency,
-            retries: self.retries,
-            timeout: Duration::from_secs(self.timeout.max(1)),
-            ..Remote::default()
+        let [url] = urls.as_slice() else {
+            bail!("--teacher: one server here");
         };
-        let client = Client::new(&url, &model, settings);
+        let client = Client::new(url, &model, self.student.servers.at_a_time(AT_A_TIME)?);
         Ok(Some(client.map_err(|cause| anyhow!("--teacher: {cause}"))?))
     }
 }

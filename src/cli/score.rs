@@ -21,7 +21,7 @@ use crate::data::{self, Record, Shard};
 use crate::judge::{Judge, Setup};
 use crate::run::ensemble::merge;
 use crate::run::kept::KeptScores;
-use crate::run::score::{Mode, ScoreError, ScoreRun, Scorer, Signal, Summary};
+use crate::run::score::{Mode, ScoreError, ScoreRun, Scorer, Served, Signal, Summary};
 use input::Input;
 pub use input::Measure;
 
@@ -38,8 +38,9 @@ pub struct Arguments {
     /// What the judge sees
     #[arg(long, value_enum, default_value_t)]
     mode: Mode,
-    /// Which numbers
-    #[arg(long, value_enum, value_delimiter = ',', default_values = ["self_eval", "cosine", "fused"])]
+    /// Which numbers; without it, self_eval, cosine and fused, or self_eval alone where the judge is on a server and no
+    /// embedder is named
+    #[arg(long, value_enum, value_delimiter = ',')]
     signals: Vec<Signal>,
     /// A preset of `juror threshold`: rows get a verdict
     #[arg(long, value_name = "PRESET")]
@@ -75,7 +76,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     arguments.end.check(&arguments.output)?;
     if arguments.attribute.is_some()
         && !arguments
-            .signals
+            .signals()
             .iter()
             .any(|s| matches!(s, Signal::SelfEval | Signal::Fused))
     {
@@ -131,6 +132,16 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     arguments.end.tell(&summary, sentence)
 }
 
+impl Arguments {
+    fn signals(&self) -> Vec<Signal> {
+        match (self.signals.is_empty(), self.judge.embeds()) {
+            (false, _) => self.signals.clone(),
+            (true, true) => vec![Signal::SelfEval, Signal::Cosine, Signal::Fused],
+            (true, false) => vec![Signal::SelfEval],
+        }
+    }
+}
+
 /// Writes rows to a file that takes its name when it is whole. What is there when the run breaks off stays, unless a row is
 /// at fault: then the data will change.
 fn write_part(
@@ -179,7 +190,7 @@ fn score(
     let load_s = started.elapsed().as_secs_f64();
     let run = ScoreRun {
         mode: arguments.mode,
-        signals: distinct(&arguments.signals),
+        signals: distinct(&arguments.signals()),
         strict: arguments.data.strict,
         attribute: arguments.attribute.is_some(),
         shard: arguments.shard.unwrap_or(Shard::WHOLE),
@@ -230,9 +241,15 @@ fn score(
         bar.suspend(|| eprintln!("juror: {what} (the first such row; see `error` in the output)"))
     });
     let (mut records, measure) = input.records(bar);
+    let summary = scored(scorer, &mut records, out, (bar, &measure))?;
+    let server = summary.server.map(|server| Served {
+        cost: arguments.judge.servers.cost(&server.usage),
+        ..server
+    });
     Ok(Summary {
         load_s,
-        ..scored(scorer, &mut records, out, (bar, &measure))?
+        server,
+        ..summary
     })
 }
 
@@ -269,6 +286,10 @@ fn ensemble(
             computed_tokens: all.computed_tokens + one.computed_tokens,
             load_s: all.load_s + one.load_s,
             score_s: all.score_s + one.score_s,
+            server: match (all.server, one.server) {
+                (Some(a), Some(b)) => Some(a.and(b)),
+                (a, b) => a.or(b),
+            },
             ..all
         };
     }
@@ -294,8 +315,9 @@ fn sentence(s: &Summary) -> String {
         0 => String::new(),
         n => format!(", {n} of them before"),
     };
+    let server = s.server.map_or_else(String::new, of_servers);
     format!(
-        "{} of {} responses scored{resumed}, {} errors{cut}; {} prompt tokens ({} computed) in {:.1} s, {:.0} tok/s; loading took {:.2} s",
+        "{} of {} responses scored{resumed}, {} errors{cut}; {} prompt tokens ({} computed) in {:.1} s, {:.0} tok/s; loading took {:.2} s{server}",
         s.rows - s.failed,
         s.rows,
         s.errors,
@@ -305,4 +327,33 @@ fn sentence(s: &Summary) -> String {
         s.tokens_per_s,
         s.load_s
     )
+}
+
+/// What servers were asked for, and what they left open.
+fn of_servers(s: Served) -> String {
+    let Served {
+        usage,
+        cost,
+        incomplete,
+        missing,
+    } = s;
+    let about = if usage.estimated { "about " } else { "" };
+    let mut text = format!(
+        "\nservers: {} answers, {} repeated attempts, {about}{} tokens ({} read, {} written)",
+        usage.requests,
+        usage.retries,
+        usage.tokens(),
+        usage.prompt_tokens,
+        usage.written_tokens
+    );
+    if cost > 0.0 {
+        text.push_str(&format!(", cost {cost:.4}"));
+    }
+    if incomplete > 0 {
+        text.push_str(&format!(
+            "\n{incomplete} rows have labels that are not among the likeliest tokens; these count as 0 and hold at most \
+             {missing:.2e} together"
+        ));
+    }
+    text
 }

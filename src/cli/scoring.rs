@@ -149,7 +149,10 @@ impl ScoringArguments {
 
     /// The signal that counts with what it is made of.
     fn signals(&self) -> Result<Vec<Signal>> {
-        let usual = [Signal::SelfEval, Signal::Cosine, Signal::Fused];
+        let usual = match self.judge.embeds() {
+            true => &[Signal::SelfEval, Signal::Cosine, Signal::Fused][..],
+            false => &[Signal::SelfEval],
+        };
         let Some(name) = &self.signal else {
             return Ok(usual.to_vec());
         };

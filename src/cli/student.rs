@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use super::machine::MachineArguments;
+use super::servers::ServerArguments;
 use crate::engine::Engine;
 use crate::engine::local::Cast;
 use crate::judge::student::{Asking, MAX_TOKENS, REVERSE, Wrapper};
@@ -13,7 +14,8 @@ use crate::judge::student::{Asking, MAX_TOKENS, REVERSE, Wrapper};
 /// The student, and how it is asked.
 #[derive(Args, Clone, Debug)]
 pub struct StudentArguments {
-    /// The model whose losses count: `starter`, a model folder, a .gguf file, or hf:ORG/NAME[@REVISION]
+    /// The model whose losses count: `starter`, a model folder, a .gguf file, hf:ORG/NAME[@REVISION], or
+    /// https://HOST/v1#MODEL for a server that tells log-probabilities of prompts
     #[arg(long, visible_alias = "judge", default_value = "starter")]
     pub student: String,
     /// The training prompt around an instruction: alpaca, wizardlm, vicuna, chat, or a text with {instruction}
@@ -27,6 +29,8 @@ pub struct StudentArguments {
     max_length: usize,
     #[command(flatten)]
     machine: MachineArguments,
+    #[command(flatten)]
+    pub servers: ServerArguments,
 }
 
 impl StudentArguments {
@@ -61,7 +65,10 @@ impl StudentArguments {
         stage: impl Fn(&str, u64, u64),
     ) -> Result<(Engine, Cast)> {
         super::use_threads(self.machine.threads)?;
-        let options = self.machine.engine(self.student.clone(), None, policy);
+        let settings = self.servers.settings()?;
+        let options = self
+            .machine
+            .engine(self.student.clone(), None, policy, settings);
         Ok(Engine::load(options, stage)?)
     }
 }

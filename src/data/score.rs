@@ -15,6 +15,10 @@ pub struct LabelDistribution {
     /// How much of the whole vocabulary's probability the labels hold, in `[0, 1]`; `None` where they
     /// were computed alone.
     pub mass: Option<f64>,
+    /// What labels with probability 0 may hold together at most, where a server tells the likeliest tokens alone and some
+    /// label is not among them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<f64>,
 }
 
 impl LabelDistribution {
@@ -37,10 +41,15 @@ impl LabelDistribution {
                 *sum += p;
             }
             found.mass = found.mass.zip(one.mass).map(|(sum, mass)| sum + mass);
+            found.missing = match (found.missing, one.missing) {
+                (None, None) => None,
+                (a, b) => Some(a.unwrap_or(0.0) + b.unwrap_or(0.0)),
+            };
         }
         if count > 1.0 {
             found.probs.iter_mut().for_each(|p| *p /= count);
             found.mass = found.mass.map(|sum| sum / count);
+            found.missing = found.missing.map(|sum| sum / count);
         }
         Some(found)
     }

@@ -305,7 +305,7 @@ impl<C: Compute> Computer<'_, C> {
         if texts.is_empty() {
             return Ok(Vec::new());
         }
-        let decoder = match &self.models.of(role).network {
+        let decoder = match &network(self.models, role)? {
             Network::Bert(bert) => return Ok(means(&bert.forward(texts)?, texts, bert.dim)),
             Network::Decoder(decoder) => decoder,
         };
@@ -364,8 +364,16 @@ fn has_head_for(ask: &Ask, config: &DecoderConfig) -> Ended<()> {
     Err(Stopped::Failed(format!("{}: {cause}", config.architecture)))
 }
 
+/// What computes in a role.
+fn network<C: Compute>(models: &Models<C>, role: Role) -> Ended<&Network<C>> {
+    let model = models.of(role);
+    let model =
+        model.ok_or_else(|| Stopped::Failed("no model of this machine fills the role".into()))?;
+    Ok(&model.network)
+}
+
 pub(super) fn decoder<C: Compute>(models: &Models<C>, role: Role) -> Ended<&Decoder<C>> {
-    match &models.of(role).network {
+    match network(models, role)? {
         Network::Decoder(decoder) => Ok(decoder),
         Network::Bert(_) => Err(Stopped::Failed(
             "an encoder can embed, but neither judge nor write".into(),

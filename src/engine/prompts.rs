@@ -192,6 +192,7 @@ impl<C: Compute> Computer<'_, C> {
                         .map(|probabilities| Outcome::Labels {
                             probabilities,
                             mass: !alone,
+                            missing: 0.0,
                             computed,
                         })
                 }

@@ -71,6 +71,8 @@ pub enum Outcome {
         probabilities: Vec<f64>,
         /// Whether among the whole vocabulary; else they sum to one.
         mass: bool,
+        /// What labels with probability 0 may hold together at most, because a server tells the likeliest tokens alone.
+        missing: f64,
         /// Tokens that had to be computed; the others were in the prefix cache.
         computed: usize,
     },

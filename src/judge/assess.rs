@@ -221,7 +221,7 @@ impl Judge {
             match dialogue::continuation(subject, &self.cast.policy, self.truncate) {
                 Err(error) => plan.add_trouble(format!("ppl: {error}")),
                 Ok(found) => {
-                    plan.prompt_tokens += found.ids.len();
+                    plan.prompt_tokens += self.own_tokens(Role::Policy, found.ids.len());
                     plan.truncated |= found.truncated;
                     plan.tasks.push(Task {
                         role: Role::Policy,
@@ -284,8 +284,27 @@ impl Judge {
         Ok(())
     }
 
+    fn is_served(&self, role: Role) -> bool {
+        let facts = match role {
+            Role::Judge => &self.cast.judge,
+            Role::Embedder => &self.cast.embedder,
+            Role::Policy => &self.cast.policy,
+        };
+        facts.served.is_some()
+    }
+
+    /// Tokens of a prompt, where they can be counted before it is asked.
+    fn own_tokens(&self, role: Role, ids: usize) -> usize {
+        if self.is_served(role) { 0 } else { ids }
+    }
+
+    /// Tokens of a prompt, where a server counted them.
+    fn served_tokens(&self, role: Role, computed: usize) -> usize {
+        if self.is_served(role) { computed } else { 0 }
+    }
+
     fn add(&self, plan: &mut Plan, prompt: Prompt, ask: Ask, part: Part) {
-        plan.prompt_tokens += prompt.ids.len();
+        plan.prompt_tokens += self.own_tokens(Role::Judge, prompt.ids.len());
         plan.truncated |= prompt.truncated;
         plan.tasks.push(Task {
             role: Role::Judge,
@@ -455,6 +474,7 @@ impl Judge {
                     Outcome::Labels {
                         probabilities,
                         mass: is_known,
+                        missing,
                         computed,
                     },
                 ) => {
@@ -466,6 +486,8 @@ impl Judge {
                     scored.computed_tokens += computed;
                     let mut distribution = self.templates.scale.distribution(probabilities);
                     distribution.mass = distribution.mass.filter(|_| *is_known);
+                    distribution.missing = Some(*missing).filter(|missing| *missing > 0.0);
+                    scored.card.prompt_tokens += self.served_tokens(Role::Judge, *computed);
                     match part {
                         Part::Free => free.push(distribution),
                         _ => with_reference.push(distribution),
@@ -477,6 +499,7 @@ impl Judge {
                 }
                 (Part::Ppl, Outcome::LogProbs { values, computed }) => {
                     scored.computed_tokens += computed;
+                    scored.card.prompt_tokens += self.served_tokens(Role::Policy, *computed);
                     scored.ppl = dialogue::perplexity(values);
                     if scored.ppl.is_none() {
                         scored.add_trouble("the perplexity is not finite".into());

@@ -4,7 +4,7 @@
 use super::prompt::Truncate;
 use super::{JudgeError, Result};
 use crate::data::Subject;
-use crate::model::chat::Turn;
+use crate::model::chat::{ChatTemplate, Turn};
 use crate::model::facts::Facts;
 use crate::model::tokenizer::Piece;
 
@@ -39,8 +39,8 @@ pub fn plain(subject: &Subject) -> Vec<Piece> {
 
 /// What a policy is asked: its chat template with a generation prompt, or the instruction and an empty line;
 /// and whether the tokenizer adds its special tokens.
-fn asked(subject: &Subject, facts: &Facts) -> Result<(Vec<Piece>, bool)> {
-    Ok(match &facts.chat {
+fn asked(subject: &Subject, chat: Option<&ChatTemplate>) -> Result<(Vec<Piece>, bool)> {
+    Ok(match chat {
         Some(chat) => {
             let turn = Turn {
                 role: "user",
@@ -61,7 +61,7 @@ fn asked(subject: &Subject, facts: &Facts) -> Result<(Vec<Piece>, bool)> {
 /// # Errors
 /// An instruction that leaves no room; what tokenizer and chat template say.
 pub fn request(subject: &Subject, facts: &Facts) -> Result<Vec<u32>> {
-    let (pieces, special) = asked(subject, facts)?;
+    let (pieces, special) = asked(subject, facts.chat.as_ref())?;
     let ids = facts.tokenizer.encode(&pieces, special)?.ids;
     match ids.len() < facts.context {
         true => Ok(ids),
@@ -79,7 +79,7 @@ pub fn request(subject: &Subject, facts: &Facts) -> Result<Vec<u32>> {
 /// # Errors
 /// What tokenizer and chat template say.
 pub fn answered(subject: &Subject, facts: &Facts) -> Result<(Vec<u32>, Vec<u32>)> {
-    let (mut pieces, special) = asked(subject, facts)?;
+    let (mut pieces, special) = asked(subject, facts.chat.as_ref())?;
     let prompt = facts.tokenizer.encode_open(&pieces, special)?.ids;
     let response = Piece::data("response", &subject.response);
     pieces.push(response.clone());
@@ -112,7 +112,9 @@ pub fn continuation(subject: &Subject, facts: &Facts, truncate: Truncate) -> Res
     if subject.response.is_empty() {
         return refuse("the response is empty, so it has no perplexity".into());
     }
-    let (mut pieces, special) = asked(subject, facts)?;
+    // Servers tell log-probabilities of texts, not of chats.
+    let chat = facts.chat.as_ref().filter(|_| facts.served.is_none());
+    let (mut pieces, special) = asked(subject, chat)?;
     let before: usize = pieces.iter().map(|p| p.text.len()).sum();
     pieces.push(Piece::data("response", &subject.response));
     let mut encoded = facts.tokenizer.encode(&pieces, special)?;

@@ -70,6 +70,7 @@ impl Scale {
             values: self.values.clone(),
             probs: probabilities.iter().map(share).collect(),
             mass: Some(mass),
+            missing: None,
         }
     }
 }

@@ -68,6 +68,7 @@ impl Base {
             parameters,
             end_tokens: self.config.end_tokens,
             is_decoder: true,
+            served: None,
         };
         (facts, self.tensors)
     }

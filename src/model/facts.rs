@@ -11,6 +11,7 @@ use super::chat::ChatTemplate;
 use super::decoder::Decoder;
 use super::decoder::compute::Compute;
 use super::safetensors_folder::SafetensorsFolder;
+use super::served::{Abilities, Need};
 use super::spec::Located;
 use super::tensors::Tensors;
 use super::tokenizer::Tokenizer;
@@ -42,6 +43,17 @@ pub struct Facts {
     pub end_tokens: Vec<u32>,
     /// Whether it can judge and write.
     pub is_decoder: bool,
+    /// What its server offers, where it is on one: its ids are then characters.
+    pub served: Option<Abilities>,
+}
+
+impl Facts {
+    /// Why a need cannot be met whatever the prompt, and what helps; `None` where it can, or where only the model's
+    /// weights tell.
+    pub fn lacks(&self, need: Need) -> Option<String> {
+        let why = self.served.as_ref()?.lacks(need)?;
+        Some(format!("{}: {why}", self.name))
+    }
 }
 
 /// Where models compute.
@@ -155,6 +167,7 @@ impl<C: Compute> Model<C> {
                 parameters: bert.parameters,
                 end_tokens: Vec::new(),
                 is_decoder: false,
+                served: None,
             }),
             network: Network::Bert(Box::new(bert)),
         })

@@ -16,6 +16,7 @@ pub mod hub;
 pub mod pooling;
 pub mod safetensors_folder;
 pub mod sampling;
+pub mod served;
 pub mod spec;
 pub mod summary;
 pub mod tensors;

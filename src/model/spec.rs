@@ -16,8 +16,8 @@ pub enum Source {
     Gguf(PathBuf),
     /// A repository on the hub, with revision and file.
     Hub(Name),
-    /// An OpenAI-compatible server.
-    Server { url: String, model: String },
+    /// A model on an OpenAI-compatible server, or on several.
+    Server { urls: Vec<String>, model: String },
 }
 
 /// `MODEL[+ADAPTER…]`.
@@ -38,7 +38,7 @@ pub struct Located {
 }
 
 const NAMES: &str = "name `starter`, a folder in Hugging Face layout (config.json, tokenizer.json, \
-                     *.safetensors), a .gguf file, or hf:ORG/NAME[@REVISION][:FILE.gguf]";
+                     *.safetensors), a .gguf file, hf:ORG/NAME[@REVISION][:FILE.gguf], or https://HOST/v1#MODEL";
 
 fn wrong(spec: &str, cause: impl Into<String>, cure: impl Into<String>) -> ModelError {
     ModelError::Spec {
@@ -81,17 +81,8 @@ impl Spec {
     /// A name that can be none, with what can.
     pub fn parse(text: &str) -> Result<Self> {
         if text.starts_with("http://") || text.starts_with("https://") {
-            let shape = "https://HOST/v1#MODEL is expected";
-            let (url, model) = text
-                .split_once('#')
-                .filter(|(_, model)| !model.is_empty())
-                .ok_or_else(|| wrong(text, "the server's model is not named", shape))?;
-            let source = Source::Server {
-                url: url.trim_end_matches('/').to_owned(),
-                model: model.to_owned(),
-            };
             return Ok(Spec {
-                source,
+                source: servers(text)?,
                 adapters: Vec::new(),
             });
         }
@@ -104,6 +95,33 @@ impl Spec {
             adapters.push(adapter(text, name)?);
         }
         Ok(Spec { source, adapters })
+    }
+}
+
+/// `URL#MODEL[,URL#MODEL…]`: servers of one model.
+fn servers(text: &str) -> Result<Source> {
+    let shape = "https://HOST/v1#MODEL is expected";
+    let (mut urls, mut name) = (Vec::new(), None);
+    for one in text.split(',').map(str::trim) {
+        let (url, model) = one
+            .split_once('#')
+            .filter(|(_, model)| !model.is_empty())
+            .ok_or_else(|| wrong(text, "the server's model is not named", shape))?;
+        if *name.get_or_insert(model) != model {
+            return Err(wrong(
+                text,
+                "servers of different models",
+                "servers share the work of one model: give all the same #MODEL",
+            ));
+        }
+        urls.push(url.trim_end_matches('/').to_owned());
+    }
+    match name {
+        Some(model) => Ok(Source::Server {
+            urls,
+            model: model.to_owned(),
+        }),
+        None => Err(wrong(text, "the server's model is not named", shape)),
     }
 }
 
@@ -215,7 +233,11 @@ pub fn locate_with(
         Source::Starter => share()?.join("sample_data").join("starter"),
         Source::Hub(name) => hub.get(name, Want::Model, progress)?,
         Source::Server { .. } => {
-            return Err(wrong(text, "servers cannot be asked yet", NAMES));
+            return Err(wrong(
+                text,
+                "a server keeps its weights to itself, and they are needed here",
+                NAMES,
+            ));
         }
         Source::Gguf(path) if !path.is_file() => {
             return Err(wrong(text, "there is no such file", NAMES));
@@ -328,7 +350,7 @@ mod tests {
             (
                 "http://localhost:8000/v1/#org/m+x".into(),
                 Source::Server {
-                    url: "http://localhost:8000/v1".into(),
+                    urls: vec!["http://localhost:8000/v1".into()],
                     model: "org/m+x".into(),
                 },
                 vec![],

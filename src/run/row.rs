@@ -22,6 +22,9 @@ pub struct Distribution<'a> {
     pub labels: &'a [String],
     pub probs: &'a [f64],
     pub mass: Option<f64>,
+    /// What labels that a server did not list may hold together at most, where there are some.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub missing: Option<f64>,
     pub std: f64,
     pub entropy: f64,
 }
@@ -76,6 +79,7 @@ impl<'a> From<&'a LabelDistribution> for Distribution<'a> {
             labels: &found.labels,
             probs: &found.probs,
             mass: found.mass,
+            missing: found.missing,
             std: found.std(),
             entropy: found.entropy(),
         }

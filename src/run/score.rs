@@ -14,9 +14,11 @@ use crate::data::{
     DataError, LabelDistribution, Record, Response, ScoreCard, Shard, Subject, SubjectKey, Verdict,
 };
 use crate::engine::line::{Answered, EngineGone, Line};
+use crate::engine::remote::Usage;
 use crate::engine::{Engine, Outcome, Task};
 use crate::judge::attribution::{Attribution, Omissions};
 use crate::judge::{Judge, Plan, Scored, Signals};
+use crate::model::served::Need;
 use crate::stats::preset::Preset;
 
 /// What the judge sees.
@@ -87,6 +89,33 @@ pub struct ScoreRun {
     pub shard: Shard,
 }
 
+impl ScoreRun {
+    /// Why a signal cannot be had of a judge's models, and what helps; `None` where all can.
+    pub fn lacks(&self, judge: &Judge) -> Option<String> {
+        let cast = judge.cast();
+        self.signals.iter().find_map(|signal| {
+            let cause = match signal {
+                Signal::SelfEval | Signal::SelfEvalRef | Signal::SelfEvalFree => {
+                    cast.judge.lacks(Need::Labels)
+                }
+                Signal::Cosine => cast.embedder.lacks(Need::Embedding),
+                Signal::Fused => {
+                    let labels = cast.judge.lacks(Need::Labels);
+                    labels.or_else(|| cast.embedder.lacks(Need::Embedding))
+                }
+                Signal::Ppl => cast.policy.lacks(Need::LogProbs),
+                Signal::Vro => {
+                    let texts = cast.policy.lacks(Need::Text);
+                    texts.or_else(|| cast.embedder.lacks(Need::Embedding))
+                }
+                Signal::Reward => cast.judge.lacks(Need::Reward),
+                Signal::Generated => cast.judge.lacks(Need::Text),
+            };
+            cause.map(|cause| format!("{}: {cause}", signal.name()))
+        })
+    }
+}
+
 /// Figures of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Summary {
@@ -116,6 +145,34 @@ pub struct Summary {
     pub load_s: f64,
     pub score_s: f64,
     pub tokens_per_s: f64,
+    /// What servers were asked for, where a model is on one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server: Option<Served>,
+}
+
+/// What servers were asked for, and what they left open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Served {
+    #[serde(flatten)]
+    pub usage: Usage,
+    pub cost: f64,
+    /// Rows of which a label was not among the likeliest tokens: it counts as 0.
+    pub incomplete: usize,
+    /// What such labels may hold together at most, in the row where that is most.
+    pub missing: f64,
+}
+
+impl Served {
+    /// Of two judges together.
+    #[must_use]
+    pub fn and(self, other: Served) -> Served {
+        Served {
+            usage: self.usage.and(other.usage),
+            cost: self.cost + other.cost,
+            incomplete: self.incomplete + other.incomplete,
+            missing: self.missing.max(other.missing),
+        }
+    }
 }
 
 /// Why a run ended early.
@@ -140,6 +197,9 @@ pub enum ScoreError {
     /// The output could not be written.
     #[error("cannot write the results: {0}")]
     Write(#[from] io::Error),
+    /// A signal that cannot be had of these models, whatever the row.
+    #[error("{0}")]
+    Unable(String),
     /// The engine went away.
     #[error(transparent)]
     Engine(#[from] EngineGone),
@@ -276,6 +336,9 @@ impl<'a> Scorer<'a> {
         out: &mut dyn Write,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Summary, ScoreError> {
+        if let Some(cause) = self.run.lacks(self.judge) {
+            return Err(ScoreError::Unable(cause));
+        }
         let started = Instant::now();
         let mut responses = records.enumerate().flat_map(|(at, record)| {
             let (record, failed) = match record {
@@ -319,6 +382,9 @@ impl<'a> Scorer<'a> {
             .and_then(|preset| preset.scores.as_ref());
         self.summary.drift = spread.and_then(|spread| spread.drift(&self.cut_values));
         self.summary.drift_tolerance = spread.map(|spread| spread.tolerance(self.cut_values.len()));
+        if let Some(usage) = self.engine.usage() {
+            self.summary.server.get_or_insert_default().usage = usage;
+        }
         self.summary.score_s = started.elapsed().as_secs_f64();
         self.summary.tokens_per_s = self.summary.fresh_tokens as f64 / self.summary.score_s;
         Ok(self.summary)
@@ -627,6 +693,11 @@ impl<'a> Scorer<'a> {
             (self.first_failure)(&format!("{} / {}: {cause}", record.id, response.id));
         }
         summary.prompt_tokens += row.prompt_tokens;
+        if let Some(missing) = in_mode.and_then(|found| found.missing) {
+            let served = summary.server.get_or_insert_default();
+            served.incomplete += 1;
+            served.missing = served.missing.max(missing);
+        }
         if let Some(scored) = scored {
             summary.truncated += usize::from(scored.truncated);
             summary.computed_tokens += scored.computed_tokens;

@@ -153,6 +153,7 @@ fn read(
             probabilities,
             mass,
             computed,
+            ..
         } => {
             tell(*computed, mass.then(|| probabilities.iter().sum()));
             selectit::token_score(probabilities, form)

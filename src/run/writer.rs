@@ -24,7 +24,7 @@ pub enum Writer<'e> {
         engine: &'e Engine,
         facts: Arc<Facts>,
     },
-    Remote(Client),
+    Remote(Box<Client>),
 }
 
 /// A text.

@@ -161,6 +161,7 @@ fn scores_belong_to_what_made_them() {
     let key = SubjectKey::of(&Record::default(), "text");
     let card = ScoreCard {
         self_eval_ref: Some(crate::data::LabelDistribution {
+            missing: None,
             labels: vec!["0".into(), "1".into()],
             values: vec![0.0, 1.0],
             probs: vec![0.1, 0.9],

@@ -2,6 +2,7 @@
 
 mod kernels;
 mod machine;
+mod server;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use clap::Args;
 use indicatif::BinaryBytes;
 use serde::Serialize;
 
+use super::servers::ServerArguments;
 use crate::kernel::Format;
 use crate::model::decoder::cpu::Cpu;
 use crate::model::facts::{Model, Place, device};
@@ -24,6 +26,11 @@ pub struct Arguments {
     /// One object on standard output
     #[arg(long)]
     json: bool,
+    /// What a server can do instead: https://HOST/v1#MODEL
+    #[arg(long, value_name = "URL#MODEL")]
+    judge: Option<String>,
+    #[command(flatten)]
+    servers: ServerArguments,
 }
 
 /// Everything that is asked when something does not work. Nothing secret is in it.
@@ -82,6 +89,9 @@ impl Found {
 }
 
 pub fn run(arguments: &Arguments) -> Result<()> {
+    if let Some(judge) = &arguments.judge {
+        return server::run(judge, &arguments.servers, arguments.json);
+    }
     let report = examine();
     let mut out = io::stdout().lock();
     match arguments.json {

@@ -1,8 +1,31 @@
-//! Models behind an OpenAI-compatible server: texts in, texts out, over HTTP. What a server is asked for here is a
-//! chat's next turn; other asks have their place beside it.
+//! Models behind OpenAI-compatible servers: the same jobs and answers as for a model of this machine, over HTTP. A
+//! server's tokens are out of sight, so prompts are written in characters (see [`crate::model::tokenizer`]).
+//!
+//! `http` is one exchange, `reply` what answers look like, `ask` one task with all its attempts, `pace` and `balance` how
+//! many at a time and where, `pool` the threads.
 
+mod address;
+mod ask;
+mod balance;
 mod client;
+mod http;
+mod key;
+mod label_tokens;
+mod meter;
+mod open;
+mod pace;
+mod pool;
+mod probe;
+mod prompt;
+mod reply;
+mod settings;
 mod trouble;
 
-pub use client::{Chat, Client, Key, Settings, Written};
+pub use client::{Chat, Client};
+pub use key::Key;
+pub use meter::Usage;
+pub(crate) use pool::Pool;
+pub use probe::{About, Line, Probed, probe};
+pub use reply::Written;
+pub use settings::Settings;
 pub use trouble::Trouble;

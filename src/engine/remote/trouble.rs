@@ -1,4 +1,4 @@
-//! Why a server gave no text.
+//! Why a server gave no answer.
 
 use std::time::Duration;
 
@@ -20,8 +20,25 @@ pub enum Trouble {
 pub(super) type Step<T> = Result<T, Again>;
 
 /// Whether another attempt can help, and when.
+#[derive(Debug)]
 pub(super) enum Again {
     Never(Trouble),
     /// After what the server asks for, or a while.
-    After(String, Option<Duration>),
+    After {
+        cause: String,
+        wait: Option<Duration>,
+        /// The server says that it has too much to do.
+        is_busy: bool,
+    },
+}
+
+impl Again {
+    /// After a while.
+    pub fn later(cause: String) -> Self {
+        Again::After {
+            cause,
+            wait: None,
+            is_busy: false,
+        }
+    }
 }

@@ -104,7 +104,11 @@ impl Student {
     /// # Errors
     /// What tokenizer and chat template say.
     pub fn plan(&self, pair: &Pair<'_>) -> Result<Plan> {
-        let limit = self.asking.max_tokens.min(self.facts.context);
+        // Of a model on a server, characters are counted here, and its own limit there.
+        let limit = match self.facts.served {
+            None => self.asking.max_tokens.min(self.facts.context),
+            Some(_) => self.facts.context,
+        };
         let instruction = Piece::data("instruction", pair.instruction);
         let mut x = vec![instruction.clone()];
         x.extend(pair.input.map(|input| Piece::data("input", input)));

@@ -137,6 +137,7 @@ pub(super) mod tests {
             context: 2048,
             parameters: 0,
             is_decoder: true,
+            served: None,
             path: folder,
         }
     }

@@ -133,6 +133,7 @@ mod tests {
     #[test]
     fn scaling_follows_the_scale() {
         let five = LabelDistribution {
+            missing: None,
             labels: ["1", "2", "3", "4", "5"].map(String::from).to_vec(),
             values: vec![1.0, 2.0, 3.0, 4.0, 5.0],
             probs: vec![0.0, 0.0, 1.0, 0.0, 0.0],

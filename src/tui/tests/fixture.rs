@@ -27,6 +27,7 @@ pub fn peak(at: f64) -> LabelDistribution {
         .collect();
     let sum: f64 = weights.iter().sum();
     LabelDistribution {
+        missing: None,
         labels: (0..10).map(|label| label.to_string()).collect(),
         values: (0..10).map(f64::from).collect(),
         probs: weights.iter().map(|weight| weight / sum).collect(),

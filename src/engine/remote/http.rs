@@ -1,0 +1,174 @@
+//! One exchange with a server: a request, its answer as JSON, or what is wrong and whether trying again can help.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use ureq::http::Response;
+use ureq::{Agent, Body, Proxy};
+
+use super::address::Address;
+use super::trouble::{Again, Step, Trouble};
+use super::{Key, Settings};
+
+/// Largest answer that is read.
+const LARGEST: u64 = 32 << 20;
+/// Of what a server says about a refusal.
+const SAID: usize = 200;
+
+/// Connections to a server, kept alive.
+#[derive(Clone)]
+pub(super) struct Http {
+    agent: Agent,
+    key: Option<Key>,
+    /// For messages.
+    model: String,
+}
+
+impl Http {
+    pub fn new(address: &Address, model: &str, settings: &Settings, connections: usize) -> Self {
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            // The key goes to this server and no other.
+            .max_redirects(0)
+            .user_agent(concat!("juror/", env!("CARGO_PKG_VERSION")))
+            // A proxy cannot mean this machine when we say it.
+            .proxy(match address.is_near {
+                true => None,
+                false => Proxy::try_from_env(),
+            })
+            .timeout_resolve(Some(Duration::from_secs(10)))
+            .timeout_connect(Some(Duration::from_secs(10)))
+            .timeout_global(Some(settings.timeout))
+            .max_idle_connections_per_host(connections.max(1))
+            .build();
+        Http {
+            agent: config.into(),
+            key: settings.key.clone(),
+            model: model.to_owned(),
+        }
+    }
+
+    /// Closes its connections, those of requests under way among them.
+    pub fn shut(self) {
+        self.agent.shutdown();
+    }
+
+    /// Posts JSON.
+    pub fn post(&self, url: &str, body: &Value) -> Step<Value> {
+        let mut request = self
+            .agent
+            .post(url)
+            .header("Content-Type", "application/json");
+        if let Some(key) = &self.key {
+            request = request.header("Authorization", key.bearer());
+        }
+        let sent = request.send(body.to_string());
+        self.answer(url, sent)
+    }
+
+    /// Gets JSON.
+    pub fn get(&self, url: &str) -> Step<Value> {
+        let mut request = self.agent.get(url);
+        if let Some(key) = &self.key {
+            request = request.header("Authorization", key.bearer());
+        }
+        let sent = request.call();
+        self.answer(url, sent)
+    }
+
+    fn answer(&self, url: &str, sent: Result<Response<Body>, ureq::Error>) -> Step<Value> {
+        let mut response = sent.map_err(|error| self.failed(url, &error))?;
+        if !response.status().is_success() {
+            return Err(self.refused(url, response));
+        }
+        let body = response.body_mut().with_config().limit(LARGEST);
+        let text = body
+            .read_to_string()
+            .map_err(|error| self.failed(url, &error))?;
+        // A proxy's page, or an answer that was cut: the next may be whole.
+        serde_json::from_str(&text)
+            .map_err(|_| Again::later(format!("{url}: the answer is no JSON")))
+    }
+
+    /// Sorts refusals into those of one request, for now, and for good.
+    fn refused(&self, url: &str, mut response: Response<Body>) -> Again {
+        let status = response.status();
+        let wait = response.headers().get("retry-after");
+        let wait = wait.and_then(|wait| wait.to_str().ok()?.trim().parse::<f64>().ok());
+        let wait = wait.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        if matches!(status.as_u16(), 408 | 409 | 425 | 429 | 502..=504) {
+            return Again::After {
+                cause: format!("{url} answers {status}"),
+                wait,
+                is_busy: matches!(status.as_u16(), 429 | 503),
+            };
+        }
+        let server =
+            |cure: &str| Again::Never(Trouble::Server(format!("{url} answers {status}: {cure}")));
+        match status.as_u16() {
+            // What such an answer says may repeat the key.
+            401 | 403 => {
+                server("the server wants another key, or one at all: set it by the environment")
+            }
+            404 | 405 => server(&format!(
+                "check the address, and the model's name `{}`",
+                self.model
+            )),
+            300..=399 => server("the server is elsewhere: give the address that it points to"),
+            _ => {
+                let body = response
+                    .body_mut()
+                    .with_config()
+                    .limit(1 << 16)
+                    .read_to_string();
+                let said = body.ok().and_then(|body| said(&body)).unwrap_or_default();
+                let cause = self.without_key(&format!("{url} answers {status}: {said}"));
+                match status.is_server_error() {
+                    true => Again::After {
+                        cause,
+                        wait,
+                        is_busy: false,
+                    },
+                    false => Again::Never(Trouble::Request(cause)),
+                }
+            }
+        }
+    }
+
+    fn without_key(&self, said: &str) -> String {
+        match &self.key {
+            Some(key) => key.hidden_in(said),
+            None => said.to_owned(),
+        }
+    }
+
+    fn failed(&self, url: &str, error: &ureq::Error) -> Again {
+        use ureq::Error as E;
+        let cause = self.without_key(&format!("{url}: {error}"));
+        match error {
+            E::Io(_) | E::Timeout(_) | E::ConnectionFailed | E::Protocol(_) | E::HostNotFound => {
+                Again::later(cause)
+            }
+            E::BodyExceedsLimit(_) => Again::Never(Trouble::Request(cause)),
+            _ => Again::Never(Trouble::Server(cause)),
+        }
+    }
+}
+
+/// What a refusal says, in the shapes that servers give it.
+fn said(body: &str) -> Option<String> {
+    let json: Value = serde_json::from_str(body).ok()?;
+    let error = &json["error"];
+    let said = error["message"]
+        .as_str()
+        .or(error.as_str())
+        .or(json["message"].as_str())
+        .or(json["detail"].as_str());
+    Some(
+        said?
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(SAID)
+            .collect(),
+    )
+}

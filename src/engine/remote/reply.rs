@@ -1,0 +1,234 @@
+//! What servers answer, in the shapes that they give it: read once, here.
+
+use serde_json::Value;
+
+/// An answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    pub text: String,
+    /// As the server counts; not all do.
+    pub prompt_tokens: Option<usize>,
+    pub written_tokens: Option<usize>,
+    /// Whether it broke off at its longest length.
+    pub is_cut: bool,
+}
+
+/// A token that may come next.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Likely {
+    pub text: String,
+    pub probability: f64,
+}
+
+/// Tokens that an answer took, as the server counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Counted {
+    pub prompt: Option<usize>,
+    pub written: Option<usize>,
+}
+
+pub(super) fn counted(answer: &Value) -> Counted {
+    let count = |name: &str| answer["usage"][name].as_u64().map(|n| n as usize);
+    Counted {
+        prompt: count("prompt_tokens"),
+        written: count("completion_tokens"),
+    }
+}
+
+fn choice(answer: &Value) -> Result<&Value, String> {
+    answer["choices"]
+        .get(0)
+        .ok_or_else(|| "the answer has no choices".to_owned())
+}
+
+/// An answer's text and figures, of either endpoint; `None` where it has no text.
+pub(super) fn written(answer: &Value) -> Result<Option<Written>, String> {
+    let choice = choice(answer)?;
+    let text = choice["message"]["content"]
+        .as_str()
+        .or(choice["text"].as_str());
+    let counted = counted(answer);
+    Ok(text.map(|text| Written {
+        text: text.to_owned(),
+        prompt_tokens: counted.prompt,
+        written_tokens: counted.written,
+        is_cut: choice["finish_reason"] == "length",
+    }))
+}
+
+/// The likeliest first tokens of an answer: a list of objects (chats, and completions of llama.cpp's server), or an
+/// object of tokens and logarithms (completions of others). The drawn token is among them.
+pub(super) fn first_tokens(answer: &Value) -> Result<Vec<Likely>, String> {
+    let told = &choice(answer)?["logprobs"];
+    let none = || "the answer has no top_logprobs of its first token".to_owned();
+    let mut all: Vec<Likely> = Vec::new();
+    let mut add = |text: &Value, log: &Value| -> Result<(), String> {
+        let (Some(text), Some(log)) = (text.as_str(), log.as_f64()) else {
+            return Err("top_logprobs of another shape than tokens and numbers".to_owned());
+        };
+        // A little more than one is how a server rounds.
+        if log.is_nan() || log > 1e-3 {
+            return Err(format!("the log-probability {log} is none"));
+        }
+        if all.iter().all(|known| known.text != text) {
+            all.push(Likely {
+                text: text.to_owned(),
+                probability: log.min(0.0).exp(),
+            });
+        }
+        Ok(())
+    };
+    match (&told["content"], &told["top_logprobs"]) {
+        (Value::Array(content), _) => {
+            let first = content.first().ok_or_else(none)?;
+            for one in first["top_logprobs"].as_array().ok_or_else(none)? {
+                add(&one["token"], &one["logprob"])?;
+            }
+            add(&first["token"], &first["logprob"])?;
+        }
+        (_, Value::Array(content)) => {
+            let first = content
+                .first()
+                .and_then(Value::as_object)
+                .ok_or_else(none)?;
+            for (text, log) in first {
+                add(&Value::String(text.clone()), log)?;
+            }
+            let (token, log) = (&told["tokens"][0], &told["token_logprobs"][0]);
+            if !token.is_null() && !log.is_null() {
+                add(token, log)?;
+            }
+        }
+        _ => return Err(none()),
+    }
+    match all.is_empty() {
+        true => Err(none()),
+        false => Ok(all),
+    }
+}
+
+/// The log-probabilities of a prompt's own tokens that begin in a range of its characters. Those that nothing predicts
+/// have none.
+pub(super) fn echoed(answer: &Value, within: std::ops::Range<usize>) -> Result<Vec<f64>, String> {
+    let told = &choice(answer)?["logprobs"];
+    let list = |name: &str| {
+        told[name]
+            .as_array()
+            .ok_or_else(|| format!("the answer has no {name} of its prompt"))
+    };
+    let (logs, offsets) = (list("token_logprobs")?, list("text_offset")?);
+    if logs.len() != offsets.len() {
+        return Err("as many text_offset as token_logprobs expected".to_owned());
+    }
+    let mut values = Vec::new();
+    for (log, offset) in logs.iter().zip(offsets) {
+        let offset = offset.as_u64().ok_or("a text_offset that is no number")? as usize;
+        if let (true, Some(log)) = (within.contains(&offset), log.as_f64()) {
+            values.push(log);
+        }
+    }
+    Ok(values)
+}
+
+/// The vector of the only text.
+pub(super) fn embedding(answer: &Value) -> Result<Vec<f32>, String> {
+    let vector = answer["data"][0]["embedding"].as_array();
+    let vector = vector.ok_or("the answer has no embedding")?;
+    let numbers: Option<Vec<f32>> = vector
+        .iter()
+        .map(|x| x.as_f64().map(|x| x as f32))
+        .collect();
+    match numbers {
+        Some(vector)
+            if vector.iter().any(|x| *x != 0.0) && vector.iter().all(|x| x.is_finite()) =>
+        {
+            Ok(vector)
+        }
+        Some(_) => Err("the embedding has no direction".to_owned()),
+        None => Err(
+            "the embedding is no list of numbers: the model has to pool its tokens' vectors"
+                .to_owned(),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn answers_are_read() {
+        let body = json!({"choices":[{"message":{"content":"Hm."},"finish_reason":"length"}],"usage":{"prompt_tokens":3}});
+        let found = written(&body).unwrap().unwrap();
+        assert_eq!((found.text.as_str(), found.is_cut), ("Hm.", true));
+        assert_eq!((found.prompt_tokens, found.written_tokens), (Some(3), None));
+        let text = json!({"choices":[{"text":"Hm.","finish_reason":"stop"}]});
+        assert_eq!(written(&text).unwrap().unwrap().text, "Hm.");
+        assert_eq!(
+            written(&json!({"choices":[{"message":{"content":null}}]})),
+            Ok(None)
+        );
+        assert!(written(&json!({})).is_err());
+    }
+
+    fn read(logprobs: Value) -> Result<Vec<(String, f64)>, String> {
+        let all = first_tokens(&json!({"choices": [{"logprobs": logprobs}]}))?;
+        Ok(all.into_iter().map(|l| (l.text, l.probability)).collect())
+    }
+
+    #[test]
+    fn both_shapes_of_likely_tokens_are_read() {
+        let log = |p: f64| p.ln();
+        let chat = json!({"content": [{"token": "7", "logprob": log(0.5), "top_logprobs": [
+            {"token": "7", "logprob": log(0.5)}, {"token": " 7", "logprob": log(0.25)}]}]});
+        let completions = json!({"tokens": ["7"], "token_logprobs": [log(0.5)],
+                                 "top_logprobs": [{"7": log(0.5), " 7": log(0.25)}]});
+        for shape in [chat, completions] {
+            let mut all = read(shape).unwrap();
+            all.sort_by(|a, b| b.1.total_cmp(&a.1));
+            assert_eq!((all.len(), all[1].0.as_str()), (2, " 7"));
+            assert!((all[0].1 - 0.5).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn a_drawn_token_outside_the_list_joins_it() {
+        let shape =
+            json!({"tokens": ["9"], "token_logprobs": [-2.0], "top_logprobs": [{"7": -0.5}]});
+        assert_eq!(read(shape).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn other_shapes_are_refused() {
+        for wrong in [
+            json!(null),
+            json!({"content": []}),
+            json!({"content": [{"token": "7"}]}),
+            json!({"top_logprobs": []}),
+            json!({"top_logprobs": [null]}),
+            json!({"top_logprobs": [{}]}),
+            json!({"top_logprobs": [{"7": "x"}]}),
+            json!({"top_logprobs": [{"7": 3.0}]}),
+        ] {
+            assert!(read(wrong.clone()).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_prompts_tokens_are_those_that_begin_within() {
+        let answer = json!({"choices": [{"logprobs": {
+            "token_logprobs": [null, -1.0, -2.0, -3.0], "text_offset": [0, 0, 3, 6]}}]});
+        assert_eq!(echoed(&answer, 0..6), Ok(vec![-1.0, -2.0]));
+        assert_eq!(echoed(&answer, 1..6), Ok(vec![-2.0]));
+        assert!(echoed(&json!({"choices": [{}]}), 0..1).is_err());
+    }
+
+    #[test]
+    fn an_embedding_is_one_vector_with_a_direction() {
+        let of = |vector: Value| embedding(&json!({"data": [{"embedding": vector}]}));
+        assert_eq!(of(json!([1.0, 2.0])), Ok(vec![1.0, 2.0]));
+        assert!(of(json!([0.0, 0.0])).is_err() && of(json!([[1.0]])).is_err());
+        assert!(embedding(&json!([])).is_err());
+    }
+}

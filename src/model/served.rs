@@ -1,0 +1,124 @@
+//! What is known of a model that computes on a server.
+
+use serde::Serialize;
+
+/// What a server offers for a model, as a probe found it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Abilities {
+    /// `/completions` continues a text and tells so many of the likeliest tokens; `None` where it does not answer.
+    pub completions: Option<usize>,
+    /// The same of `/chat/completions`.
+    pub chat: Option<usize>,
+    /// `/completions` tells the log-probabilities of the prompt's own tokens (`echo`).
+    pub prompt_log_probs: bool,
+    /// Dimensions of what `/embeddings` answers.
+    pub embeddings: Option<usize>,
+    /// Whether texts can be counted in tokens.
+    pub tokenize: bool,
+    /// Whether the assistant's turn may be begun by the asker (vLLM, SGLang).
+    pub continues: bool,
+    /// Tokens of the longest prompt, where the server tells.
+    pub context: Option<usize>,
+}
+
+/// What a signal takes of a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// The probabilities of labels as the next token.
+    Labels,
+    /// The log-probabilities of a text's own tokens.
+    LogProbs,
+    /// A vector of a text.
+    Embedding,
+    /// A text.
+    Text,
+    /// What a reward head says.
+    Reward,
+}
+
+impl Abilities {
+    /// Why the need is not met, and what helps; `None` where it is.
+    pub fn lacks(&self, need: Need) -> Option<&'static str> {
+        let tells = |depth: Option<usize>| depth.is_some_and(|depth| depth > 0);
+        let (met, why) = match need {
+            Need::Labels => (
+                tells(self.completions) || tells(self.chat),
+                "the server tells no probabilities of next tokens (logprobs): take one that does (vLLM, SGLang, \
+                 llama.cpp), or the signal `generated`",
+            ),
+            Need::LogProbs => (
+                self.prompt_log_probs,
+                "the server tells no log-probabilities of a prompt (`echo` with `logprobs`), so there is no ppl and no \
+                 IFD: take one that does (vLLM, llama-cpp-python), or a model of this machine",
+            ),
+            Need::Embedding => (
+                self.embeddings.is_some(),
+                "the server gives no embeddings of this model: name a model that does with --embedder, or leave out \
+                 what compares texts (cosine, fused, vro)",
+            ),
+            Need::Text => (
+                self.completions.is_some() || self.chat.is_some(),
+                "the server writes no texts with this model: name one that does with --policy",
+            ),
+            Need::Reward => (
+                false,
+                "servers have no endpoint for a reward head: name a model of this machine",
+            ),
+        };
+        (!met).then_some(why)
+    }
+
+    /// What all of several servers offer.
+    #[must_use]
+    pub fn shared(&self, other: &Abilities) -> Abilities {
+        let least = |a: Option<usize>, b: Option<usize>| a.zip(b).map(|(a, b)| a.min(b));
+        Abilities {
+            completions: least(self.completions, other.completions),
+            chat: least(self.chat, other.chat),
+            prompt_log_probs: self.prompt_log_probs && other.prompt_log_probs,
+            embeddings: self
+                .embeddings
+                .filter(|_| self.embeddings == other.embeddings),
+            tokenize: self.tokenize && other.tokenize,
+            continues: self.continues && other.continues,
+            context: least(
+                self.context.or(other.context),
+                other.context.or(self.context),
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_named_with_what_helps() {
+        let none = Abilities::default();
+        for need in [
+            Need::Labels,
+            Need::LogProbs,
+            Need::Embedding,
+            Need::Text,
+            Need::Reward,
+        ] {
+            assert!(none.lacks(need).unwrap().contains(':'), "{need:?}");
+        }
+        let chat = Abilities {
+            chat: Some(0),
+            ..none.clone()
+        };
+        assert!(chat.lacks(Need::Text).is_none() && chat.lacks(Need::Labels).is_some());
+        let both = Abilities {
+            chat: Some(20),
+            completions: Some(5),
+            ..none
+        };
+        assert_eq!(both.lacks(Need::Labels), None);
+        assert_eq!(
+            (both.shared(&chat).chat, both.shared(&chat).completions),
+            (Some(0), None)
+        );
+    }
+}
