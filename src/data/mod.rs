@@ -8,6 +8,7 @@
 pub mod alpaca;
 pub mod atomic;
 pub mod container;
+pub mod collect;
 pub mod conversation;
 pub mod detect;
 pub mod discover;
