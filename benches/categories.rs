@@ -11,11 +11,11 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
+use juror::data::FieldMap;
 use juror::data::collect::category::train::{Example, Settings, fit};
 use juror::data::collect::category::{Category, Weights, classify};
 use juror::data::collect::words::{normal, words};
 use juror::data::container::RawRows;
-use juror::data::FieldMap;
 use serde_json::{Map, Value};
 
 #[derive(Parser)]
@@ -71,9 +71,24 @@ const COMMON: &str = "poem story email letter recipe cook dinner lunch breakfast
 
 /// What is asked about a word, by category: examples of our own.
 const ABOUT: [&[&str]; 3] = [
-    &["Help me with my {}.", "Write something nice about {}.", "Ideas for {}, please", "How do I choose {}?"],
-    &["Write code for {}.", "How do I use {} in my program?", "Fix this {} bug", "Implement {} with an example"],
-    &["What is {}?", "Explain {} to a student.", "Define {}.", "Describe the role of {} in theory."],
+    &[
+        "Help me with my {}.",
+        "Write something nice about {}.",
+        "Ideas for {}, please",
+        "How do I choose {}?",
+    ],
+    &[
+        "Write code for {}.",
+        "How do I use {} in my program?",
+        "Fix this {} bug",
+        "Implement {} with an example",
+    ],
+    &[
+        "What is {}?",
+        "Explain {} to a student.",
+        "Define {}.",
+        "Describe the role of {} in theory.",
+    ],
 ];
 
 fn academic_subject(name: &str) -> Option<Category> {
@@ -99,7 +114,12 @@ fn academic_subject(name: &str) -> Option<Category> {
         name if SKIPPED.contains(&name) => return None,
         "coding" | "explaining_code" => Category::Coding,
         name if name.starts_with("code_") => Category::Coding,
-        "math" | "reasoning" | "stem" | "humanities" | "math_reasoning" | "writing_scientific_paper" => Category::Academic,
+        "math"
+        | "reasoning"
+        | "stem"
+        | "humanities"
+        | "math_reasoning"
+        | "writing_scientific_paper" => Category::Academic,
         name if name.starts_with("solving_exam") => Category::Academic,
         _ => Category::Common,
     })
@@ -109,14 +129,17 @@ fn academic_subject(name: &str) -> Option<Category> {
 fn stated(row: &Map<String, Value>) -> Option<Category> {
     let text = |name: &str| row.get(name).and_then(Value::as_str).unwrap_or_default();
     match (text("source"), text("category")) {
-        (source, category) if source.starts_with("autoj_") || source.starts_with("mtbench_turn") => {
+        (source, category)
+            if source.starts_with("autoj_") || source.starts_with("mtbench_turn") =>
+        {
             academic_subject(category)
         }
         ("pandalm", "(Wolfram alpha)?") => Some(Category::Academic),
         (
             "pandalm",
-            "Gmail" | "Tasty" | "Yelp" | "Twitter" | "Spotify" | "Netflix" | "Messenger" | "LinkedIn" | "Indeed" | "IMDB"
-            | "ESPN" | "Reddit" | "Amazon" | "Goodreads" | "Instagram" | "Telegram" | "YouTube" | "Redfin",
+            "Gmail" | "Tasty" | "Yelp" | "Twitter" | "Spotify" | "Netflix" | "Messenger"
+            | "LinkedIn" | "Indeed" | "IMDB" | "ESPN" | "Reddit" | "Amazon" | "Goodreads"
+            | "Instagram" | "Telegram" | "YouTube" | "Redfin",
         ) => Some(Category::Common),
         _ => None,
     }
@@ -127,12 +150,18 @@ fn by_words(task: &str) -> Option<Category> {
     let text = normal(task);
     let count = |list: &str| {
         let list: HashSet<&str> = list.split_whitespace().collect();
-        words(&text).take(80).filter(|word| list.contains(word)).collect::<HashSet<_>>().len()
+        words(&text)
+            .take(80)
+            .filter(|word| list.contains(word))
+            .collect::<HashSet<_>>()
+            .len()
     };
     let (coding, academic, common) = (count(CODING), count(ACADEMIC), count(COMMON));
     match (coding, academic) {
         (2.., 0) => Some(Category::Coding),
-        (1, 0) if task.contains("```") || text.contains("python") || text.contains("sql") => Some(Category::Coding),
+        (1, 0) if task.contains("```") || text.contains("python") || text.contains("sql") => {
+            Some(Category::Coding)
+        }
         (0, 2..) if common < 2 => Some(Category::Academic),
         (0, 1) if common == 0 && words(&text).count() < 14 => Some(Category::Academic),
         (0, 0) if common > 0 => Some(Category::Common),
@@ -146,16 +175,25 @@ fn is_dev(row: &Map<String, Value>, dev: &HashSet<String>, task: &str) -> bool {
     let mut crc = flate2::Crc::new();
     crc.update(key.as_bytes());
     let arena = row.get("source").and_then(Value::as_str) == Some("arena_bench_v1");
-    let own = if arena { crc.sum() % 2 == 1 } else { crc.sum() % 5 == 0 };
+    let own = if arena {
+        crc.sum() % 2 == 1
+    } else {
+        crc.sum() % 5 == 0
+    };
     own || dev.contains(&key)
 }
 
 fn key(task: &str) -> String {
-    task.to_lowercase().chars().filter(char::is_ascii_alphanumeric).collect()
+    task.to_lowercase()
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .collect()
 }
 
 fn rows(path: &Path) -> impl Iterator<Item = Map<String, Value>> {
-    RawRows::open(path, &FieldMap::new()).expect("data").filter_map(|row| Some(row.ok()?.object))
+    RawRows::open(path, &FieldMap::new())
+        .expect("data")
+        .filter_map(|row| Some(row.ok()?.object))
 }
 
 fn task(row: &Map<String, Value>) -> String {
@@ -172,7 +210,11 @@ fn accuracy(name: &str, rows: &[Example], of: impl Fn(&str) -> Category) {
         table[row.category as usize][of(&row.task) as usize] += 1;
     }
     let right: usize = (0..3).map(|at| table[at][at]).sum();
-    println!("{name}: {right} of {} right, {:.3}", rows.len(), right as f64 / rows.len().max(1) as f64);
+    println!(
+        "{name}: {right} of {} right, {:.3}",
+        rows.len(),
+        right as f64 / rows.len().max(1) as f64
+    );
     for (category, line) in Category::ALL.iter().zip(table) {
         println!("    {category}: told {line:?} as common, coding, academic");
     }
@@ -181,10 +223,17 @@ fn accuracy(name: &str, rows: &[Example], of: impl Fn(&str) -> Category) {
 fn main() {
     let arguments = Arguments::parse();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let hand: Vec<Example> = rows(&root.join("tests/collect/instructions.jsonl")).map(|row| labelled(&row)).collect();
-    accuracy("hand-labelled, weights on board", &hand, |task| classify(task).0);
+    let hand: Vec<Example> = rows(&root.join("tests/collect/instructions.jsonl"))
+        .map(|row| labelled(&row))
+        .collect();
+    accuracy("hand-labelled, weights on board", &hand, |task| {
+        classify(task).0
+    });
     if !arguments.data.is_dir() {
-        println!("{}: no such folder; nothing is trained", arguments.data.display());
+        println!(
+            "{}: no such folder; nothing is trained",
+            arguments.data.display()
+        );
         return;
     }
     let data = |name: &str| arguments.data.join(name);
@@ -199,7 +248,11 @@ fn main() {
         let path = root.join("sample_data").join(format!("{category}.jsonl"));
         examples.extend(rows(&path).map(|row| labelled(&row)));
     }
-    for (category, list) in [(Category::Common, COMMON), (Category::Coding, CODING), (Category::Academic, ACADEMIC)] {
+    for (category, list) in [
+        (Category::Common, COMMON),
+        (Category::Coding, CODING),
+        (Category::Academic, ACADEMIC),
+    ] {
         for word in list.split_whitespace() {
             examples.extend(ABOUT[category as usize].iter().map(|about| Example {
                 category,
@@ -210,7 +263,12 @@ fn main() {
     }
     let mut seen: HashSet<String> = examples.iter().map(|example| key(&example.task)).collect();
     let hand_keys: HashSet<String> = hand.iter().map(|example| key(&example.task)).collect();
-    for name in ["absolute_scores.jsonl.gz", "pairwise_human.jsonl.gz", "instruct_sample.jsonl.gz", "alpaca_eval_judge.jsonl.gz"] {
+    for name in [
+        "absolute_scores.jsonl.gz",
+        "pairwise_human.jsonl.gz",
+        "instruct_sample.jsonl.gz",
+        "alpaca_eval_judge.jsonl.gz",
+    ] {
         for row in rows(&data(name)) {
             let task = task(&row);
             let key = key(&task);
@@ -236,7 +294,10 @@ fn main() {
             }
         }
     }
-    let stated = examples.iter().filter(|example| example.weight == 1.0).count();
+    let stated = examples
+        .iter()
+        .filter(|example| example.weight == 1.0)
+        .count();
     println!("{} examples, {stated} of them stated", examples.len());
     let settings = Settings {
         epochs: arguments.epochs,
@@ -244,7 +305,9 @@ fn main() {
         ..Settings::default()
     };
     let weights: Weights = fit(&examples, &settings);
-    accuracy("development rows that state it", &measured, |task| weights.classify(task).0);
+    accuracy("development rows that state it", &measured, |task| {
+        weights.classify(task).0
+    });
     accuracy("hand-labelled", &hand, |task| weights.classify(task).0);
     if let Some(out) = &arguments.out {
         std::fs::write(out, weights.to_bytes()).expect("weights");
@@ -253,7 +316,11 @@ fn main() {
 
 fn labelled(row: &Map<String, Value>) -> Example {
     Example {
-        category: row["category"].as_str().expect("category").parse().expect("category"),
+        category: row["category"]
+            .as_str()
+            .expect("category")
+            .parse()
+            .expect("category"),
         weight: 1.0,
         task: task(row),
     }

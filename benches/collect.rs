@@ -61,16 +61,24 @@ fn peak() -> f64 {
 fn main() {
     let arguments = Arguments::parse();
     if let Some(threads) = arguments.threads {
-        rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().expect("threads");
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build_global()
+            .expect("threads");
     }
     let kept = tempfile::tempdir().expect("folder");
-    let folder = arguments.folder.clone().unwrap_or_else(|| kept.path().to_owned());
+    let folder = arguments
+        .folder
+        .clone()
+        .unwrap_or_else(|| kept.path().to_owned());
     let data = folder.join("rows");
     std::fs::create_dir_all(&data).expect("folder");
 
     let started = Instant::now();
     let mut files: Vec<BufWriter<File>> = (0..arguments.sources)
-        .map(|at| BufWriter::new(File::create(data.join(format!("source-{at:02}.jsonl"))).expect("file")))
+        .map(|at| {
+            BufWriter::new(File::create(data.join(format!("source-{at:02}.jsonl"))).expect("file"))
+        })
         .collect();
     // What each id is, and for a planted one of which row.
     let mut maker = Maker::new(7);
@@ -100,7 +108,9 @@ fn main() {
     );
 
     let mut sources = Sources::default();
-    sources.add_paths(&[data], &FieldMap::new()).expect("sources");
+    sources
+        .add_paths(&[data], &FieldMap::new())
+        .expect("sources");
     let plan = Plan {
         sources,
         tests: TestSets::new(0.6),
@@ -118,7 +128,11 @@ fn main() {
     let mut stage = String::new();
     let (report, _) = collect(&plan, &mut |now, _, _| {
         if now != stage {
-            println!("  {:.1} s: {now}, peak {:.0} MiB", started.elapsed().as_secs_f64(), peak());
+            println!(
+                "  {:.1} s: {now}, peak {:.0} MiB",
+                started.elapsed().as_secs_f64(),
+                peak()
+            );
             now.clone_into(&mut stage);
         }
     })
@@ -131,7 +145,11 @@ fn main() {
         report.compared_pairs,
         report.crowded
     );
-    println!("kept {}, dropped {}", report.total.kept, serde_json::to_string(&report.total.dropped).unwrap());
+    println!(
+        "kept {}, dropped {}",
+        report.total.kept,
+        serde_json::to_string(&report.total.dropped).unwrap()
+    );
     accuracy(&plan, &kinds, arguments.mistakes);
 }
 
@@ -146,10 +164,13 @@ fn accuracy(plan: &Plan, kinds: &[(Kind, u32)], mistakes: usize) {
         reasons.insert(row.id.parse().unwrap(), (row.reason, twin, told));
     }
     let dropped = |id: u32| {
-        let found = reasons.get(&id).filter(|(reason, _, _)| matches!(reason, Reason::ExactDuplicate | Reason::NearDuplicate));
+        let found = reasons.get(&id).filter(|(reason, _, _)| {
+            matches!(reason, Reason::ExactDuplicate | Reason::NearDuplicate)
+        });
         found.map(|(_, _, told)| told)
     };
-    let (mut planted, mut found, mut wrong, mut hard) = ([0usize; 8], [0usize; 8], 0usize, (0usize, 0usize));
+    let (mut planted, mut found, mut wrong, mut hard) =
+        ([0usize; 8], [0usize; 8], 0usize, (0usize, 0usize));
     let (mut missed_told, mut wrong_told) = (0, 0);
     for (id, (kind, of)) in kinds.iter().enumerate() {
         let told = dropped(id as u32);
@@ -158,7 +179,9 @@ fn accuracy(plan: &Plan, kinds: &[(Kind, u32)], mistakes: usize) {
                 // A row that goes for another reason, or whose original does, has no twin to be found by.
                 let other = |id: &u32| {
                     let found = reasons.get(id).map(|(reason, _, _)| *reason);
-                    found.is_some_and(|r| !matches!(r, Reason::ExactDuplicate | Reason::NearDuplicate))
+                    found.is_some_and(|r| {
+                        !matches!(r, Reason::ExactDuplicate | Reason::NearDuplicate)
+                    })
                 };
                 if other(of) || other(&(id as u32)) {
                     continue;
@@ -186,9 +209,18 @@ fn accuracy(plan: &Plan, kinds: &[(Kind, u32)], mistakes: usize) {
         }
     }
     let (all, right): (usize, usize) = (planted.iter().sum(), found.iter().sum());
-    println!("recall {:.4} ({right} of {all} planted)", right as f64 / all.max(1) as f64);
-    println!("precision {:.4} ({wrong} rows dropped that were not planted)", right as f64 / (right + wrong).max(1) as f64);
-    println!("rows with one fact exchanged: {} of {} dropped", hard.1, hard.0);
+    println!(
+        "recall {:.4} ({right} of {all} planted)",
+        right as f64 / all.max(1) as f64
+    );
+    println!(
+        "precision {:.4} ({wrong} rows dropped that were not planted)",
+        right as f64 / (right + wrong).max(1) as f64
+    );
+    println!(
+        "rows with one fact exchanged: {} of {} dropped",
+        hard.1, hard.0
+    );
     for (at, name) in make::EDITS.iter().enumerate() {
         println!("  {name}: {} of {}", found[at], planted[at]);
     }

@@ -249,7 +249,9 @@ impl Maker {
             let mut sorted = facts.clone();
             sorted.sort();
             let hash = sorted.iter().fold(template as u64, |hash, fact| {
-                fact.bytes().fold(hash, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
+                fact.bytes().fold(hash, |hash, byte| {
+                    (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+                })
             });
             // By chance the same as an earlier one: not planted, and so not made.
             if self.known.insert(hash) {
@@ -318,7 +320,10 @@ impl Maker {
                 let once = self.slip(&text);
                 self.slip(&once)
             }
-            4 => SAME.iter().find(|(word, _)| text.contains(word)).map_or_else(String::new, |(a, b)| text.replacen(a, b, 1)),
+            4 => SAME
+                .iter()
+                .find(|(word, _)| text.contains(word))
+                .map_or_else(String::new, |(a, b)| text.replacen(a, b, 1)),
             5 => self.ending(&text),
             6 if whole > 90 => {
                 let at = self.below(PHRASES.len());
@@ -336,7 +341,11 @@ impl Maker {
                 (0, _) => format!("\"{}\"", text.trim_end_matches('.')),
                 (_, 0) => format!("Please {}{}", text[..1].to_lowercase(), &text[1..]),
                 (_, 1) => format!("Can you {}{} Thanks", text[..1].to_lowercase(), &text[1..]),
-                (_, _) => format!("Hello, I would like you to {}{}", text[..1].to_lowercase(), &text[1..]),
+                (_, _) => format!(
+                    "Hello, I would like you to {}{}",
+                    text[..1].to_lowercase(),
+                    &text[1..]
+                ),
             };
         }
         if edit == 0 {
@@ -349,7 +358,9 @@ impl Maker {
     fn slip(&mut self, text: &str) -> String {
         let mut words: Vec<String> = text.split(' ').map(str::to_owned).collect();
         let long: Vec<usize> = (0..words.len())
-            .filter(|at| words[*at].len() >= 5 && words[*at].chars().all(|c| c.is_ascii_alphabetic()))
+            .filter(|at| {
+                words[*at].len() >= 5 && words[*at].chars().all(|c| c.is_ascii_alphabetic())
+            })
             .collect();
         if long.is_empty() {
             return String::new();
@@ -370,9 +381,21 @@ impl Maker {
 
     fn ending(&mut self, text: &str) -> String {
         const NOUNS: [&str; 11] = [
-            "question", "step", "row", "field", "room", "error", "experiment", "cost", "statue", "essay", "example",
+            "question",
+            "step",
+            "row",
+            "field",
+            "room",
+            "error",
+            "experiment",
+            "cost",
+            "statue",
+            "essay",
+            "example",
         ];
-        let found = NOUNS.iter().find(|noun| text.contains(&format!(" {noun} ")));
+        let found = NOUNS
+            .iter()
+            .find(|noun| text.contains(&format!(" {noun} ")));
         found.map_or_else(String::new, |noun| match *noun {
             "essay" => text.replacen(noun, "essays", 1),
             noun => text.replacen(&format!(" {noun} "), &format!(" {noun}s "), 1),
@@ -381,7 +404,10 @@ impl Maker {
 }
 
 fn slots(template: &str) -> impl Iterator<Item = char> + '_ {
-    template.split('{').skip(1).filter_map(|rest| rest.chars().next())
+    template
+        .split('{')
+        .skip(1)
+        .filter_map(|rest| rest.chars().next())
 }
 
 fn filled(template: &str, facts: &[String]) -> String {

@@ -42,7 +42,11 @@ pub struct Arguments {
     fields: Vec<String>,
     /// The category of all rows of a source, as in my-code=coding; other rows are told by their own `category`, or by the
     /// classifier
-    #[arg(long = "category", value_name = "SOURCE=CATEGORY", value_delimiter = ',')]
+    #[arg(
+        long = "category",
+        value_name = "SOURCE=CATEGORY",
+        value_delimiter = ','
+    )]
     categories: Vec<String>,
     /// Characters that a task has at least, input among them
     #[arg(long, default_value_t = Limits::default().min_chars, value_name = "N")]
@@ -115,17 +119,25 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let (found, errors) = done?;
     tell_errors(&errors, &found);
     let told = Told::new(found, started.elapsed().as_secs_f64());
-    arguments.end.tell(&told, |told| report::text(told, &arguments.output))
+    arguments
+        .end
+        .tell(&told, |told| report::text(told, &arguments.output))
 }
 
 fn plan(arguments: &Arguments) -> Result<Plan> {
     let share = |name: &str, value: f64| match value > 0.0 && value <= 1.0 {
         true => Ok(value),
-        false => Err(anyhow!("{name} {value}: a number above 0 and up to 1 expected")),
+        false => Err(anyhow!(
+            "{name} {value}: a number above 0 and up to 1 expected"
+        )),
     };
     let jaccard = share("--jaccard", arguments.jaccard)?;
     if arguments.min_chars > arguments.max_chars {
-        bail!("--min-chars {} is above --max-chars {}", arguments.min_chars, arguments.max_chars);
+        bail!(
+            "--min-chars {} is above --max-chars {}",
+            arguments.min_chars,
+            arguments.max_chars
+        );
     }
     let fields = FieldMap::parse(&arguments.fields)?;
     let mut sources = Sources::default();
@@ -134,20 +146,31 @@ fn plan(arguments: &Arguments) -> Result<Plan> {
         sources.add_config(config, &fields)?;
     }
     if sources.list.is_empty() {
-        bail!("no SOURCE: name a file, a folder, or `-` for standard input, or give --source-config");
+        bail!(
+            "no SOURCE: name a file, a folder, or `-` for standard input, or give --source-config"
+        );
     }
     for rule in &arguments.categories {
-        let (name, category) = rule
-            .split_once('=')
-            .ok_or_else(|| anyhow!("--category {rule}: expected SOURCE=CATEGORY, as in my-code=coding"))?;
-        let category: Category = category.parse().map_err(|cause| anyhow!("--category {rule}: {cause}"))?;
+        let (name, category) = rule.split_once('=').ok_or_else(|| {
+            anyhow!("--category {rule}: expected SOURCE=CATEGORY, as in my-code=coding")
+        })?;
+        let category: Category = category
+            .parse()
+            .map_err(|cause| anyhow!("--category {rule}: {cause}"))?;
         sources.set_category(name, category)?;
     }
     for file in &sources.left_out {
-        eprintln!("juror: {}: of a test split, left out; name the file itself to collect it", file.display());
+        eprintln!(
+            "juror: {}: of a test split, left out; name the file itself to collect it",
+            file.display()
+        );
     }
     let mut tests = TestSets::new(share("--contamination", arguments.contamination)?);
-    let mut read: Vec<PathBuf> = sources.list.iter().flat_map(|source| source.files.clone()).collect();
+    let mut read: Vec<PathBuf> = sources
+        .list
+        .iter()
+        .flat_map(|source| source.files.clone())
+        .collect();
     if !arguments.against.is_empty() {
         let options = ReadOptions {
             strict: arguments.strict,
@@ -163,7 +186,14 @@ fn plan(arguments: &Arguments) -> Result<Plan> {
         }
     }
     let beside = Beside::of(&arguments.output);
-    spare(&read, [Some(&arguments.output), Some(&beside.dropped), Some(&beside.stats)])?;
+    spare(
+        &read,
+        [
+            Some(&arguments.output),
+            Some(&beside.dropped),
+            Some(&beside.stats),
+        ],
+    )?;
     Ok(Plan {
         sources,
         tests,
@@ -191,7 +221,10 @@ fn tell_errors(errors: &[RowError], found: &crate::data::collect::report::Report
     for error in errors.iter().take(SHOWN) {
         eprintln!("juror: {error}");
     }
-    let all = found.total.dropped.of(crate::data::collect::reason::Reason::Unreadable) as usize;
+    let all = found
+        .total
+        .dropped
+        .of(crate::data::collect::reason::Reason::Unreadable) as usize;
     if all > SHOWN {
         eprintln!("juror: … and {} more rows that cannot be read", all - SHOWN);
     }
@@ -212,7 +245,10 @@ fn bar(quiet: bool) -> ProgressBar {
 fn progress(stage: &str, done: u64, of: u64, elapsed: Duration) -> String {
     match (done, of) {
         (0, 0) => stage.to_owned(),
-        (done, 0) => format!("{stage}: {done} rows, {:.0} a second", done as f64 / elapsed.as_secs_f64().max(1e-3)),
+        (done, 0) => format!(
+            "{stage}: {done} rows, {:.0} a second",
+            done as f64 / elapsed.as_secs_f64().max(1e-3)
+        ),
         (done, of) => format!("{stage}: {done} of {of}"),
     }
 }

@@ -7,8 +7,8 @@
 
 pub mod alpaca;
 pub mod atomic;
-pub mod container;
 pub mod collect;
+pub mod container;
 pub mod conversation;
 pub mod detect;
 pub mod discover;

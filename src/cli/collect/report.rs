@@ -58,19 +58,35 @@ pub fn text(told: &Told, output: &Path) -> String {
     );
     if output != Path::new("-") {
         let dropped = Beside::of(output).dropped;
-        out += &format!("; why the others are not: {}, or --explain ID -o {}", dropped.display(), output.display());
+        out += &format!(
+            "; why the others are not: {}, or --explain ID -o {}",
+            dropped.display(),
+            output.display()
+        );
     }
     out + "\n"
 }
 
 fn sources(report: &Report) -> String {
-    let head = ["source", "read", "common", "coding", "academic", "kept", "mean chars"];
+    let head = [
+        "source",
+        "read",
+        "common",
+        "coding",
+        "academic",
+        "kept",
+        "mean chars",
+    ];
     let mut lines = vec![head.map(str::to_owned).to_vec()];
     let line = |counts: &Counts| {
         let [common, coding, academic] = counts.categories.counts();
         let mut line = vec![counts.source.clone()];
         line.extend([counts.read, common, coding, academic, counts.kept].map(grouped));
-        line.push(counts.mean_chars.map_or_else(|| "–".into(), |mean| format!("{mean:.0}")));
+        line.push(
+            counts
+                .mean_chars
+                .map_or_else(|| "–".into(), |mean| format!("{mean:.0}")),
+        );
         line
     };
     lines.extend(report.sources.iter().map(line));
@@ -83,7 +99,11 @@ fn sources(report: &Report) -> String {
 /// Kept rows of the largest sources, categories apart.
 fn bars(report: &Report) -> String {
     const SHOWN: usize = 40;
-    let mut sorted: Vec<&Counts> = report.sources.iter().filter(|counts| counts.kept > 0).collect();
+    let mut sorted: Vec<&Counts> = report
+        .sources
+        .iter()
+        .filter(|counts| counts.kept > 0)
+        .collect();
     sorted.sort_by_key(|counts| std::cmp::Reverse(counts.kept));
     let most = sorted.first().map_or(1, |counts| counts.kept);
     let mut lines: Vec<Vec<String>> = Vec::new();
@@ -97,9 +117,16 @@ fn bars(report: &Report) -> String {
             bar.extend(std::iter::repeat_n(fill, end - drawn));
             drawn = end;
         }
-        lines.push(vec![counts.source.clone(), bar + &" ".repeat(BAR - drawn), grouped(counts.kept)]);
+        lines.push(vec![
+            counts.source.clone(),
+            bar + &" ".repeat(BAR - drawn),
+            grouped(counts.kept),
+        ]);
     }
-    let names = Category::ALL.iter().zip(FILL).map(|(category, fill)| format!("{fill} {category}"));
+    let names = Category::ALL
+        .iter()
+        .zip(FILL)
+        .map(|(category, fill)| format!("{fill} {category}"));
     let mut out = names.collect::<Vec<_>>().join("   ") + "\n" + &table(&lines);
     if sorted.len() > SHOWN {
         out += &format!("… and {} smaller sources\n", sorted.len() - SHOWN);
@@ -111,7 +138,11 @@ fn reasons(total: &Counts) -> String {
     let mut lines = Vec::new();
     for (reason, count) in total.dropped.found() {
         let share = 100.0 * count as f64 / total.read.max(1) as f64;
-        lines.push(vec![reason.name().to_owned(), grouped(count), format!("{share:.1} %")]);
+        lines.push(vec![
+            reason.name().to_owned(),
+            grouped(count),
+            format!("{share:.1} %"),
+        ]);
     }
     match lines.is_empty() {
         true => String::new(),
@@ -139,24 +170,52 @@ fn grouped(number: u64) -> String {
 pub fn explained(found: &Explanation) -> String {
     let mut out = String::new();
     for row in &found.dropped {
-        out += &format!("{} ({}, source {}): dropped, {}", row.id, row.place, row.source, row.reason.name());
+        out += &format!(
+            "{} ({}, source {}): dropped, {}",
+            row.id,
+            row.place,
+            row.source,
+            row.reason.name()
+        );
         if !row.detail.is_empty() {
             out += &format!(": {}", row.detail);
         }
         out += &format!("\n    {}\n", row.start.replace('\n', " "));
     }
     if let Some(row) = &found.row {
-        let text = |name: &str| row.get(name).and_then(serde_json::Value::as_str).unwrap_or("–");
-        out += &format!("{}: kept, source {}, category {}", text("id"), text("source"), text("category"));
-        let task = ["instruction", "prompt", "question"].into_iter().map(text).find(|text| *text != "–");
+        let text = |name: &str| {
+            row.get(name)
+                .and_then(serde_json::Value::as_str)
+                .unwrap_or("–")
+        };
+        out += &format!(
+            "{}: kept, source {}, category {}",
+            text("id"),
+            text("source"),
+            text("category")
+        );
+        let task = ["instruction", "prompt", "question"]
+            .into_iter()
+            .map(text)
+            .find(|text| *text != "–");
         if let Some(task) = task {
-            out += &format!("\n    {}", task.chars().take(120).collect::<String>().replace('\n', " "));
+            out += &format!(
+                "\n    {}",
+                task.chars()
+                    .take(120)
+                    .collect::<String>()
+                    .replace('\n', " ")
+            );
         }
         out.push('\n');
         if !found.instead_of.is_empty() {
             out += &format!("    instead of {}\n", found.instead_of.join(", "));
         }
-    } else if found.dropped.last().is_some_and(|row| is_duplicate(row.reason)) {
+    } else if found
+        .dropped
+        .last()
+        .is_some_and(|row| is_duplicate(row.reason))
+    {
         out += "the row that stays in its place is no longer in the output\n";
     }
     out
@@ -188,8 +247,14 @@ mod tests {
         report.finish();
         let text = text(&Told::new(report, 2.0), Path::new("o.jsonl"));
         assert!(text.contains("web     1,500   1,200       1"), "{text}");
-        assert!(text.contains(&"█".repeat(BAR)) && text.contains("refusal   299  19.9 %"), "{text}");
-        assert!(text.contains("1201 of 1500 rows kept in 2.0 s (750 rows a second)"), "{text}");
+        assert!(
+            text.contains(&"█".repeat(BAR)) && text.contains("refusal   299  19.9 %"),
+            "{text}"
+        );
+        assert!(
+            text.contains("1201 of 1500 rows kept in 2.0 s (750 rows a second)"),
+            "{text}"
+        );
         assert_eq!(grouped(1_234_567), "1,234,567");
     }
 }

@@ -94,7 +94,10 @@ impl TestSets {
         }
         let dropped = |test: u32, share: f64, of: &str| {
             let name = self.tests.get(test as usize).map_or("", |test| &test.name);
-            let detail = format!("{:.0} % of the {WORDS}-grams of {of} are shared with {name}", 100.0 * share);
+            let detail = format!(
+                "{:.0} % of the {WORDS}-grams of {of} are shared with {name}",
+                100.0 * share
+            );
             Drop::new(Reason::Contaminated, detail)
         };
         if let Some(test) = self.whole.get(&text_hash(normal)) {
@@ -139,13 +142,25 @@ mod tests {
         tests.add_text("t: 1", test);
         tests.add_text("t: 2", "Tell me a joke.");
         let check = |text: &str| tests.check(&normal(text)).map(|drop| drop.detail);
-        let within = format!("Solve this one for me, step by step: {}", test.to_uppercase());
-        assert!(check(&within).unwrap().contains("100 % of the 8-grams of the test are shared with t: 1"));
+        let within = format!(
+            "Solve this one for me, step by step: {}",
+            test.to_uppercase()
+        );
+        assert!(
+            check(&within)
+                .unwrap()
+                .contains("100 % of the 8-grams of the test are shared with t: 1")
+        );
         let part = "A train leaves at noon and travels at eighty kilometres an hour";
         assert!(check(part).unwrap().contains("of the row"));
         assert!(check("tell me a joke").unwrap().contains("equal to t: 2"));
         assert_eq!(check("Tell me a joke about trains"), None);
-        assert_eq!(check("A train leaves at noon and travels at ninety miles an hour to the coast every day"), None);
+        assert_eq!(
+            check(
+                "A train leaves at noon and travels at ninety miles an hour to the coast every day"
+            ),
+            None
+        );
         assert_eq!(TestSets::new(0.6).check("tell me a joke"), None);
     }
 }

@@ -40,7 +40,9 @@ pub fn explain(id: &str, output: &Path) -> Result<Explanation, CollectError> {
     };
     // A twin was read before: looking for it is another turn.
     let mut wanted = id.to_owned();
-    while let Some(row) = dropped(&beside.dropped, |row| row.id == wanted || row.place == wanted)? {
+    while let Some(row) = dropped(&beside.dropped, |row| {
+        row.id == wanted || row.place == wanted
+    })? {
         if found.dropped.is_empty() {
             found.id.clone_from(&row.id);
         }
@@ -54,7 +56,10 @@ pub fn explain(id: &str, output: &Path) -> Result<Explanation, CollectError> {
     found.kept = found.dropped.is_empty();
     for row in RawRows::open(output, &FieldMap::new())? {
         let object = row.map_err(DataError::from)?.object;
-        if object.get("id").is_some_and(|own| own.as_str() == Some(&wanted) || own.to_string() == wanted) {
+        if object
+            .get("id")
+            .is_some_and(|own| own.as_str() == Some(&wanted) || own.to_string() == wanted)
+        {
             found.row = Some(object);
             break;
         }
@@ -78,15 +83,22 @@ pub fn explain(id: &str, output: &Path) -> Result<Explanation, CollectError> {
 }
 
 /// The first dropped row that is meant.
-fn dropped(path: &Path, mut is: impl FnMut(&DroppedRow) -> bool) -> Result<Option<DroppedRow>, CollectError> {
+fn dropped(
+    path: &Path,
+    mut is: impl FnMut(&DroppedRow) -> bool,
+) -> Result<Option<DroppedRow>, CollectError> {
     for row in RawRows::open(path, &FieldMap::new())? {
         let row = row.map_err(DataError::from)?;
-        let found: DroppedRow = serde_json::from_value(Value::Object(row.object)).map_err(|cause| {
-            CollectError::Config {
-                path: path.to_owned(),
-                cause: format!("line {}: {cause}; `juror collect` writes this file", row.line),
-            }
-        })?;
+        let found: DroppedRow =
+            serde_json::from_value(Value::Object(row.object)).map_err(|cause| {
+                CollectError::Config {
+                    path: path.to_owned(),
+                    cause: format!(
+                        "line {}: {cause}; `juror collect` writes this file",
+                        row.line
+                    ),
+                }
+            })?;
         if is(&found) {
             return Ok(Some(found));
         }

@@ -79,7 +79,10 @@ const PLACEHOLDERS: [&str; 9] = [
 /// The first reason to drop a row, if there is one. `task` is the text as it stands, `normal` the form that is compared.
 pub fn check(record: &Record, task: &str, normal: &str, limits: &Limits) -> Option<Drop> {
     if normal.is_empty() {
-        return Some(Drop::new(Reason::Empty, "no letter and no digit in the task"));
+        return Some(Drop::new(
+            Reason::Empty,
+            "no letter and no digit in the task",
+        ));
     }
     length(record, task, limits).or_else(|| {
         let by_quality = || quality(record, task, normal).filter(|_| !limits.any_quality);
@@ -159,7 +162,10 @@ fn symbols(task: &str) -> Option<Drop> {
     }
     (letters * 5 < all * 2).then(|| {
         let share = 100.0 * letters as f64 / all.max(1) as f64;
-        Drop::new(Reason::Symbols, format!("{share:.0} % of the task are letters or digits"))
+        Drop::new(
+            Reason::Symbols,
+            format!("{share:.0} % of the task are letters or digits"),
+        )
     })
 }
 
@@ -182,8 +188,12 @@ fn repeated(normal: &str) -> Option<String> {
     let share = most.0 as f64 * 3.0 / words.len() as f64;
     // Numbers in tables repeat and mean something.
     let meant = most.1.chars().any(|c| !c.is_alphabetic());
-    (share > 0.5 && most.0 >= 6 && !meant)
-        .then(|| format!("three words from `{}` on stand there {} times", most.1, most.0))
+    (share > 0.5 && most.0 >= 6 && !meant).then(|| {
+        format!(
+            "three words from `{}` on stand there {} times",
+            most.1, most.0
+        )
+    })
 }
 
 fn responses(record: &Record) -> Option<Drop> {
@@ -243,19 +253,43 @@ mod tests {
             ("Go on", None, Some(Reason::TooShort)),
             (long.as_str(), None, Some(Reason::TooLong)),
             ("Explain the cafÃ© culture", None, Some(Reason::Encoding)),
-            ("Explain \u{fffd}\u{fffd} to me", None, Some(Reason::Encoding)),
-            ("Summarise this: [Insert text]", None, Some(Reason::Placeholder)),
-            ("Tell {{name}} about rivers", None, Some(Reason::Placeholder)),
+            (
+                "Explain \u{fffd}\u{fffd} to me",
+                None,
+                Some(Reason::Encoding),
+            ),
+            (
+                "Summarise this: [Insert text]",
+                None,
+                Some(Reason::Placeholder),
+            ),
+            (
+                "Tell {{name}} about rivers",
+                None,
+                Some(Reason::Placeholder),
+            ),
             ("$$%%^^&&**((ab))__!!@@##", None, Some(Reason::Symbols)),
             (again.as_str(), None, Some(Reason::Repeated)),
-            ("Escribe un poema sobre el mar", None, Some(Reason::Language)),
-            ("Write a poem about it", Some("  "), Some(Reason::NoResponse)),
+            (
+                "Escribe un poema sobre el mar",
+                None,
+                Some(Reason::Language),
+            ),
+            (
+                "Write a poem about it",
+                Some("  "),
+                Some(Reason::NoResponse),
+            ),
             (
                 "Write a poem about it",
                 Some("I'm sorry, but I can’t help."),
                 Some(Reason::Refusal),
             ),
-            ("Write a poem about it", Some(again.repeat(2).as_str()), Some(Reason::Repeated)),
+            (
+                "Write a poem about it",
+                Some(again.repeat(2).as_str()),
+                Some(Reason::Repeated),
+            ),
             ("Write a poem about it", Some("Roses are red."), None),
             ("Define photosynthesis", None, None),
             ("Fix `x = {{1, 2}};` in C", None, None),

@@ -114,7 +114,11 @@ fn foreign_script(normal: &str) -> Option<&'static str> {
     if all == 0 || all * 10 < letters * 3 {
         return None;
     }
-    let most = foreign.iter().enumerate().max_by_key(|(_, count)| **count)?.0;
+    let most = foreign
+        .iter()
+        .enumerate()
+        .max_by_key(|(_, count)| **count)?
+        .0;
     Some(NAMES[most])
 }
 
@@ -142,9 +146,18 @@ mod tests {
             ("def add(a, b): return a + b", None),
             ("Translate 'où est la gare' to English for the guide.", None),
             ("Let α and β be the angles of the triangle.", None),
-            ("Escribe un poema sobre el mar para los niños.", Some("Spanish")),
-            ("Écrivez une lettre pour les clients avec des excuses", Some("French")),
-            ("Schreibe eine Geschichte über den Mond und die Sterne", Some("German")),
+            (
+                "Escribe un poema sobre el mar para los niños.",
+                Some("Spanish"),
+            ),
+            (
+                "Écrivez une lettre pour les clients avec des excuses",
+                Some("French"),
+            ),
+            (
+                "Schreibe eine Geschichte über den Mond und die Sterne",
+                Some("German"),
+            ),
             ("Напиши стихотворение о море", Some("Cyrillic script")),
             ("请写一首关于大海的诗", Some("Chinese or Japanese")),
             ("바다에 대한 시를 써 주세요", Some("Korean")),

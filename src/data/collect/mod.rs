@@ -2,7 +2,7 @@
 //! of a test set, or there already, is left out, and everything that is left out says why.
 //!
 //! Rows stream through: each is judged by itself on all cores, and what is needed to compare it with others goes to disk
-//! ([`spill`], [`near::bands`]). In memory are about 60 bytes a row, whatever its length.
+//! ([`spill`], [`near::bands`]). In memory are about 100 bytes a row, whatever its length.
 
 pub mod category;
 pub mod contamination;
@@ -70,7 +70,10 @@ pub type Progress<'a> = &'a mut dyn FnMut(&str, u64, u64);
 ///
 /// # Errors
 /// Sources that cannot be read, a disk that is full, an output that cannot be written, and a collection of nothing.
-pub fn collect(plan: &Plan, progress: Progress<'_>) -> Result<(Report, Vec<RowError>), CollectError> {
+pub fn collect(
+    plan: &Plan,
+    progress: Progress<'_>,
+) -> Result<(Report, Vec<RowError>), CollectError> {
     Format::of(&plan.output)?;
     let to_stdout = plan.output == Path::new("-");
     let beside = (!to_stdout).then(|| Beside::of(&plan.output));
@@ -117,9 +120,16 @@ pub fn collect(plan: &Plan, progress: Progress<'_>) -> Result<(Report, Vec<RowEr
         texts: &texts,
         twins: &found.twins,
     };
-    let names: Vec<String> = plan.sources.list.iter().map(|source| source.name.clone()).collect();
+    let names: Vec<String> = plan
+        .sources
+        .list
+        .iter()
+        .map(|source| source.name.clone())
+        .collect();
     let into = dropped.as_mut();
-    spilled.write_dropped(into, (&mut report, &names)).map_err(&spill)?;
+    spilled
+        .write_dropped(into, (&mut report, &names))
+        .map_err(&spill)?;
     report.finish();
     if report.total.read > 0
         && report.total.dropped.of(Reason::Unreadable) == report.total.read
@@ -131,12 +141,14 @@ pub fn collect(plan: &Plan, progress: Progress<'_>) -> Result<(Report, Vec<RowEr
         }));
     }
     if let (Some(beside), Some(file)) = (&beside, dropped) {
-        file.finish().map_err(CollectError::write(&beside.dropped))?;
+        file.finish()
+            .map_err(CollectError::write(&beside.dropped))?;
         if report.total.kept == 0 {
             return Err(nothing(&report, beside));
         }
         let stats = serde_json::to_string_pretty(&report).map_err(io::Error::from);
-        let written = stats.and_then(|text| atomic::write(&beside.stats, format!("{text}\n").as_bytes()));
+        let written =
+            stats.and_then(|text| atomic::write(&beside.stats, format!("{text}\n").as_bytes()));
         written.map_err(CollectError::write(&beside.stats))?;
     }
     // Last, so that an output is there only with all that belongs to it.
@@ -199,7 +211,9 @@ struct Pass {
 impl Pass {
     fn new(plan: &Plan, folder: &Path) -> io::Result<Self> {
         let sources = &plan.sources.list;
-        let counts = sources.iter().map(|source| Counts::new(&source.name, source.files.len()));
+        let counts = sources
+            .iter()
+            .map(|source| Counts::new(&source.name, source.files.len()));
         let mut report = Report {
             sources: counts.collect(),
             tests: plan.tests.len(),
@@ -247,7 +261,10 @@ impl Pass {
             let Some(from) = plan.sources.list.get(source) else {
                 continue;
             };
-            let judged: Vec<Judged> = rows.into_par_iter().map(|row| judge(from, file, row, &rules)).collect();
+            let judged: Vec<Judged> = rows
+                .into_par_iter()
+                .map(|row| judge(from, file, row, &rules))
+                .collect();
             for judged in judged {
                 if plan.strict
                     && let Some(error) = judged.error

@@ -236,7 +236,10 @@ impl Spilled<'_> {
 
 /// The beginning of a row's task; of one with other names for its fields, of the form that is compared.
 fn shown(row: &Map<String, Value>, text: &str) -> String {
-    let own = row.get("instruction").and_then(Value::as_str).unwrap_or(text);
+    let own = row
+        .get("instruction")
+        .and_then(Value::as_str)
+        .unwrap_or(text);
     own.chars().take(120).collect()
 }
 

@@ -75,7 +75,9 @@ fn read(source: &Source, file: usize, on: impl Fn(Rows) -> bool) -> Result<bool,
     let mut batch = Vec::with_capacity(ROWS);
     let mut bytes = 0;
     for row in RawRows::open(path, &source.fields)? {
-        bytes += row.as_ref().map_or(0, |row| row.object.values().map(size).sum());
+        bytes += row
+            .as_ref()
+            .map_or(0, |row| row.object.values().map(size).sum());
         batch.push(row);
         if batch.len() == ROWS || bytes >= BYTES {
             bytes = 0;

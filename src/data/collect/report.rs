@@ -29,7 +29,10 @@ impl Reasons {
 
     /// The reasons that occur, with their rows.
     pub fn found(&self) -> impl Iterator<Item = (Reason, u64)> + '_ {
-        Reason::ALL.into_iter().map(|reason| (reason, self.of(reason))).filter(|(_, count)| *count > 0)
+        Reason::ALL
+            .into_iter()
+            .map(|reason| (reason, self.of(reason)))
+            .filter(|(_, count)| *count > 0)
     }
 }
 
@@ -176,7 +179,14 @@ mod tests {
             ..Report::default()
         };
         report.finish();
-        assert_eq!((report.total.read, report.total.kept, report.total.dropped.sum()), (6, 4, 2));
+        assert_eq!(
+            (
+                report.total.read,
+                report.total.kept,
+                report.total.dropped.sum()
+            ),
+            (6, 4, 2)
+        );
         assert_eq!(report.total.mean_chars, Some(15.0));
         let text = serde_json::to_string(&report.total).unwrap();
         assert!(text.contains(r#""dropped":{"refusal":2}"#), "{text}");

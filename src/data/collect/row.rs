@@ -7,10 +7,10 @@ use sha2::{Digest, Sha256};
 use super::category::{Category, classify};
 use super::contamination::TestSets;
 use super::filter::{Limits, check};
+use super::near;
 use super::near::facts::content_hashes;
 use super::near::minhash::{BANDS, band_keys};
 use super::near::shingle::shingles;
-use super::near;
 use super::reason::{Drop, Reason};
 use super::source::Source;
 use super::words::{bare, normal};
@@ -72,7 +72,12 @@ pub struct Fresh {
 const START: usize = 120;
 
 /// Judges a row of one of the source's files.
-pub fn judge(source: &Source, file: usize, row: Result<RawRow, RowError>, rules: &Rules<'_>) -> Judged {
+pub fn judge(
+    source: &Source,
+    file: usize,
+    row: Result<RawRow, RowError>,
+    rules: &Rules<'_>,
+) -> Judged {
     let raw = match row {
         Ok(raw) => raw,
         Err(error) => return unreadable(error),
@@ -104,7 +109,12 @@ pub fn judge(source: &Source, file: usize, row: Result<RawRow, RowError>, rules:
     });
     let outcome = match drop {
         Some(drop) => Err(drop),
-        None => Ok(Box::new(fresh(source, &record, (object, text, &task), rules))),
+        None => Ok(Box::new(fresh(
+            source,
+            &record,
+            (object, text, &task),
+            rules,
+        ))),
     };
     Judged {
         id: Some(record.id).filter(|id| !id.is_empty()),
@@ -138,14 +148,21 @@ fn fresh(
     (object, text, task): (Map<String, Value>, String, &str),
     rules: &Rules<'_>,
 ) -> Fresh {
-    let own = record.category.as_deref().and_then(|own| own.trim().to_ascii_lowercase().parse().ok());
+    let own = record
+        .category
+        .as_deref()
+        .and_then(|own| own.trim().to_ascii_lowercase().parse().ok());
     let (category, told) = match (source.category, own) {
         (Some(category), _) => (category, Told::Rule),
         (None, Some(category)) => (category, Told::Row),
         (None, None) => (classify(task).0, Told::Classifier),
     };
     let digest = Sha256::digest(text.as_bytes());
-    let part = |at: usize| digest.get(at..at + 4).map_or(0, |part| part.iter().fold(0, |x, b| x << 8 | u32::from(*b)));
+    let part = |at: usize| {
+        digest
+            .get(at..at + 4)
+            .map_or(0, |part| part.iter().fold(0, |x, b| x << 8 | u32::from(*b)))
+    };
     Fresh {
         keys: band_keys(&shingles(&text), rules.near.tag(&text)),
         digest: [part(0), part(4), part(8)],
@@ -240,9 +257,15 @@ mod tests {
     fn originals_are_kept_beside_source_and_category() {
         let row = json!({"id": 7, "q": "Name three rivers.", "a": "Rhine", "source": "web", "category": "geo"});
         let found = judged(row, "instruction=q,output=a", Some(Category::Academic));
-        assert_eq!((found.id.as_deref(), found.place.as_str()), (Some("7"), "a.jsonl:3"));
+        assert_eq!(
+            (found.id.as_deref(), found.place.as_str()),
+            (Some("7"), "a.jsonl:3")
+        );
         let fresh = found.outcome.unwrap();
-        assert_eq!((fresh.category, fresh.told), (Category::Academic, Told::Rule));
+        assert_eq!(
+            (fresh.category, fresh.told),
+            (Category::Academic, Told::Rule)
+        );
         let rest: Value = serde_json::from_str(&format!("{{{}", fresh.rest)).unwrap();
         let want = json!({"source": "s", "category": "academic", "q": "Name three rivers.", "a": "Rhine",
             "meta.source": "web", "meta.category": "geo"});
@@ -253,9 +276,16 @@ mod tests {
     fn a_row_without_a_task_is_unreadable() {
         let found = judged(json!({"q": "Name three rivers."}), "", None);
         let error = found.error.unwrap().to_string();
-        assert!(error.contains("a.jsonl:3") && error.contains("--field"), "{error}");
+        assert!(
+            error.contains("a.jsonl:3") && error.contains("--field"),
+            "{error}"
+        );
         assert_eq!(found.outcome.err().unwrap().reason, Reason::Unreadable);
-        let told = judged(json!({"instruction": "Name three rivers.", "category": "Coding"}), "", None);
+        let told = judged(
+            json!({"instruction": "Name three rivers.", "category": "Coding"}),
+            "",
+            None,
+        );
         assert_eq!(told.outcome.unwrap().told, Told::Row);
     }
 }

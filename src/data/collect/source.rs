@@ -84,8 +84,10 @@ impl Sources {
             path: path.to_owned(),
             cause,
         };
-        let text = fs::read_to_string(path).map_err(|cause| wrong(format!("cannot be read: {cause}")))?;
-        let file: File = toml::from_str(&text).map_err(|cause| wrong(cause.to_string().trim_end().to_owned()))?;
+        let text =
+            fs::read_to_string(path).map_err(|cause| wrong(format!("cannot be read: {cause}")))?;
+        let file: File = toml::from_str(&text)
+            .map_err(|cause| wrong(cause.to_string().trim_end().to_owned()))?;
         if file.source.is_empty() {
             return Err(wrong("no [[source]] in it; each needs a `path`".into()));
         }
@@ -116,7 +118,12 @@ impl Sources {
             true => Ok(()),
             false => Err(CollectError::UnknownSource {
                 name: name.to_owned(),
-                known: self.list.iter().map(|source| source.name.as_str()).collect::<Vec<_>>().join(", "),
+                known: self
+                    .list
+                    .iter()
+                    .map(|source| source.name.as_str())
+                    .collect::<Vec<_>>()
+                    .join(", "),
             }),
         }
     }
@@ -145,7 +152,10 @@ impl Sources {
         }
         let folder_name = || {
             let real = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-            real.file_name().map_or_else(|| "folder".into(), |name| name.to_string_lossy().into_owned())
+            real.file_name().map_or_else(
+                || "folder".into(),
+                |name| name.to_string_lossy().into_owned(),
+            )
         };
         let is_set = is_dataset(path, &files);
         if is_set && files.iter().any(|file| !is_test(file)) {
@@ -168,14 +178,22 @@ impl Sources {
     /// Adds a source under a name that no other has; a file that is already read is not read again.
     fn push(&mut self, mut source: Source) {
         let real = |file: &Path| fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
-        let known: HashSet<PathBuf> = self.list.iter().flat_map(|source| &source.files).map(|f| real(f)).collect();
+        let known: HashSet<PathBuf> = self
+            .list
+            .iter()
+            .flat_map(|source| &source.files)
+            .map(|f| real(f))
+            .collect();
         source.files.retain(|file| !known.contains(&real(file)));
         if source.files.is_empty() {
             return;
         }
         let taken = |name: &str| self.list.iter().any(|source| source.name == name);
         if taken(&source.name) {
-            let parent = source.files.first().and_then(|file| file.parent()?.file_name());
+            let parent = source
+                .files
+                .first()
+                .and_then(|file| file.parent()?.file_name());
             if let Some(parent) = parent {
                 source.name = format!("{}/{}", parent.to_string_lossy(), source.name);
             }
@@ -191,20 +209,35 @@ impl Sources {
 }
 
 fn is_about(file: &Path) -> bool {
-    file.file_name().is_some_and(|name| ABOUT.iter().any(|about| name == *about))
+    file.file_name()
+        .is_some_and(|name| ABOUT.iter().any(|about| name == *about))
 }
 
 /// Whether a folder is one data set: it has a file that tells so, or its files are splits.
 fn is_dataset(folder: &Path, files: &[PathBuf]) -> bool {
-    ABOUT.iter().any(|name| folder.join(name).is_file()) || files.iter().all(|file| split(file).is_some())
+    ABOUT.iter().any(|name| folder.join(name).is_file())
+        || files.iter().all(|file| split(file).is_some())
 }
 
 /// The split that the name of a file, or of its folder, tells: `train-00000-of-00002.parquet`, `test/0.jsonl`.
 fn split(file: &Path) -> Option<&'static str> {
-    const SPLITS: [&str; 8] = ["train", "test", "validation", "valid", "val", "dev", "eval", "part"];
+    const SPLITS: [&str; 8] = [
+        "train",
+        "test",
+        "validation",
+        "valid",
+        "val",
+        "dev",
+        "eval",
+        "part",
+    ];
     let of = |name: &str| {
         let name = name.to_ascii_lowercase();
-        let first = name.split(['-', '_', '.']).next().unwrap_or_default().to_owned();
+        let first = name
+            .split(['-', '_', '.'])
+            .next()
+            .unwrap_or_default()
+            .to_owned();
         SPLITS.into_iter().find(|split| *split == first)
     };
     let parent = file.parent().and_then(Path::file_name);
@@ -240,11 +273,23 @@ mod tests {
         let mut sources = Sources::default();
         let paths = ["many", "set", "told"].map(|name| root.join(name));
         sources.add_paths(&paths, &FieldMap::new()).unwrap();
-        sources.add_paths(&[other.clone(), other], &FieldMap::new()).unwrap();
-        let names: Vec<_> = sources.list.iter().map(|s| (s.name.as_str(), s.files.len())).collect();
-        assert_eq!(names, [("a", 1), ("b", 1), ("set", 2), ("told", 1), ("other/a", 1)]);
+        sources
+            .add_paths(&[other.clone(), other], &FieldMap::new())
+            .unwrap();
+        let names: Vec<_> = sources
+            .list
+            .iter()
+            .map(|s| (s.name.as_str(), s.files.len()))
+            .collect();
+        assert_eq!(
+            names,
+            [("a", 1), ("b", 1), ("set", 2), ("told", 1), ("other/a", 1)]
+        );
         assert_eq!(sources.left_out.len(), 1);
-        let error = sources.set_category("none", Category::Coding).unwrap_err().to_string();
+        let error = sources
+            .set_category("none", Category::Coding)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("there are a, b, set"), "{error}");
     }
 
@@ -256,15 +301,23 @@ mod tests {
         let read = |text: &str| {
             fs::write(&config, text).unwrap();
             let mut sources = Sources::default();
-            sources.add_config(&config, &FieldMap::new()).map(|()| sources.list)
+            sources
+                .add_config(&config, &FieldMap::new())
+                .map(|()| sources.list)
         };
         let text = "[[source]]\npath = 'x.jsonl'\nname = 'n'\ncategory = 'coding'\nfields = { instruction = 'q' }\n";
         let list = read(text).unwrap();
-        assert_eq!((list[0].name.as_str(), list[0].category), ("n", Some(Category::Coding)));
+        assert_eq!(
+            (list[0].name.as_str(), list[0].category),
+            ("n", Some(Category::Coding))
+        );
         assert_eq!(list[0].fields.source_of("instruction"), "q");
         let cause = |text: &str| read(text).unwrap_err().to_string();
         let unknown = cause("[[source]]\npath = 'x.jsonl'\nkind = 'y'\n");
-        assert!(unknown.contains("c.toml") && unknown.contains("line 3") && unknown.contains("kind"), "{unknown}");
+        assert!(
+            unknown.contains("c.toml") && unknown.contains("line 3") && unknown.contains("kind"),
+            "{unknown}"
+        );
         assert!(cause("").contains("[[source]]"));
         assert!(cause("[[source]]\npath = 'gone.jsonl'\n").contains("gone.jsonl"));
         assert!(cause("[[source]]\npath = 'x.jsonl'\ncategory = 'sport'\n").contains("common"));

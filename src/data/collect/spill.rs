@@ -61,7 +61,10 @@ impl TextWriter {
     /// What the file system says.
     pub fn finish(self) -> io::Result<TextStore> {
         Ok(TextStore {
-            file: self.out.into_inner().map_err(io::IntoInnerError::into_error)?,
+            file: self
+                .out
+                .into_inner()
+                .map_err(io::IntoInnerError::into_error)?,
             starts: self.starts,
             end: self.end,
             folder: self.folder,
@@ -99,7 +102,11 @@ impl TextStore {
     /// What the file system says.
     pub fn entry(&self, row: u32) -> io::Result<Entry> {
         let row = row as usize;
-        let start = self.starts.get(row).copied().ok_or(io::ErrorKind::NotFound)?;
+        let start = self
+            .starts
+            .get(row)
+            .copied()
+            .ok_or(io::ErrorKind::NotFound)?;
         let end = self.starts.get(row + 1).copied().unwrap_or(self.end);
         let mut bytes = vec![0; (end - start) as usize];
         read_at(&self.file, &mut bytes, start)?;
@@ -234,12 +241,16 @@ impl Reading {
         self.left -= 1;
         let mut number = [0; 4];
         self.file.read_exact(&mut number)?;
-        Ok(Some((u32::from_le_bytes(number), take_text(&mut self.file)?)))
+        Ok(Some((
+            u32::from_le_bytes(number),
+            take_text(&mut self.file)?,
+        )))
     }
 }
 
 fn put_text(out: &mut impl Write, text: &str) -> io::Result<u64> {
-    let length = u32::try_from(text.len()).map_err(|_| io::Error::other("a text of more than 4 GiB"))?;
+    let length =
+        u32::try_from(text.len()).map_err(|_| io::Error::other("a text of more than 4 GiB"))?;
     out.write_all(&length.to_le_bytes())?;
     out.write_all(text.as_bytes())?;
     Ok(4 + u64::from(length))

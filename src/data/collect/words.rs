@@ -10,7 +10,9 @@ const NEUTRAL: &str = "a an the this that these those please kindly can could wo
 
 /// Words that stand for one another, the first for all.
 const SYNONYMS: [&[&str]; 12] = [
-    &["write", "compose", "create", "produce", "generate", "draft", "craft", "make"],
+    &[
+        "write", "compose", "create", "produce", "generate", "draft", "craft", "make",
+    ],
     &["give", "provide", "offer", "supply"],
     &["explain", "describe"],
     &["list", "name", "enumerate"],
@@ -114,8 +116,10 @@ pub fn normal(text: &str) -> String {
 
 /// A normal text without the politeness around it.
 pub fn bare(normal: &str) -> &str {
-    let before = |text: &str, polite: &str| Some(text.strip_prefix(polite)?.strip_prefix(' ')?.len());
-    let behind = |text: &str, polite: &str| Some(text.strip_suffix(polite)?.strip_suffix(' ')?.len());
+    let before =
+        |text: &str, polite: &str| Some(text.strip_prefix(polite)?.strip_prefix(' ')?.len());
+    let behind =
+        |text: &str, polite: &str| Some(text.strip_suffix(polite)?.strip_suffix(' ')?.len());
     let mut text = normal;
     while let Some(left) = BEFORE.iter().find_map(|polite| before(text, polite)) {
         text = &text[text.len() - left..];
@@ -147,7 +151,8 @@ struct Around {
 
 fn mark(c: char, around: &Around) -> Mark {
     let is = |found: Option<char>, like: fn(char) -> bool| found.is_some_and(like);
-    let digits = is(around.before, |c| c.is_ascii_digit()) && is(around.after, |c| c.is_ascii_digit());
+    let digits =
+        is(around.before, |c| c.is_ascii_digit()) && is(around.after, |c| c.is_ascii_digit());
     let apart = is(around.before, char::is_whitespace) && is(around.after, char::is_whitespace);
     let glued = is(around.before, is_word) && is(around.after, is_word);
     match c {
@@ -159,9 +164,15 @@ fn mark(c: char, around: &Around) -> Mark {
         '#' if around.count == 1 && is(around.before, char::is_alphabetic) => Mark::Ends,
         // Bullets, headings and quotations say nothing.
         '-' | '*' | '+' | '>' | '#' if around.line_start => Mark::Parts,
-        '%' | '$' | '€' | '£' | '^' | '<' | '>' | '+' | '=' | '&' if around.count <= 3 => Mark::Word,
+        '%' | '$' | '€' | '£' | '^' | '<' | '>' | '+' | '=' | '&' if around.count <= 3 => {
+            Mark::Word
+        }
         '*' | '/' if around.count <= 2 && (apart || (glued && (digits || c == '*'))) => Mark::Word,
-        '-' | '−' if around.count == 1 && is(around.after, |c| c.is_ascii_digit()) && !is(around.before, is_word) => {
+        '-' | '−'
+            if around.count == 1
+                && is(around.after, |c| c.is_ascii_digit())
+                && !is(around.before, is_word) =>
+        {
             Mark::Word
         }
         '-' | '−' if digits => Mark::Word,
@@ -214,7 +225,11 @@ pub fn stem(word: &str) -> String {
     if is_exact(word) || !word.is_ascii() {
         return word.to_owned();
     }
-    if let Some((_, first)) = lists().synonyms.iter().find(|(hash, _)| *hash == text_hash(word)) {
+    if let Some((_, first)) = lists()
+        .synonyms
+        .iter()
+        .find(|(hash, _)| *hash == text_hash(word))
+    {
         return (*first).to_owned();
     }
     let mut word = word.to_owned();
@@ -225,7 +240,10 @@ pub fn stem(word: &str) -> String {
         }
     }
     if word.len() >= 5 {
-        word = word.trim_end_matches('e').replace("isation", "ization").replace("our", "or");
+        word = word
+            .trim_end_matches('e')
+            .replace("isation", "ization")
+            .replace("our", "or");
         if let Some(start) = word.strip_suffix("is") {
             word = format!("{start}iz");
         }
@@ -258,7 +276,10 @@ mod tests {
     #[test]
     fn what_says_nothing_is_gone() {
         for (text, want) in [
-            ("What's  the\nCapital, of “France”?!", "whats the capital of france"),
+            (
+                "What's  the\nCapital, of “France”?!",
+                "whats the capital of france",
+            ),
             ("- one\n* two\n  # Three", "one two three"),
             ("**bold** and well-known", "bold and well known"),
             ("It costs $1,000.50.", "it costs $ 1000.50"),
@@ -274,7 +295,14 @@ mod tests {
 
     #[test]
     fn what_has_a_meaning_stays() {
-        let differ = [("3+4", "3-4"), ("x < y", "x > y"), ("C", "C++"), ("1.5", "15"), ("C#", "C++"), ("5 %", "5")];
+        let differ = [
+            ("3+4", "3-4"),
+            ("x < y", "x > y"),
+            ("C", "C++"),
+            ("1.5", "15"),
+            ("C#", "C++"),
+            ("5 %", "5"),
+        ];
         for (one, other) in differ {
             assert_ne!(normal(one), normal(other));
         }

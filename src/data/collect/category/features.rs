@@ -9,12 +9,14 @@ const LOOKED_AT: usize = 2000;
 
 /// Marks of programs, which the comparable form loses.
 const CODE: [&str; 22] = [
-    "```", "();", "){", ") {", "};", "</", "=>", "->", "==", "!=", "def ", "import ", "return ", "#include", "SELECT ", "var ",
-    "const ", "print(", "::", "&&", "self.", "[i]",
+    "```", "();", "){", ") {", "};", "</", "=>", "->", "==", "!=", "def ", "import ", "return ",
+    "#include", "SELECT ", "var ", "const ", "print(", "::", "&&", "self.", "[i]",
 ];
 
 /// Marks of formulas.
-const FORMULA: [&str; 10] = ["\\frac", "\\(", "$$", "^2", "x²", "√", " = ", "∫", "°C", "\\sqrt"];
+const FORMULA: [&str; 10] = [
+    "\\frac", "\\(", "$$", "^2", "x²", "√", " = ", "∫", "°C", "\\sqrt",
+];
 
 /// The places of a task's features, each once, and the value that each of them has.
 pub fn features(task: &str) -> (Vec<u32>, f32) {
@@ -40,13 +42,21 @@ pub fn features(task: &str) -> (Vec<u32>, f32) {
     let marks = |list: &[&str], kind: u64| {
         let found = list.iter().filter(|mark| task.contains(**mark)).count();
         // One mark may be chance, several are not.
-        (1..=found.min(3)).map(move |count| join(kind, count as u64)).collect::<Vec<_>>()
+        (1..=found.min(3))
+            .map(move |count| join(kind, count as u64))
+            .collect::<Vec<_>>()
     };
     hashes.extend(marks(&CODE, 2));
     hashes.extend(marks(&FORMULA, 3));
-    let digits = stems.iter().filter(|word| word.starts_with(|c: char| c.is_ascii_digit())).count();
+    let digits = stems
+        .iter()
+        .filter(|word| word.starts_with(|c: char| c.is_ascii_digit()))
+        .count();
     hashes.extend((1..=digits.min(3)).map(|count| join(4, count as u64)));
-    let mut places: Vec<u32> = hashes.into_iter().map(|hash| (hash % PLACES as u64) as u32).collect();
+    let mut places: Vec<u32> = hashes
+        .into_iter()
+        .map(|hash| (hash % PLACES as u64) as u32)
+        .collect();
     places.sort_unstable();
     places.dedup();
     let value = 1.0 / (places.len().max(1) as f32).sqrt();

@@ -52,7 +52,9 @@ impl FromStr for Category {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let found = Category::ALL.into_iter().find(|category| category.name() == text);
+        let found = Category::ALL
+            .into_iter()
+            .find(|category| category.name() == text);
         found.ok_or_else(|| format!("`{text}`: common, coding or academic expected"))
     }
 }
@@ -76,7 +78,9 @@ impl Weights {
         let mut scale = [1.0; 3];
         let mut steps = Vec::with_capacity(3 * PLACES);
         for (weights, scale) in weights.iter().zip(&mut scale) {
-            let most = weights.iter().fold(0.0f32, |most, weight| most.max(weight.abs()));
+            let most = weights
+                .iter()
+                .fold(0.0f32, |most, weight| most.max(weight.abs()));
             if most > 0.0 {
                 *scale = most / 127.0;
             }
@@ -113,8 +117,15 @@ impl Weights {
         let (places, value) = features(task);
         let mut scores = [0.0; 3];
         for (at, score) in scores.iter_mut().enumerate() {
-            let own = self.steps.get(at * PLACES..(at + 1) * PLACES).unwrap_or_default();
-            let sum: i32 = places.iter().filter_map(|place| own.get(*place as usize)).map(|s| i32::from(*s)).sum();
+            let own = self
+                .steps
+                .get(at * PLACES..(at + 1) * PLACES)
+                .unwrap_or_default();
+            let sum: i32 = places
+                .iter()
+                .filter_map(|place| own.get(*place as usize))
+                .map(|s| i32::from(*s))
+                .sum();
             *score = self.bias[at] + sum as f32 * self.scale[at] * value;
         }
         let shares = softmax(scores);
@@ -160,9 +171,18 @@ mod tests {
     #[test]
     fn plain_cases() {
         for (task, want) in [
-            ("Write a Python function that reverses a linked list.", Category::Coding),
-            ("Write a birthday card for my grandmother.", Category::Common),
-            ("Prove that the square root of two is irrational.", Category::Academic),
+            (
+                "Write a Python function that reverses a linked list.",
+                Category::Coding,
+            ),
+            (
+                "Write a birthday card for my grandmother.",
+                Category::Common,
+            ),
+            (
+                "Prove that the square root of two is irrational.",
+                Category::Academic,
+            ),
         ] {
             assert_eq!(classify(task).0, want, "{task}");
         }

@@ -40,7 +40,10 @@ impl Default for Settings {
 
 /// Fits weights to examples; categories count alike, however many examples each has.
 pub fn fit(examples: &[Example], settings: &Settings) -> Weights {
-    let seen: Vec<(Vec<u32>, f32)> = examples.iter().map(|example| features(&example.task)).collect();
+    let seen: Vec<(Vec<u32>, f32)> = examples
+        .iter()
+        .map(|example| features(&example.task))
+        .collect();
     let mut mass = [0.0f32; 3];
     for example in examples {
         mass[example.category as usize] += example.weight;
@@ -61,7 +64,11 @@ pub fn fit(examples: &[Example], settings: &Settings) -> Weights {
             let target = example.category as usize;
             let mut scores = bias;
             for (score, weights) in scores.iter_mut().zip(&weights) {
-                *score += value * places.iter().map(|place| weights[*place as usize]).sum::<f32>();
+                *score += value
+                    * places
+                        .iter()
+                        .map(|place| weights[*place as usize])
+                        .sum::<f32>();
             }
             let shares = softmax(scores);
             let counts = example.weight * mean / mass[target].max(1e-6);

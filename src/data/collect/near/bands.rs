@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rayon::slice::ParallelSliceMut;
 
-use super::facts::RAREST;
+use super::facts::{RAREST, apart};
 use super::minhash::BANDS;
 use super::pairs::PairSpill;
 
@@ -14,7 +14,25 @@ use super::pairs::PairSpill;
 const SMALL: usize = 16;
 
 /// Neighbours that a row of a larger bucket is compared with.
-const WINDOW: usize = 24;
+const WINDOW: usize = 48;
+
+/// The rarest words of each row.
+#[derive(Clone, Copy)]
+pub struct Rare<'a> {
+    pub words: &'a [[u32; RAREST]],
+    /// Rows that these tell apart are no candidates.
+    pub facts: bool,
+}
+
+impl Rare<'_> {
+    fn of(&self, row: u32) -> [u32; RAREST] {
+        self.words.get(row as usize).copied().unwrap_or_default()
+    }
+
+    fn may_be(&self, one: u32, other: u32) -> bool {
+        !self.facts || !apart(&self.of(one), &self.of(other))
+    }
+}
 
 /// A file for each band.
 pub struct BandFiles {
@@ -27,7 +45,12 @@ impl BandFiles {
     /// # Errors
     /// What the file system says.
     pub fn create(folder: &Path) -> io::Result<Self> {
-        let file = |_| Ok(BufWriter::with_capacity(1 << 18, tempfile::tempfile_in(folder)?));
+        let file = |_| {
+            Ok(BufWriter::with_capacity(
+                1 << 18,
+                tempfile::tempfile_in(folder)?,
+            ))
+        };
         Ok(BandFiles {
             files: (0..BANDS).map(file).collect::<io::Result<_>>()?,
         })
@@ -46,13 +69,13 @@ impl BandFiles {
     }
 
     /// Pairs of rows that share a key, for [`PairSpill`]; how many rows had more neighbours than they are compared with.
-    /// `rarest` are the rarest words of each row: rows of a template crowd a bucket, and are told apart by these.
+    /// Rows of a template crowd a bucket; their rare words tell them apart.
     ///
     /// # Errors
     /// What the file system says.
     pub fn candidates(
         self,
-        rarest: &[[u32; RAREST]],
+        rare: Rare<'_>,
         pairs: &mut PairSpill,
         mut progress: impl FnMut(usize),
     ) -> io::Result<u64> {
@@ -62,11 +85,14 @@ impl BandFiles {
             file.rewind()?;
             let mut keyed = read(BufReader::with_capacity(1 << 18, file))?;
             keyed.par_sort_unstable();
-            for bucket in keyed.chunk_by(|a, b| a.0 == b.0).filter(|bucket| bucket.len() > 1) {
+            for bucket in keyed
+                .chunk_by(|a, b| a.0 == b.0)
+                .filter(|bucket| bucket.len() > 1)
+            {
                 let rows: Vec<u32> = bucket.iter().map(|(_, row)| *row).collect();
                 match rows.len() <= SMALL {
-                    true => all(&rows, pairs)?,
-                    false => crowded += by_words(&rows, rarest, pairs)?,
+                    true => all(&rows, rare, pairs)?,
+                    false => crowded += by_words(&rows, rare, pairs)?,
                 }
             }
             progress(at + 1);
@@ -91,9 +117,9 @@ fn read(mut file: impl Read) -> io::Result<Vec<(u64, u32)>> {
     }
 }
 
-fn all(rows: &[u32], pairs: &mut PairSpill) -> io::Result<()> {
+fn all(rows: &[u32], rare: Rare<'_>, pairs: &mut PairSpill) -> io::Result<()> {
     for (at, one) in rows.iter().enumerate() {
-        for other in &rows[..at] {
+        for other in rows[..at].iter().filter(|other| rare.may_be(*one, **other)) {
             pairs.push(*one, *other)?;
         }
     }
@@ -101,14 +127,17 @@ fn all(rows: &[u32], pairs: &mut PairSpill) -> io::Result<()> {
 }
 
 /// Pairs of a large bucket that share two rare words.
-fn by_words(rows: &[u32], rarest: &[[u32; RAREST]], pairs: &mut PairSpill) -> io::Result<u64> {
-    let words_of = |row: u32| rarest.get(row as usize).copied().unwrap_or_default();
+fn by_words(rows: &[u32], rare: Rare<'_>, pairs: &mut PairSpill) -> io::Result<u64> {
     let mut worded: Vec<(u64, u32)> = Vec::with_capacity(6 * rows.len());
     for row in rows {
-        let mut words = words_of(*row);
+        let mut words = rare.of(*row);
         words.sort_unstable();
         // Zeros stand first: a row of few words stands under one of them, or under none.
-        let start = words.iter().take_while(|word| **word == 0).count().min(RAREST - 2);
+        let start = words
+            .iter()
+            .take_while(|word| **word == 0)
+            .count()
+            .min(RAREST - 2);
         for (at, one) in words.iter().enumerate().skip(start) {
             let others = words.iter().skip(at + 1);
             worded.extend(others.map(|other| (u64::from(*one) << 32 | u64::from(*other), *row)));
@@ -116,16 +145,22 @@ fn by_words(rows: &[u32], rarest: &[[u32; RAREST]], pairs: &mut PairSpill) -> io
     }
     worded.sort_unstable();
     let mut crowded = 0;
-    for bucket in worded.chunk_by(|a, b| a.0 == b.0).filter(|bucket| bucket.len() > 1) {
+    for bucket in worded
+        .chunk_by(|a, b| a.0 == b.0)
+        .filter(|bucket| bucket.len() > 1)
+    {
         let mut rows: Vec<u32> = bucket.iter().map(|(_, row)| *row).collect();
         if rows.len() > WINDOW {
             // Those that share the other words, too, become neighbours.
-            rows.sort_unstable_by_key(|row| (words_of(*row), *row));
+            rows.sort_unstable_by_key(|row| (rare.of(*row), *row));
         }
         for (at, one) in rows.iter().enumerate() {
             let start = at.saturating_sub(WINDOW);
             crowded += u64::from(start > 0);
-            for other in &rows[start..at] {
+            for other in rows[start..at]
+                .iter()
+                .filter(|other| rare.may_be(*one, **other))
+            {
                 pairs.push(*one, *other)?;
             }
         }
@@ -146,7 +181,11 @@ mod tests {
         }
         let rarest: Vec<[u32; RAREST]> = rows.iter().map(|(_, rare)| *rare).collect();
         let mut spill = PairSpill::new(folder.path());
-        files.candidates(&rarest, &mut spill, |_| ()).unwrap();
+        let rare = Rare {
+            words: &rarest,
+            facts: true,
+        };
+        files.candidates(rare, &mut spill, |_| ()).unwrap();
         let mut pairs = spill.finish().unwrap();
         let mut found = Vec::new();
         while let Some(pair) = pairs.next_pair().unwrap() {
@@ -163,13 +202,19 @@ mod tests {
     fn one_shared_band_makes_a_pair() {
         let mut near = keys(2);
         near[7] = keys(1)[7];
-        let rows = [(keys(1), [1, 2, 3, 4]), (keys(3), [1, 2, 3, 4]), (near, [4, 5, 6, 7])];
+        let rows = [
+            (keys(1), [1, 2, 3, 4]),
+            (keys(3), [1, 2, 3, 4]),
+            (near, [4, 5, 6, 7]),
+        ];
         assert_eq!(found(&rows), [(2, 0)]);
     }
 
     #[test]
     fn rows_of_a_template_are_told_apart_by_their_rare_words() {
-        let mut rows: Vec<_> = (0..100u32).map(|at| (keys(1), [at * 4 + 1, at * 4 + 2, at * 4 + 3, 0])).collect();
+        let mut rows: Vec<_> = (0..100u32)
+            .map(|at| (keys(1), [at * 4 + 1, at * 4 + 2, at * 4 + 3, 0]))
+            .collect();
         rows.push((keys(1), [9999, 42, 8888, 41]));
         // Only row 10 has the words 41 and 42.
         assert_eq!(found(&rows), [(100, 10)]);

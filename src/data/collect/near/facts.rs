@@ -19,7 +19,10 @@ const HARDLY: u16 = 3;
 
 /// A hash of all numbers and signs: texts in which these differ are never the same.
 pub fn exact_hash(normal: &str) -> u64 {
-    let mut exact: Vec<u64> = words(normal).filter(|word| is_exact(word)).map(text_hash).collect();
+    let mut exact: Vec<u64> = words(normal)
+        .filter(|word| is_exact(word))
+        .map(text_hash)
+        .collect();
     exact.sort_unstable();
     exact.iter().fold(0, |hash, word| join(hash, *word))
 }
@@ -39,10 +42,47 @@ pub fn rarest(normal: &str, sketch: &Sketch) -> [u32; RAREST] {
     let mut counted: Vec<(u16, u64)> = hashes.map(|hash| (sketch.count(hash), hash)).collect();
     counted.sort_unstable();
     let mut found = [0; RAREST];
-    for (place, (_, hash)) in found.iter_mut().zip(counted) {
-        *place = (hash >> 32) as u32 | 1;
+    for (place, (count, hash)) in found.iter_mut().zip(counted) {
+        *place = class(count) << CLASS_SHIFT | (hash >> 38) as u32 | 1;
     }
     found
+}
+
+/// Above these bits of a rare word stands how frequent it is.
+const CLASS_SHIFT: u32 = 26;
+
+/// Frequencies in quarters of powers of two.
+fn class(count: u16) -> u32 {
+    (4.0 * (f32::from(count) + 1.0).log2()) as u32
+}
+
+/// Whether two rows have other facts, as far as their rarest words alone tell: each has a word that the other lacks, both
+/// in use, and neither so much rarer that it might be a slip of the pen.
+pub fn apart(one: &[u32; RAREST], other: &[u32; RAREST]) -> bool {
+    let class_of = |word: u32| word >> CLASS_SHIFT;
+    // What is rarer than the last of the rarest would be among them.
+    let lacks = |rare: &[u32; RAREST], word: u32| {
+        let last = rare
+            .iter()
+            .map(|word| class_of(*word))
+            .max()
+            .unwrap_or_default();
+        !rare.contains(&word) && (rare.contains(&0) || class_of(word) < last)
+    };
+    let beyond = |one: &[u32; RAREST], other: &[u32; RAREST]| {
+        one.map(|word| {
+            (word != 0 && class_of(word) > class(HARDLY) && lacks(other, word))
+                .then_some(class_of(word))
+        })
+    };
+    let (left, right) = (beyond(one, other), beyond(other, one));
+    let near = |a: u32| {
+        right
+            .iter()
+            .flatten()
+            .any(|b| a.abs_diff(*b) < class(RARER))
+    };
+    left.into_iter().flatten().any(near)
 }
 
 /// Whether two normal texts tell the same facts: the same numbers, and no content word of one in place of another word
@@ -60,13 +100,15 @@ pub fn same_facts(one: &str, other: &str, sketch: &Sketch) -> bool {
     if forbidden(&left) || forbidden(&right) {
         return false;
     }
-    left.retain(|word| match right.iter().position(|other| misspelt(word, other, sketch)) {
-        Some(at) => {
-            right.swap_remove(at);
-            false
-        }
-        None => true,
-    });
+    left.retain(
+        |word| match right.iter().position(|other| misspelt(word, other, sketch)) {
+            Some(at) => {
+                right.swap_remove(at);
+                false
+            }
+            None => true,
+        },
+    );
     // A small word that is misspelt looks like a word on top.
     left.retain(|word| !misspelt_neutral(word, other, sketch));
     right.retain(|word| !misspelt_neutral(word, one, sketch));
@@ -115,7 +157,12 @@ fn difference<'a>(one: &Words<'a>, other: &Words<'a>) -> (Vec<&'a str>, Vec<&'a 
 fn exchanged(one: &[String], other: &[String]) -> bool {
     let same = one.iter().zip(other).take_while(|(a, b)| a == b).count();
     let (one, other) = (&one[same..], &other[same..]);
-    let same = one.iter().rev().zip(other.iter().rev()).take_while(|(a, b)| a == b).count();
+    let same = one
+        .iter()
+        .rev()
+        .zip(other.iter().rev())
+        .take_while(|(a, b)| a == b)
+        .count();
     let (one, other) = (&one[..one.len() - same], &other[..other.len() - same]);
     if one.len() > 1000 {
         return false;
@@ -126,7 +173,11 @@ fn exchanged(one: &[String], other: &[String]) -> bool {
         let mut corner = 0;
         for (at, b) in other.iter().enumerate() {
             let above = line[at + 1];
-            line[at + 1] = if a == b { corner + 1 } else { above.max(line[at]) };
+            line[at + 1] = if a == b {
+                corner + 1
+            } else {
+                above.max(line[at])
+            };
             corner = above;
         }
     }
@@ -150,7 +201,8 @@ fn misspelt(one: &str, other: &str, sketch: &Sketch) -> bool {
 fn misspelt_neutral(word: &str, text: &str, sketch: &Sketch) -> bool {
     let long = word.chars().nth(3).is_some();
     let rare = || sketch.count(text_hash(&stem(word))) <= RARER;
-    long && words(text).any(|other| is_neutral(other) && other.len() > 3 && one_slip(word, other)) && rare()
+    long && words(text).any(|other| is_neutral(other) && other.len() > 3 && one_slip(word, other))
+        && rare()
 }
 
 fn one_slip(one: &str, other: &str) -> bool {
@@ -163,7 +215,10 @@ fn one_slip(one: &str, other: &str) -> bool {
     let room = one.len().min(other.len()) - start;
     let pairs = one.iter().rev().zip(other.iter().rev());
     let end = pairs.take_while(|(a, b)| a == b).count().min(room);
-    let (a, b) = (&one[start..one.len() - end], &other[start..other.len() - end]);
+    let (a, b) = (
+        &one[start..one.len() - end],
+        &other[start..other.len() - end],
+    );
     match (a, b) {
         ([], _) | (_, []) => true,
         ([_], [_]) => true,
@@ -190,11 +245,20 @@ mod tests {
     #[test]
     fn spelling_politeness_and_endings_are_no_facts() {
         for (one, other) in [
-            ("Write a story about a dog.", "Please write a story about dogs"),
-            ("Describe the colour of autumn leaves", "Explain the color of autumn leaves"),
+            (
+                "Write a story about a dog.",
+                "Please write a story about dogs",
+            ),
+            (
+                "Describe the colour of autumn leaves",
+                "Explain the color of autumn leaves",
+            ),
             ("Summarise the article below", "Summarize the artcile below"),
             ("Compose a song about rivers", "Comopse a song abuot rivers"),
-            ("List the planets of the solar system", "Can you list the planets in the solar system?"),
+            (
+                "List the planets of the solar system",
+                "Can you list the planets in the solar system?",
+            ),
             (
                 "Explain how vaccines train the immune system against viruses.",
                 "Explain how vaccines train the immune system against viruses in easy words.",
@@ -210,9 +274,18 @@ mod tests {
             ("Write a poem about cats", "Write a poem about dogs"),
             ("Add 3 and 5", "Add 3 and 6"),
             ("Compute 3 + 5", "Compute 3 - 5"),
-            ("Describe the history of Iran", "Describe the history of Iraq"),
-            ("Name birds of northern Europe", "Name birds of southern Europe"),
-            ("Translate from French to German", "Translate from German to French"),
+            (
+                "Describe the history of Iran",
+                "Describe the history of Iraq",
+            ),
+            (
+                "Name birds of northern Europe",
+                "Name birds of southern Europe",
+            ),
+            (
+                "Translate from French to German",
+                "Translate from German to French",
+            ),
             ("Say why it is legal", "Say why it is not legal"),
             ("Write about a dog", "Write about a dog and a cat and a cow"),
         ] {
@@ -224,8 +297,45 @@ mod tests {
     }
 
     #[test]
+    fn rare_words_tell_rows_of_a_template_apart() {
+        let mut sketch = Sketch::default();
+        for (word, count) in [
+            ("fox", 50),
+            ("crane", 60),
+            ("lisbon", 90),
+            ("write", 900),
+            ("poem", 900),
+            ("river", 2),
+        ] {
+            (0..count).for_each(|_| sketch.add(text_hash(word)));
+        }
+        let rare = |text: &str| rarest(text, &sketch);
+        assert!(apart(
+            &rare("write poem fox lisbon"),
+            &rare("write poem crane lisbon")
+        ));
+        assert!(!apart(
+            &rare("write poem fox lisbon"),
+            &rare("write poem fxo lisbon")
+        ));
+        assert!(!apart(
+            &rare("write poem fox lisbon"),
+            &rare("write poem fox lisbon river crane")
+        ));
+        assert!(!apart(&[0; RAREST], &rare("fox")));
+    }
+
+    #[test]
     fn a_slip_is_one_letter() {
-        assert!(one_slip("article", "artcile") && one_slip("letter", "leter") && one_slip("water", "watter"));
-        assert!(!one_slip("affect", "effect") && !one_slip("export", "import") && !one_slip("poem", "pome2"));
+        assert!(
+            one_slip("article", "artcile")
+                && one_slip("letter", "leter")
+                && one_slip("water", "watter")
+        );
+        assert!(
+            !one_slip("affect", "effect")
+                && !one_slip("export", "import")
+                && !one_slip("poem", "pome2")
+        );
     }
 }

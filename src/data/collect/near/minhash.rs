@@ -19,7 +19,12 @@ const HASHES: usize = BANDS * ROWS;
 static HASHING: LazyLock<Vec<(u32, u32)>> = LazyLock::new(|| {
     let draw = |at: usize| mix(at as u64 + 1);
     (0..HASHES)
-        .map(|at| ((draw(2 * at) >> 32) as u32 | 1, (draw(2 * at + 1) >> 32) as u32))
+        .map(|at| {
+            (
+                (draw(2 * at) >> 32) as u32 | 1,
+                (draw(2 * at + 1) >> 32) as u32,
+            )
+        })
         .collect()
 });
 
@@ -30,13 +35,17 @@ pub fn band_keys(shingles: &[u64], tag: u64) -> [u64; BANDS] {
     // A few shingles at a time, so that the running minimum stays in registers.
     for chunk in shingles.chunks(64) {
         for (least, (factor, summand)) in least.iter_mut().zip(hashing) {
-            let hashes = chunk.iter().map(|x| (*x as u32).wrapping_mul(*factor).wrapping_add(*summand));
+            let hashes = chunk
+                .iter()
+                .map(|x| (*x as u32).wrapping_mul(*factor).wrapping_add(*summand));
             *least = hashes.fold(*least, u32::min);
         }
     }
     let mut keys = [0; BANDS];
     for (at, (key, band)) in keys.iter_mut().zip(least.chunks(ROWS)).enumerate() {
-        *key = band.iter().fold(join(tag, at as u64), |key, hash| join(key, u64::from(*hash)));
+        *key = band.iter().fold(join(tag, at as u64), |key, hash| {
+            join(key, u64::from(*hash))
+        });
     }
     keys
 }
@@ -52,7 +61,9 @@ mod tests {
         let near = text.replace("letter", "lettre");
         let far = "explain how a heat pump moves warmth from a cold place to a warmer one and why that takes work";
         let keys = |text: &str| band_keys(&shingles(text), 0);
-        let shared = |one: [u64; BANDS], other: [u64; BANDS]| one.iter().zip(other).filter(|(a, b)| *a == b).count();
+        let shared = |one: [u64; BANDS], other: [u64; BANDS]| {
+            one.iter().zip(other).filter(|(a, b)| *a == b).count()
+        };
         assert!(jaccard(&shingles(text), &shingles(&near)) > 0.8);
         assert!(shared(keys(text), keys(&near)) > 0);
         assert_eq!(shared(keys(text), keys(far)), 0);

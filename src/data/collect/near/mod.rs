@@ -13,7 +13,7 @@ use std::io;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use self::bands::BandFiles;
+use self::bands::{BandFiles, Rare};
 use self::facts::same_facts;
 use self::pairs::{PairSpill, unpack};
 use self::shingle::{jaccard, shingles};
@@ -100,7 +100,11 @@ pub fn find(
         progress("rare words", rarest.len() as u64, rows as u64);
     })?;
     let mut spill = PairSpill::new(texts.folder());
-    let crowded = bands.candidates(&rarest, &mut spill, |band| {
+    let rare = Rare {
+        words: &rarest,
+        facts: !rule.ignore_facts,
+    };
+    let crowded = bands.candidates(rare, &mut spill, |band| {
         progress("candidates", band as u64, minhash::BANDS as u64);
     })?;
     drop(rarest);

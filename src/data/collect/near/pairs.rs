@@ -70,7 +70,8 @@ impl PairSpill {
         for pair in self.held.drain(..) {
             run.write_all(&pair.to_le_bytes())?;
         }
-        self.runs.push(run.into_inner().map_err(io::IntoInnerError::into_error)?);
+        self.runs
+            .push(run.into_inner().map_err(io::IntoInnerError::into_error)?);
         Ok(())
     }
 
@@ -133,7 +134,8 @@ impl Pairs {
     pub fn next_pair(&mut self) -> io::Result<Option<u64>> {
         while let Some(Reverse((pair, at))) = self.heads.pop() {
             if let Some(source) = self.sources.get_mut(at) {
-                self.heads.extend(source.next()?.map(|pair| Reverse((pair, at))));
+                self.heads
+                    .extend(source.next()?.map(|pair| Reverse((pair, at))));
             }
             if self.last != Some(pair) {
                 self.last = Some(pair);

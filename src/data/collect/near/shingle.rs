@@ -9,7 +9,9 @@ pub const WIDTH: usize = 5;
 pub fn shingles(normal: &str) -> Vec<u64> {
     let chars: Vec<u32> = normal.chars().map(u32::from).collect();
     let hash = |chars: &[u32]| {
-        let fold = |hash: u64, c: &u32| (hash.rotate_left(13) ^ u64::from(*c)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let fold = |hash: u64, c: &u32| {
+            (hash.rotate_left(13) ^ u64::from(*c)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        };
         mix(chars.iter().fold(0x51_7cc1_b727, fold))
     };
     let mut found: Vec<u64> = match chars.len() {

@@ -35,7 +35,8 @@ impl Sketch {
 
     /// In how many rows it was, or somewhat more.
     pub fn count(&self, hash: u64) -> u16 {
-        let counters = Self::places(hash).map(|place| self.counters.get(place).copied().unwrap_or_default());
+        let counters =
+            Self::places(hash).map(|place| self.counters.get(place).copied().unwrap_or_default());
         counters.into_iter().min().unwrap_or_default()
     }
 }
