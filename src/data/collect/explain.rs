@@ -58,7 +58,7 @@ pub fn explain(id: &str, output: &Path) -> Result<Explanation, CollectError> {
         let object = row.map_err(DataError::from)?.object;
         if object
             .get("id")
-            .is_some_and(|own| own.as_str() == Some(&wanted) || own.to_string() == wanted)
+            .is_some_and(|own| own.as_str() == Some(&wanted) || format!("{own}") == wanted)
         {
             found.row = Some(object);
             break;

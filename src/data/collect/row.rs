@@ -183,7 +183,7 @@ fn rest(source: &Source, id: &str, category: Category, object: Map<String, Value
     for (name, value) in object {
         let known = match (name.as_str(), &value) {
             ("id", Value::String(own)) => own == id,
-            ("id", own) => own.to_string() == id,
+            ("id", own) => format!("{own}") == id,
             ("source", own) => own.as_str() == Some(source.name.as_str()),
             ("category", own) => own.as_str() == Some(category.name()),
             _ => false,
