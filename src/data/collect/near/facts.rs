@@ -307,7 +307,7 @@ mod tests {
             ("poem", 900),
             ("river", 2),
         ] {
-            (0..count).for_each(|_| sketch.add(text_hash(word)));
+            (0..count).for_each(|_| sketch.add(text_hash(&stem(word))));
         }
         let rare = |text: &str| rarest(text, &sketch);
         assert!(apart(
