@@ -1,6 +1,7 @@
 //! Integration tests, one binary.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod collect;
 mod colours;
 #[path = "data/mod.rs"]
 mod data;

@@ -3,6 +3,7 @@
 mod annotations;
 mod best_of;
 mod bound;
+mod collect;
 mod columns;
 mod doctor;
 mod eval;
@@ -86,6 +87,8 @@ enum Command {
     MakeTraining(make_training::Arguments),
     /// The part of instruction data that a model rates well and surely (SelectIT)
     Select(select::Arguments),
+    /// Instructions out of many sources, without duplicates, test sets and what is of no use
+    Collect(collect::Arguments),
     /// Data as a table: JSON lines, CSV or Parquet
     Export(export::Arguments),
     /// What people said: export, import, merge, agreement
@@ -159,6 +162,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::Reflect(reflect)) => reflect::run(&reflect),
         Some(Command::MakeTraining(make)) => make_training::run(&make),
         Some(Command::Select(select)) => select::run(&select),
+        Some(Command::Collect(collect)) => collect::run(&collect),
         Some(Command::Export(export)) => export::run(&export),
         Some(Command::Annotations(command)) => annotations::run(&command),
         Some(Command::Train(command)) => train::run(&command),

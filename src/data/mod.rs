@@ -7,6 +7,7 @@
 
 pub mod alpaca;
 pub mod atomic;
+pub mod collect;
 pub mod container;
 pub mod conversation;
 pub mod detect;

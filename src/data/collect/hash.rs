@@ -1,0 +1,21 @@
+//! Hashes that stay the same from version to version: the classifier's weights are found by them.
+
+/// Mixes the bits of a number so that each depends on all.
+pub fn mix(mut x: u64) -> u64 {
+    x ^= x >> 33;
+    x = x.wrapping_mul(0xff51_afd7_ed55_8ccd);
+    x ^= x >> 33;
+    x = x.wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    x ^ (x >> 33)
+}
+
+/// Of a text (FNV-1a, mixed).
+pub fn text_hash(text: &str) -> u64 {
+    let fold = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    mix(text.bytes().fold(0xcbf2_9ce4_8422_2325, fold))
+}
+
+/// Of two hashes in their order.
+pub fn join(one: u64, other: u64) -> u64 {
+    mix(one.rotate_left(23) ^ other.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+}
