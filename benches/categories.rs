@@ -178,7 +178,7 @@ fn is_dev(row: &Map<String, Value>, dev: &HashSet<String>, task: &str) -> bool {
     let own = if arena {
         crc.sum() % 2 == 1
     } else {
-        crc.sum() % 5 == 0
+        crc.sum().is_multiple_of(5)
     };
     own || dev.contains(&key)
 }

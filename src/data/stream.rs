@@ -104,7 +104,7 @@ impl RecordStream {
                 Some(Err(error)) if self.options.strict => return Err(error.into()),
                 Some(Err(error)) => {
                     (self.told)(&error);
-                    self.bad.get_or_insert_with(|| (error, 0)).1 += 1;
+                    self.bad.get_or_insert((error, 0)).1 += 1;
                 }
                 None => {
                     self.bytes = (self.bytes.0 + *size, 0, self.bytes.2);

@@ -284,7 +284,10 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_said_with_a_cure() {
         for (spec, cause) in [
-            ("https://host/v1#judge", "servers cannot be asked yet"),
+            (
+                "https://host/v1#judge",
+                "a server keeps its weights to itself",
+            ),
             ("https://host/v1", "the server's model is not named"),
             ("judge.gguf", "no such file"),
             ("hf:a/b/c", "no ORG/NAME"),

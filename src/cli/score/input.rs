@@ -28,7 +28,7 @@ pub struct Input {
 
 enum Source {
     Held(DataSet),
-    Streamed(RecordStream),
+    Streamed(Box<RecordStream>),
 }
 
 impl Input {
@@ -47,7 +47,7 @@ impl Input {
             && is_large(files)
             && let Some(stream) = RecordStream::open(files, &options)?
         {
-            let source = Source::Streamed(stream);
+            let source = Source::Streamed(Box::new(stream));
             return Ok(Input { source, shard });
         }
         let mut set = data::read(files, &options)?;
