@@ -23,7 +23,10 @@ struct Waiting {
 #[derive(Default)]
 pub struct Queue {
     waiting: Mutex<Waiting>,
-    changed: Condvar,
+    /// There is a job. Each wakes one who computes: of hundreds that wait for servers, the others would find none.
+    work: Condvar,
+    /// The batch lane has room.
+    room: Condvar,
 }
 
 fn cancelled(job: &Job) {
@@ -60,7 +63,7 @@ impl Queue {
             Lane::Batch => {
                 while waiting.batch.len() >= CAPACITY && !waiting.closed {
                     waiting = self
-                        .changed
+                        .room
                         .wait(waiting)
                         .unwrap_or_else(PoisonError::into_inner);
                 }
@@ -71,7 +74,7 @@ impl Queue {
                 waiting.batch.push_back(job);
             }
         }
-        self.changed.notify_all();
+        self.work.notify_one();
     }
 
     /// The next job, interactive first; waits for one; nothing once closed.
@@ -84,11 +87,11 @@ impl Queue {
             let job = waiting.interactive.take();
             if let Some(job) = job.or_else(|| waiting.batch.pop_front()) {
                 waiting.running.push((job.id, job.lane));
-                self.changed.notify_all();
+                self.room.notify_one();
                 return Some(job);
             }
             waiting = self
-                .changed
+                .work
                 .wait(waiting)
                 .unwrap_or_else(PoisonError::into_inner);
         }
@@ -110,7 +113,7 @@ impl Queue {
         }
         let job = waiting.batch.pop_front()?;
         waiting.running.push((job.id, job.lane));
-        self.changed.notify_all();
+        self.room.notify_one();
         Some(job)
     }
 
@@ -137,7 +140,7 @@ impl Queue {
         } else if waiting.running.iter().any(|(running, _)| *running == id) {
             waiting.stop.insert(id);
         }
-        self.changed.notify_all();
+        self.room.notify_one();
     }
 
     /// Ends everything: waiting jobs are cancelled, the thread comes to its end.
@@ -146,7 +149,8 @@ impl Queue {
         waiting.closed = true;
         waiting.interactive.take().iter().for_each(cancelled);
         waiting.batch.drain(..).for_each(|job| cancelled(&job));
-        self.changed.notify_all();
+        self.work.notify_all();
+        self.room.notify_all();
     }
 }
 

@@ -66,11 +66,16 @@ impl Balance {
                 .min_by_key(|(_, s)| (s.under_way, usize::MAX - s.pace.room()));
             if let Some((at, server)) = least {
                 server.under_way += 1;
+                let was_full = server.under_way >= server.pace.room();
+                if !was_full {
+                    // One is woken at a time, and wakes the next: of hundreds that wait, most would find no room.
+                    self.changed.notify_one();
+                }
                 return Some(Turn {
                     balance: self,
                     server: at,
                     began: now,
-                    was_full: server.under_way >= server.pace.room(),
+                    was_full,
                 });
             }
             let waited = self.changed.wait_timeout(servers, LOOK);
@@ -115,7 +120,7 @@ impl Turn<'_> {
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
         self.change(|server, _| server.under_way = server.under_way.saturating_sub(1));
-        self.balance.changed.notify_all();
+        self.balance.changed.notify_one();
     }
 }
 
