@@ -48,7 +48,8 @@ pub fn text(told: &Told, output: &Path) -> String {
     }
     if report.crowded > 0 {
         out += &format!(
-            "\n{} times a row had more look-alikes than it was compared with: a near duplicate among these may be left\n",
+            "\n{} times a row stood in a bucket with more rows than it was compared with (templates, mostly): a near duplicate \
+             may be left there\n",
             report.crowded
         );
     }
