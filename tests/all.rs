@@ -7,6 +7,7 @@ mod colours;
 mod data;
 mod eval;
 mod golden;
+mod http;
 mod hub;
 mod judging;
 mod model_commands;

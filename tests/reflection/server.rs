@@ -1,11 +1,12 @@
 //! A chat server of our own on this machine, and whatever can go wrong with one.
 
 use std::collections::VecDeque;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::http::{Request, next_request};
 use serde_json::{Value, json};
 
 /// A request as it arrived.
@@ -77,27 +78,9 @@ impl Server {
 
     fn answer(&self, mut stream: TcpStream) {
         let mut reader = BufReader::new(stream.try_clone().unwrap());
-        let (mut length, mut key, mut first) = (0, None, String::new());
-        loop {
-            let mut line = String::new();
-            match reader.read_line(&mut line) {
-                Ok(n) if n > 2 => (),
-                _ => break,
-            }
-            if first.is_empty() {
-                first = line.clone();
-            }
-            let (name, value) = line.split_once(": ").unwrap_or((&line, ""));
-            match name.to_ascii_lowercase().as_str() {
-                "content-length" => length = value.trim().parse().unwrap(),
-                "authorization" => key = Some(value.trim().to_owned()),
-                _ => (),
-            }
-        }
-        let mut body = vec![0; length];
-        if first.is_empty() || reader.read_exact(&mut body).is_err() {
+        let Some(Request { first, key, body }) = next_request(&mut reader) else {
             return;
-        }
+        };
         assert!(first.starts_with("POST /v1/chat/completions "), "{first}");
         let body: Value = serde_json::from_slice(&body).unwrap();
         let prompt = body["messages"][0]["content"].as_str().unwrap().to_owned();

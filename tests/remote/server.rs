@@ -1,11 +1,12 @@
 //! An OpenAI-compatible server of our own on this machine, and whatever can go wrong with one.
 
 use std::collections::{HashSet, VecDeque};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use crate::http::{Request, next_request};
 use serde_json::{Map, Value, json};
 
 /// What `juror` asks to learn what a server can do.
@@ -119,27 +120,9 @@ impl Server {
         });
         let mut reader = BufReader::new(stream.try_clone().unwrap());
         loop {
-            let (mut length, mut key, mut first) = (0, None, String::new());
-            loop {
-                let mut line = String::new();
-                match reader.read_line(&mut line) {
-                    Ok(n) if n > 2 => (),
-                    _ => break,
-                }
-                if first.is_empty() {
-                    first = line.clone();
-                }
-                let (name, value) = line.split_once(": ").unwrap_or((&line, ""));
-                match name.to_ascii_lowercase().as_str() {
-                    "content-length" => length = value.trim().parse().unwrap(),
-                    "authorization" => key = Some(value.trim().to_owned()),
-                    _ => (),
-                }
-            }
-            let mut body = vec![0; length];
-            if first.is_empty() || reader.read_exact(&mut body).is_err() {
+            let Some(Request { first, key, body }) = next_request(&mut reader) else {
                 return;
-            }
+            };
             let path = first.split(' ').nth(1).unwrap().to_owned();
             let body: Value = serde_json::from_slice(&body).unwrap_or_default();
             let seen = Seen {

@@ -10,6 +10,7 @@ use crate::data::collect::explain::Explanation;
 use crate::data::collect::output::Beside;
 use crate::data::collect::reason::Reason;
 use crate::data::collect::report::{Counts, Report};
+use crate::tui::text::grouped;
 
 /// A report with the time it took.
 #[derive(Serialize)]
@@ -152,19 +153,6 @@ fn reasons(total: &Counts) -> String {
             table(&lines)
         }
     }
-}
-
-/// Digits in groups of three.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 /// Why a row is there or is not.
