@@ -2,17 +2,19 @@
 
 mod report;
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use self::report::Told;
 use super::output::{EndArguments, spare, tell as tell_report};
+use crate::data::atomic::AtomicFile;
 use crate::data::collect::category::Category;
+use crate::data::collect::chart;
 use crate::data::collect::contamination::TestSets;
 use crate::data::collect::explain::explain;
 use crate::data::collect::filter::Limits;
@@ -81,6 +83,9 @@ pub struct Arguments {
     /// Folder for temporary files; without it, that of OUT
     #[arg(long, value_name = "FOLDER")]
     temporary: Option<PathBuf>,
+    /// Draw the kept rows by source and category into this file
+    #[arg(long, value_name = "F.svg")]
+    chart: Option<PathBuf>,
     /// Say why a row of an earlier run is in OUT or is not, by its id or its place (FILE:LINE), and do nothing else
     #[arg(long, value_name = "ID", conflicts_with = "sources")]
     explain: Option<String>,
@@ -118,6 +123,13 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     bar.finish_and_clear();
     let (found, errors) = done?;
     tell_errors(&errors, &found);
+    if let Some(path) = &arguments.chart {
+        let drawn = AtomicFile::create(path).and_then(|mut file| {
+            file.write_all(chart::svg(&found).as_bytes())?;
+            file.finish()
+        });
+        drawn.with_context(|| format!("--chart: cannot write {}", path.display()))?;
+    }
     let told = Told::new(found, started.elapsed().as_secs_f64());
     arguments
         .end
@@ -160,7 +172,7 @@ fn plan(arguments: &Arguments) -> Result<Plan> {
         sources.set_category(name, category)?;
     }
     for file in &sources.left_out {
-        eprintln!(
+        say!(
             "juror: {}: of a test split, left out; name the file itself to collect it",
             file.display()
         );
@@ -192,6 +204,7 @@ fn plan(arguments: &Arguments) -> Result<Plan> {
             Some(&arguments.output),
             Some(&beside.dropped),
             Some(&beside.stats),
+            arguments.chart.as_ref(),
         ],
     )?;
     Ok(Plan {
@@ -219,14 +232,14 @@ fn plan(arguments: &Arguments) -> Result<Plan> {
 fn tell_errors(errors: &[RowError], found: &crate::data::collect::report::Report) {
     const SHOWN: usize = 20;
     for error in errors.iter().take(SHOWN) {
-        eprintln!("juror: {error}");
+        say!("juror: {error}");
     }
     let all = found
         .total
         .dropped
         .of(crate::data::collect::reason::Reason::Unreadable) as usize;
     if all > SHOWN {
-        eprintln!("juror: … and {} more rows that cannot be read", all - SHOWN);
+        say!("juror: … and {} more rows that cannot be read", all - SHOWN);
     }
 }
 

@@ -170,7 +170,9 @@ fn load(
             selection,
         });
     };
-    let read = data::discover(data).and_then(|files| library.fill(&files, options, &mut part));
+    let indices = home::folder().map(|folder| folder.join("indices"));
+    let read = data::discover(data)
+        .and_then(|files| library.fill(&files, options, indices.as_deref(), &mut part));
     read.map_err(|error| DataFailure {
         cause: error.to_string(),
     })

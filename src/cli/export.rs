@@ -137,9 +137,7 @@ pub fn write_labels(
     write(output, || tables::labels(journal, &set.records, annotator))?;
     let elsewhere = tables::elsewhere(journal, &set.records, annotator);
     if elsewhere > 0 {
-        eprintln!(
-            "juror: annotations of {elsewhere} responses that are not in these data are left out"
-        );
+        say!("juror: annotations of {elsewhere} responses that are not in these data are left out");
     }
     Ok(())
 }
@@ -218,7 +216,7 @@ where
     I: Iterator<Item = export::Row>,
 {
     match export::write(output, rows) {
-        Ok(count) => eprintln!("juror: {count} rows written"),
+        Ok(count) => say!("juror: {count} rows written"),
         // As it is, so that a reader who has had enough is known as such.
         Err(ExportError::Io { cause, .. }) if cause.kind() == io::ErrorKind::BrokenPipe => {
             return Err(cause.into());

@@ -8,6 +8,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::data::atomic::AtomicFile;
+use crate::tui::text::inert;
 
 /// Tells a report on standard output: one JSON object, or as text.
 ///
@@ -17,7 +18,7 @@ pub fn tell<R: Serialize>(report: &R, json: bool, text: impl FnOnce(&R) -> Strin
     let mut out = io::stdout().lock();
     match json {
         true => writeln!(out, "{}", serde_json::to_string(report)?)?,
-        false => write!(out, "{}", text(report))?,
+        false => write!(out, "{}", inert(&text(report), false))?,
     }
     Ok(())
 }
@@ -53,7 +54,7 @@ impl EndArguments {
         if self.json {
             writeln!(io::stdout(), "{}", serde_json::to_string(report)?)?;
         } else if !self.quiet {
-            eprintln!("{}", words(report).trim_end());
+            say!("{}", words(report).trim_end());
         }
         Ok(())
     }

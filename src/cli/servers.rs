@@ -27,6 +27,10 @@ pub struct ServerArguments {
     /// The environment variable that holds the servers' key
     #[arg(long, value_name = "NAME", default_value = "JUROR_API_KEY")]
     key_env: String,
+    /// A command that prints the servers' key, in place of the environment: what your keyring is asked with, such as
+    /// `secret-tool lookup service vllm`, `pass show vllm` or `security find-generic-password -ws vllm`
+    #[arg(long, value_name = "COMMAND")]
+    key_command: Option<String>,
     /// Tokens, read and written, from which on servers are asked nothing more
     #[arg(long, value_name = "N")]
     max_server_tokens: Option<u64>,
@@ -57,8 +61,14 @@ impl ServerArguments {
         if !(1..=1024).contains(&concurrency) {
             bail!("--max-in-flight {concurrency}: 1 to 1024 expected");
         }
-        let key =
-            Key::of_environment(&self.key_env).map_err(|cause| anyhow!("--key-env: {cause}"))?;
+        let key = match &self.key_command {
+            Some(command) => Key::of_command(command)
+                .map(Some)
+                .map_err(|cause| anyhow!("--key-command: {cause}"))?,
+            None => {
+                Key::of_environment(&self.key_env).map_err(|cause| anyhow!("--key-env: {cause}"))?
+            }
+        };
         Ok(Settings {
             key,
             concurrency,

@@ -1,16 +1,19 @@
-//! From bytes to rows, one at a time, whatever holds them: JSON, CSV or Parquet. Only the row at hand (of Parquet,
-//! a page of each column) is ever in memory.
+//! From bytes to rows, one at a time, whatever holds them: JSON, CSV, Parquet or Arrow. Only the row at hand (of Parquet,
+//! a page of each column, of Arrow a batch) is ever in memory.
 
+mod arrow;
 mod json;
 mod parquet;
 mod sniff;
 mod table;
 
+use std::fs::File;
 use std::io;
 use std::path::Path;
 
 use serde_json::{Map, Value};
 
+pub use arrow::ArrowRows;
 pub use json::JsonRows;
 pub use parquet::ParquetRows;
 pub use sniff::names_records;
@@ -19,20 +22,20 @@ pub use table::TableRows;
 use super::detect::ANSWERS;
 use super::error::{DataError, RowError};
 use super::options::FieldMap;
-use super::source::{self, Source};
+use super::source::{self, Kind, Source};
 use sniff::Beginning;
 
 /// A row longer than this is an error, so that a file without line ends cannot fill the memory.
-const MAX_ROW_BYTES: usize = 1 << 28;
+pub(super) const MAX_ROW_BYTES: usize = 1 << 28;
 
 /// One object and where it begins.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RawRow {
     /// The object; of a table, the cells by the names of their columns, empty ones left out but for answers.
     pub object: Map<String, Value>,
-    /// Line it begins on, from 1; 0 in Parquet, which has none.
+    /// Line it begins on, from 1; 0 in Parquet and Arrow, which have none.
     pub line: u64,
-    /// Place in the array or the Parquet file, from 1, where the file is one.
+    /// Place in the array, the Parquet or the Arrow file, from 1, where the file is one.
     pub element: Option<u64>,
     /// Bytes before its line, decompressed, where the file has an object a line.
     pub start: Option<u64>,
@@ -43,6 +46,7 @@ pub enum RawRows {
     Json(JsonRows),
     Table(TableRows),
     Parquet(ParquetRows),
+    Arrow(ArrowRows),
 }
 
 impl RawRows {
@@ -52,10 +56,15 @@ impl RawRows {
     /// # Errors
     /// A file that cannot be opened, or is in a format that is not read.
     pub fn open(path: &Path, fields: &FieldMap) -> Result<Self, DataError> {
-        let (source, parquet) = source::open_any(path)?;
-        if parquet {
-            return Ok(RawRows::Parquet(ParquetRows::open(path, source)?));
-        }
+        let source = match source::open_any(path)? {
+            (source, Kind::Text) => source,
+            (source, Kind::Parquet) => {
+                return Ok(RawRows::Parquet(ParquetRows::open(path, source)?));
+            }
+            (source, kind) => {
+                return Ok(RawRows::Arrow(ArrowRows::open(path, source, kind)?));
+            }
+        };
         Ok(match sniff::look(source, fields) {
             Beginning::Json(source) => RawRows::Json(JsonRows::new(path, source)),
             Beginning::Table {
@@ -81,6 +90,7 @@ impl RawRows {
             RawRows::Json(rows) => rows.stop(),
             RawRows::Table(rows) => rows.stop(),
             RawRows::Parquet(rows) => rows.stop(),
+            RawRows::Arrow(rows) => rows.stop(),
         }
     }
 
@@ -89,7 +99,7 @@ impl RawRows {
         match self {
             RawRows::Json(rows) => rows.is_empty(),
             // There is a header.
-            RawRows::Table(_) | RawRows::Parquet(_) => false,
+            RawRows::Table(_) | RawRows::Parquet(_) | RawRows::Arrow(_) => false,
         }
     }
 }
@@ -102,12 +112,34 @@ impl Iterator for RawRows {
             RawRows::Json(rows) => rows.next(),
             RawRows::Table(rows) => rows.next(),
             RawRows::Parquet(rows) => rows.next(),
+            RawRows::Arrow(rows) => rows.next(),
         }
     }
 }
 
+/// A file that can be read here and there: the file itself, or a temporary one with what comes through a pipe or is
+/// compressed.
+fn seekable(path: &Path, mut source: Source) -> Result<File, DataError> {
+    let io = |cause| DataError::Io {
+        path: path.to_path_buf(),
+        cause,
+    };
+    if source::plain_bytes_before(path).is_some() && path != Path::new("-") {
+        return File::open(path).map_err(io);
+    }
+    let mut file = tempfile::tempfile().map_err(io)?;
+    io::copy(&mut source, &mut file).map_err(|cause| match cause.kind() {
+        io::ErrorKind::StorageFull => io(cause),
+        _ => DataError::Damaged {
+            path: path.to_path_buf(),
+            cause: broken(&cause),
+        },
+    })?;
+    Ok(file)
+}
+
 /// Why bytes do not come, with a cure.
-fn broken(cause: &io::Error) -> String {
+pub(super) fn broken(cause: &io::Error) -> String {
     match cause.kind() {
         io::ErrorKind::UnexpectedEof => format!(
             "the compressed data end early ({cause}): the file is truncated; write or download it again"
@@ -119,7 +151,7 @@ fn broken(cause: &io::Error) -> String {
     }
 }
 
-fn too_long() -> String {
+pub(super) fn too_long() -> String {
     format!(
         "a row of more than {} MiB; is this a file of records?",
         MAX_ROW_BYTES >> 20

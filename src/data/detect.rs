@@ -70,6 +70,19 @@ pub enum Shape {
 }
 
 impl Shape {
+    /// In the order of their declaration.
+    pub const ALL: [Shape; 9] = [
+        Shape::Responses,
+        Shape::Pair,
+        Shape::Preference,
+        Shape::Verdict,
+        Shape::Row,
+        Shape::Conversation,
+        Shape::Outputs,
+        Shape::Alpaca,
+        Shape::Instruction,
+    ];
+
     /// The format of a row, where it is one of these.
     pub fn of(row: &Map<String, Value>) -> Option<Shape> {
         let has = |name: &str| row.get(name).is_some_and(|value| !value.is_null());

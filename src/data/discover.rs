@@ -85,8 +85,20 @@ fn walk(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) -> Result<(), Dat
     Ok(())
 }
 
+/// Files that tell of a data set and hold no rows.
+pub(super) const ABOUT: [&str; 5] = [
+    "dataset_info.json",
+    "dataset_infos.json",
+    "dataset_dict.json",
+    "state.json",
+    "croissant.json",
+];
+
 fn is_record_name(name: &str) -> bool {
-    has_extension(name, &[".json", ".jsonl", ".ndjson", ".parquet"])
+    const NAMES: [&str; 6] = [
+        ".json", ".jsonl", ".ndjson", ".parquet", ".arrow", ".feather",
+    ];
+    has_extension(name, &NAMES) && !ABOUT.contains(&name)
 }
 
 /// Tables are often about something else: one of records has a field that is known.
@@ -115,7 +127,8 @@ pub fn stem(path: &Path) -> String {
         .unwrap_or_default();
     let mut stem = name.as_str();
     for extension in [
-        ".gz", ".zst", ".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet",
+        ".gz", ".zst", ".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet", ".arrow",
+        ".feather",
     ] {
         stem = stem.strip_suffix(extension).unwrap_or(stem);
     }
@@ -153,6 +166,9 @@ mod tests {
             "notes.txt",
             "table.csv",
             "e.parquet",
+            "saved/data-00000-of-00001.arrow",
+            "saved/dataset_info.json",
+            "saved/state.json",
             ".hidden.jsonl",
             "inner/d.ndjson",
             "starter/config.json",
@@ -177,7 +193,8 @@ mod tests {
                 "c.jsonl.zst",
                 "d.csv",
                 "e.parquet",
-                "inner/d.ndjson"
+                "inner/d.ndjson",
+                "saved/data-00000-of-00001.arrow"
             ]
         );
         let file = discover(&[root.join("notes.txt"), PathBuf::from("-")]).unwrap();

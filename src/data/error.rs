@@ -23,7 +23,7 @@ pub enum DataError {
     },
     /// A folder without record files.
     #[error(
-        "{}: no record files in this folder; put *.json, *.jsonl, *.csv or *.parquet files there (also .gz or .zst of these), or name the files themselves",
+        "{}: no record files in this folder; put *.json, *.jsonl, *.csv, *.parquet or *.arrow files there (also .gz or .zst of these), or name the files themselves",
         .path.display()
     )]
     NoFiles {
@@ -101,7 +101,7 @@ pub struct RowError {
     pub file: PathBuf,
     /// Line of the (decompressed) file, from 1; 0 where there is none.
     pub line: u64,
-    /// Place in the JSON array or the Parquet file, from 1, where the file is one.
+    /// Place in the JSON array, the Parquet or the Arrow file, from 1, where the file is one.
     pub element: Option<u64>,
     /// Cause and cure.
     pub message: String,

@@ -14,6 +14,7 @@ pub mod detect;
 pub mod discover;
 pub mod error;
 pub mod export;
+pub mod fence;
 pub mod fields;
 pub mod judged;
 pub mod library;

@@ -130,6 +130,33 @@ pub struct Found {
     pub row: u64,
 }
 
+/// Where the lines begin that were not read yet.
+pub(super) struct Rest {
+    /// Bytes before them, decompressed.
+    pub start: u64,
+    /// Their number, from 1.
+    pub line: u64,
+    pub shape: Shape,
+    /// Rows before them.
+    pub seen: u64,
+    /// What ids are made of.
+    pub stem: String,
+    /// The record that the first of them may belong to.
+    pub pending: Option<Found>,
+}
+
+impl Found {
+    /// Whether a row's record is a part of this one.
+    pub(super) fn takes(&self, row: &Record, shape: Shape) -> bool {
+        self.shape == shape && shape.gathers() && rows::same_task(&self.record, row)
+    }
+}
+
+/// The id of a row that has none: `seen` is its number in the file.
+pub(super) fn made_id(stem: &str, seen: u64) -> String {
+    format!("{stem}-{seen}")
+}
+
 /// The records of one file; see [`records`].
 pub struct Records {
     file: PathBuf,
@@ -162,9 +189,7 @@ impl Records {
                 Err(error) => return Some(Err(self.bad_row(error))),
             };
             if let Some(open) = &mut self.pending
-                && open.shape == found.shape
-                && found.shape.gathers()
-                && rows::same_task(&open.record, &found.record)
+                && open.takes(&found.record, found.shape)
             {
                 open.record.responses.extend(found.record.responses);
                 continue;
@@ -173,6 +198,30 @@ impl Records {
                 return Some(Ok(finished(done)));
             }
         }
+    }
+
+    /// Ends here, and says where the next line begins, where all that follows are JSON lines of a known shape.
+    ///
+    /// # Errors
+    /// Gives itself back where that is not so.
+    pub(super) fn rest(self) -> Result<Rest, Box<Self>> {
+        let place = match (&self.rows, self.shape) {
+            (RawRows::Json(rows), Some(shape)) if shape != Shape::Instruction => {
+                rows.place().map(|place| (place, shape))
+            }
+            _ => None,
+        };
+        let Some(((start, line), shape)) = place else {
+            return Err(Box::new(self));
+        };
+        Ok(Rest {
+            start,
+            line,
+            shape,
+            seen: self.seen,
+            stem: self.stem,
+            pending: self.pending,
+        })
     }
 
     fn bad_row(&mut self, mut error: RowError) -> RowError {
@@ -201,7 +250,7 @@ impl Records {
                 message,
             })?;
         if record.id.is_empty() {
-            record.id = format!("{}-{}", self.stem, self.seen);
+            record.id = made_id(&self.stem, self.seen);
         }
         // An instruction without an answer first, answers later: the answers tell the shape.
         if self.shape.is_none_or(|usual| usual == Shape::Instruction) {

@@ -14,6 +14,28 @@ pub type Source = Box<dyn BufRead + Send>;
 
 const BUFFER: usize = 1 << 17;
 
+/// What a file is, by its first bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Text,
+    Parquet,
+    /// Arrow with an index at its end, Feather among these.
+    ArrowFile,
+    /// Arrow, one message after the other.
+    ArrowStream,
+}
+
+impl Kind {
+    fn of(head: &[u8]) -> Self {
+        match head {
+            [b'P', b'A', b'R', b'1', ..] => Kind::Parquet,
+            [b'A', b'R', b'R', b'O', b'W', b'1', 0, 0, ..] => Kind::ArrowFile,
+            [0xff, 0xff, 0xff, 0xff, ..] => Kind::ArrowStream,
+            _ => Kind::Text,
+        }
+    }
+}
+
 /// Opens a text file, or standard input for `-`.
 ///
 /// # Errors
@@ -22,11 +44,11 @@ pub fn open(path: &Path) -> Result<Source, DataError> {
     text(path, open_any(path)?)
 }
 
-/// As [`open`], also Parquet; whether it is.
+/// As [`open`], also Parquet and Arrow; what it is.
 ///
 /// # Errors
 /// As [`open`].
-pub fn open_any(path: &Path) -> Result<(Source, bool), DataError> {
+pub fn open_any(path: &Path) -> Result<(Source, Kind), DataError> {
     if path == Path::new("-") {
         return decode_any(path, Box::new(io::stdin()));
     }
@@ -47,15 +69,17 @@ pub fn open_any(path: &Path) -> Result<(Source, bool), DataError> {
     decode_any(path, Box::new(file))
 }
 
-fn text(path: &Path, (source, parquet): (Source, bool)) -> Result<Source, DataError> {
-    match parquet {
-        false => Ok(source),
-        true => Err(DataError::Format {
-            path: path.to_path_buf(),
-            found: "a Parquet file",
-            cure: "where rows of `juror score` are asked for, give JSON lines",
-        }),
-    }
+fn text(path: &Path, (source, kind): (Source, Kind)) -> Result<Source, DataError> {
+    let found = match kind {
+        Kind::Text => return Ok(source),
+        Kind::Parquet => "a Parquet file",
+        Kind::ArrowFile | Kind::ArrowStream => "an Arrow file",
+    };
+    Err(DataError::Format {
+        path: path.to_path_buf(),
+        found,
+        cure: "where rows of `juror score` are asked for, give JSON lines",
+    })
 }
 
 /// Bytes before the text of a file that can be entered in the middle: a plain file, with or without a byte order mark.
@@ -79,7 +103,7 @@ pub fn decode(path: &Path, raw: Box<dyn Read + Send>) -> Result<Source, DataErro
     text(path, decode_any(path, raw)?)
 }
 
-fn decode_any(path: &Path, raw: Box<dyn Read + Send>) -> Result<(Source, bool), DataError> {
+fn decode_any(path: &Path, raw: Box<dyn Read + Send>) -> Result<(Source, Kind), DataError> {
     let mut raw = BufReader::with_capacity(BUFFER, raw);
     let head = head_of(&mut raw).map_err(|cause| io_error(path, cause))?;
     let raw = Cursor::new(head.clone()).chain(raw);
@@ -102,7 +126,8 @@ fn decode_any(path: &Path, raw: Box<dyn Read + Send>) -> Result<(Source, bool), 
             });
         }
     };
-    if let Some((found, cure)) = foreign(&head) {
+    let kind = Kind::of(&head);
+    if let (Kind::Text, Some((found, cure))) = (kind, foreign(&head)) {
         return Err(DataError::Format {
             path: path.to_path_buf(),
             found,
@@ -113,8 +138,7 @@ fn decode_any(path: &Path, raw: Box<dyn Read + Send>) -> Result<(Source, bool), 
         Some(rest) => rest.to_vec(),
         None => head,
     };
-    let parquet = head == b"PAR1";
-    Ok((Box::new(Cursor::new(head).chain(plain)), parquet))
+    Ok((Box::new(Cursor::new(head).chain(plain)), kind))
 }
 
 /// The zstd frame magic, or that of a skippable frame.
@@ -131,23 +155,23 @@ fn foreign(head: &[u8]) -> Option<(&'static str, &'static str)> {
             "text in UTF-16",
             "convert it to UTF-8, for example with iconv",
         )),
-        [b'P', b'K', 3, 4] => Some(("a zip archive", PLAIN)),
+        [b'P', b'K', 3, 4, ..] => Some(("a zip archive", PLAIN)),
         [b'B', b'Z', b'h', ..] => Some(("a bzip2 file", PLAIN)),
-        [0xfd, b'7', b'z', b'X'] => Some(("an xz file", PLAIN)),
+        [0xfd, b'7', b'z', b'X', ..] => Some(("an xz file", PLAIN)),
         [0x1f, 0x8b, ..] => Some(("compressed twice", PLAIN)),
         _ if is_zstd(head) => Some(("compressed twice", PLAIN)),
         _ if head.contains(&0) => Some((
             "a binary file",
-            "give JSON, JSON lines or CSV, plain or compressed with gzip or zstd, or Parquet",
+            "give JSON, JSON lines or CSV, plain or compressed with gzip or zstd, or Parquet or Arrow",
         )),
         _ => None,
     }
 }
 
-/// Up to four bytes; fewer only at the end.
+/// Up to eight bytes; fewer only at the end.
 fn head_of(reader: &mut impl Read) -> io::Result<Vec<u8>> {
-    let mut head = Vec::with_capacity(4);
-    reader.take(4).read_to_end(&mut head)?;
+    let mut head = Vec::with_capacity(8);
+    reader.take(8).read_to_end(&mut head)?;
     Ok(head)
 }
 
@@ -209,7 +233,7 @@ mod tests {
         assert!(refused(b"PAR1....").contains("Parquet"));
         assert!(refused(&gzip(b"PAR1....")).contains("Parquet"));
         assert!(refused(b"PK\x03\x04").contains("zip"));
-        assert!(refused(b"\x7fELF\0").is_empty());
+        assert!(refused(b"\x7fELF\0").contains("binary"));
         assert!(refused(b"a\0bc").contains("binary"));
         assert!(refused(&gzip(&gzip(b"x"))).contains("twice"));
         assert!(refused(&gzip(b"hello")[..6]).contains("truncated"));

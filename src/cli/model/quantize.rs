@@ -80,9 +80,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         });
         writeln!(io::stdout(), "{object}")?;
     } else if !arguments.quiet {
-        eprintln!("{}: {}", to.display(), BinaryBytes(written.bytes));
+        say!("{}: {}", to.display(), BinaryBytes(written.bytes));
         if let Some(beside) = &beside {
-            eprintln!(
+            say!(
                 "{}: keep it beside the file, which cannot say how this tokenizer splits texts",
                 beside.display()
             );

@@ -5,6 +5,7 @@
 //! ([`spill`], [`near::bands`]). In memory are about 100 bytes a row, whatever its length.
 
 pub mod category;
+pub mod chart;
 pub mod contamination;
 pub mod error;
 pub mod explain;

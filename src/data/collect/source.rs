@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::category::Category;
 use super::error::CollectError;
-use crate::data::discover::stem;
+use crate::data::discover::{ABOUT, stem};
 use crate::data::{FieldMap, discover};
 
 /// Rows that are counted together.
@@ -53,15 +53,6 @@ struct Entry {
     #[serde(default)]
     fields: BTreeMap<String, String>,
 }
-
-/// Files that tell of a data set and hold no rows.
-const ABOUT: [&str; 5] = [
-    "dataset_info.json",
-    "dataset_infos.json",
-    "dataset_dict.json",
-    "state.json",
-    "croissant.json",
-];
 
 impl Sources {
     /// Sources as given on the command line.

@@ -170,7 +170,7 @@ impl JsonRows {
             self.line += 1;
             self.at += self.buffer.len() as u64;
             if !self.buffer.trim_ascii().is_empty() {
-                return Some(self.parse(line).map(|row| RawRow {
+                return Some(self.parsed(line).map(|row| RawRow {
                     start: Some(start),
                     ..row
                 }));
@@ -273,13 +273,31 @@ impl JsonRows {
         if self.buffer.is_empty() {
             return Err(self.last(line, "expected a value; the rest of the file is not read"));
         }
-        self.parse(line)
+        self.parsed(line)
     }
 
-    fn parse(&self, line: u64) -> Result<RawRow, RowError> {
-        let text = std::str::from_utf8(&self.buffer).map_err(|cause| {
-            let at = &self.buffer[..cause.valid_up_to()];
-            self.error(
+    fn parsed(&self, line: u64) -> Result<RawRow, RowError> {
+        let element = (self.layout == Layout::Array).then_some(self.element);
+        Self::parse(&self.file, &self.buffer, line, element)
+    }
+
+    /// One row that begins on a line, in an array as its `element`.
+    ///
+    /// # Errors
+    /// What is no JSON object.
+    pub fn parse(
+        file: &Path,
+        bytes: &[u8],
+        line: u64,
+        element: Option<u64>,
+    ) -> Result<RawRow, RowError> {
+        let error = |line: u64, message: String| RowError {
+            element,
+            ..RowError::new(file, line, message)
+        };
+        let text = std::str::from_utf8(bytes).map_err(|cause| {
+            let at = &bytes[..cause.valid_up_to()];
+            error(
                 line + newlines(at),
                 format!(
                     "invalid UTF-8 at byte {} of the row; convert the file to UTF-8",
@@ -292,10 +310,10 @@ impl JsonRows {
             Ok(Value::Object(object)) => Ok(RawRow {
                 object,
                 line,
-                element: (self.layout == Layout::Array).then_some(self.element),
+                element,
                 start: None,
             }),
-            Ok(other) => Err(self.error(
+            Ok(other) => Err(error(
                 line,
                 format!("expected a JSON object, found {}", describe(&other)),
             )),
@@ -303,9 +321,15 @@ impl JsonRows {
                 // At column 0 the parser has just stepped over the line end that is at fault.
                 let past = 1 + u64::from(cause.column() == 0);
                 let at = line + (cause.line() as u64).saturating_sub(past);
-                Err(self.error(at, syntax(text, &cause)))
+                Err(error(at, syntax(text, &cause)))
             }
         }
+    }
+
+    /// Where the next line begins: bytes before it, decompressed, and its number; nothing where the file is not known to
+    /// have an object a line.
+    pub fn place(&self) -> Option<(u64, u64)> {
+        (self.layout == Layout::Lines).then_some((self.at, self.line))
     }
 }
 
@@ -430,7 +454,7 @@ fn read_line(source: &mut Source, line: &mut Vec<u8>) -> io::Result<bool> {
         if available.is_empty() {
             return Ok(line.len() > before);
         }
-        let end = available.iter().position(|byte| *byte == b'\n');
+        let end = memchr::memchr(b'\n', available);
         let used = end.map_or(available.len(), |end| end + 1);
         line.extend_from_slice(&available[..used]);
         source.consume(used);
@@ -457,7 +481,7 @@ fn is_blank(byte: u8) -> bool {
 }
 
 fn newlines(bytes: &[u8]) -> u64 {
-    bytes.iter().filter(|byte| **byte == b'\n').count() as u64
+    memchr::memchr_iter(b'\n', bytes).count() as u64
 }
 
 #[cfg(test)]

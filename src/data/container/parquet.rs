@@ -3,9 +3,6 @@
 mod schema;
 mod value;
 
-use std::fs::File;
-use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use ::parquet::errors::ParquetError;
@@ -14,6 +11,7 @@ use ::parquet::record::reader::RowIter;
 
 use super::RawRow;
 use crate::data::error::{DataError, RowError};
+use crate::data::fence;
 use crate::data::source::Source;
 
 /// The rows of one Parquet file.
@@ -29,26 +27,12 @@ impl ParquetRows {
     ///
     /// # Errors
     /// A file that is damaged, or has columns of a kind that is not read.
-    pub fn open(path: &Path, mut source: Source) -> Result<Self, DataError> {
-        let io = |cause| DataError::Io {
-            path: path.to_path_buf(),
-            cause,
-        };
+    pub fn open(path: &Path, source: Source) -> Result<Self, DataError> {
         let damaged = |cause: String| DataError::Damaged {
             path: path.to_path_buf(),
             cause,
         };
-        let plain = crate::data::source::plain_bytes_before(path).is_some();
-        let file = if plain && path != Path::new("-") {
-            File::open(path).map_err(io)?
-        } else {
-            let mut file = tempfile::tempfile().map_err(io)?;
-            io::copy(&mut source, &mut file).map_err(|cause| match cause.kind() {
-                io::ErrorKind::StorageFull => io(cause),
-                _ => damaged(super::broken(&cause)),
-            })?;
-            file
-        };
+        let file = super::seekable(path, source)?;
         let read = fenced(|| SerializedFileReader::new(file));
         let reader = read.map_err(|cause| {
             damaged(format!(
@@ -98,10 +82,9 @@ impl Iterator for ParquetRows {
     }
 }
 
-/// The library asserts some of what a damaged file gets wrong; that is an error like any other. Whatever it was at is
-/// not asked again.
+/// A panic of the library's is an error: reading ends with the first one.
 fn fenced<T>(work: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, ParquetError> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+    fence::fenced(work).unwrap_or_else(|| {
         let cause = "what is in them contradicts itself";
         Err(ParquetError::General(cause.to_owned()))
     })

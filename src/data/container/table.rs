@@ -72,6 +72,12 @@ impl TableRows {
         let end = self.reader.position().byte();
         let line = self.before + self.reader.get_mut().line_before(end, &record);
         match read {
+            // A cell with a line end in it is quoted, and so ends with a quote.
+            Ok(true) if self.reader.get_ref().ends_open(end, &record) => {
+                let message =
+                    "a quote is opened in this row and never closed: the rest of the file is in it";
+                Err(self.last(line, message))
+            }
             Ok(true) => Ok(Some((record, line))),
             Ok(false) => Ok(None),
             Err(error) => {
@@ -180,6 +186,10 @@ struct Watched {
     passed: u64,
     /// Bytes that the row at hand may still take.
     left: usize,
+    /// The last byte but for line ends.
+    last: u8,
+    /// Whether there is nothing more.
+    ended: bool,
 }
 
 impl Watched {
@@ -190,7 +200,16 @@ impl Watched {
             ends: VecDeque::new(),
             passed: 0,
             left: MAX_ROW_BYTES,
+            last: 0,
+            ended: false,
         }
+    }
+
+    /// Whether the last cell of a record that ends before the byte `end` is one that the source's end alone has closed.
+    fn ends_open(&self, end: u64, record: &ByteRecord) -> bool {
+        let is_last = self.ended && end >= self.at;
+        let last = record.iter().next_back().unwrap_or_default();
+        is_last && last.contains(&b'\n') && self.last != b'"'
     }
 
     /// Line, from 1, that a record begins on which ends before the byte `end`.
@@ -219,6 +238,12 @@ impl Read for Watched {
                 self.ends.push_back(self.at + place as u64);
             }
         }
+        let of_text = buffer[..count]
+            .iter()
+            .rev()
+            .find(|b| !matches!(b, b'\n' | b'\r'));
+        self.last = of_text.copied().unwrap_or(self.last);
+        self.ended |= count == 0 && most > 0;
         self.at += count as u64;
         self.left -= count;
         Ok(count)
@@ -270,6 +295,15 @@ mod tests {
         let mut rows = TableRows::new(Path::new("t"), source, (b',', 1), vec!["k".into()]);
         let row = rows.next().unwrap().unwrap().object;
         assert_eq!(Value::Object(row), serde_json::json!({"k": ""}));
+    }
+
+    #[test]
+    fn a_quote_that_is_never_closed_is_said() {
+        let found = sketch(b"a,b\n1,2\n3,\"x\n5,6\n7,8\n", b',');
+        assert_eq!(found[0], "2:\"1\"");
+        assert!(found[1].starts_with("3!a quote is opened"), "{found:?}");
+        assert_eq!(found.len(), 2);
+        assert_eq!(sketch(b"a,b\n3,\"x\ny\"\n\n", b','), ["2:\"3\""]);
     }
 
     #[test]
