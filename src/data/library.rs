@@ -4,6 +4,9 @@
 //! cannot be entered in the middle (compressed, one array) are copied to a temporary file as they are read.
 
 mod build;
+mod kept;
+mod lines;
+mod quick;
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Deref;
@@ -11,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::SystemTime;
 
+use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
 use super::RowError;
@@ -48,7 +52,7 @@ impl Deref for Item {
 }
 
 /// What is known of all records without looking at them again.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Facts {
     pub records: usize,
     pub responses: usize,

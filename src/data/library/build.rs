@@ -1,4 +1,7 @@
 //! Filling a library from files, telling of it on the way.
+//!
+//! The first records are held. Behind them JSON lines are parsed on all cores, and what is kept of a record is where it
+//! begins and the keys of its responses.
 
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -6,11 +9,14 @@ use std::time::{Duration, Instant};
 
 use tempfile::NamedTempFile;
 
+use super::kept::{Kept, Spare};
+use super::lines::{self, Start};
 use super::{Backing, Facts, Item, Library, Place, Progress, stamp};
 use crate::data::detect::Shape;
 use crate::data::error::{DataError, RowError};
 use crate::data::options::ReadOptions;
-use crate::data::read::{self, Found, Ids};
+use crate::data::read::{self, Found, Ids, Records, Rest};
+use crate::data::record::Record;
 use crate::data::subject::SubjectKey;
 use crate::data::{source, write};
 
@@ -20,9 +26,12 @@ const HELD: usize = 48 << 20;
 const FIRST: usize = 256;
 /// Later parts are told of as often as this.
 const OFTEN: Duration = Duration::from_millis(100);
+/// The index of files as large as this is kept for the next time.
+const LARGE: u64 = 64 << 20;
 
 impl Library {
-    /// Reads files into the library; `tell` hears of every part, and of the end.
+    /// Reads files into the library; `tell` hears of every part, and of the end. Where they are large JSON lines, the
+    /// index is kept in the folder `indices` and used again as long as they stay as they are.
     ///
     /// # Errors
     /// As [`read::read`]; what was read until then stays.
@@ -30,19 +39,60 @@ impl Library {
         &self,
         paths: &[PathBuf],
         options: &ReadOptions,
+        indices: Option<&Path>,
         tell: &mut dyn FnMut(Progress),
     ) -> Result<(), DataError> {
-        self.fill_holding(paths, options, HELD, tell)
+        let size = |path: &PathBuf| std::fs::metadata(path).map_or(0, |meta| meta.len());
+        let is_large = paths.iter().map(size).sum::<u64>() >= LARGE;
+        match indices.filter(|_| is_large && !options.strict) {
+            Some(folder) => self.fill_kept(paths, options, (HELD, folder), tell),
+            None => self.fill_holding(paths, options, HELD, tell).map(|_| ()),
+        }
     }
 
-    /// As [`Library::fill`], holding records in memory up to `hold` bytes of text.
+    /// As [`Library::fill`], of files of any size.
+    pub(super) fn fill_kept(
+        &self,
+        paths: &[PathBuf],
+        options: &ReadOptions,
+        (hold, folder): (usize, &Path),
+        tell: &mut dyn FnMut(Progress),
+    ) -> Result<(), DataError> {
+        let kept = Kept::of(folder, paths, options);
+        if let Some((index, facts, errors)) = kept.as_ref().and_then(Kept::load) {
+            *self.write() = index;
+            tell(Progress {
+                facts,
+                errors,
+                complete: true,
+            });
+            return Ok(());
+        }
+        let (mut facts, mut errors) = (Facts::default(), Vec::new());
+        let mut both = |progress: Progress| {
+            facts.clone_from(&progress.facts);
+            errors.extend_from_slice(&progress.errors);
+            tell(progress);
+        };
+        let spare = self.fill_holding(paths, options, hold, &mut both)?;
+        // What cannot be kept is looked for again next time; files that changed meanwhile are others now.
+        let same = kept.filter(|kept| Kept::of(folder, paths, options).as_ref() == Some(kept));
+        if let (Some(kept), Some(spare)) = (same, spare) {
+            let index = self.read();
+            let _ = kept.save(&spare.whole(&index), &facts, &errors);
+        }
+        Ok(())
+    }
+
+    /// As [`Library::fill`], holding records in memory up to `hold` bytes of text. Where the records are that are held, if
+    /// all can be read again where they are.
     pub(super) fn fill_holding(
         &self,
         paths: &[PathBuf],
         options: &ReadOptions,
         hold: usize,
         tell: &mut dyn FnMut(Progress),
-    ) -> Result<(), DataError> {
+    ) -> Result<Option<Spare>, DataError> {
         let mut filling = Filling {
             library: self,
             options,
@@ -54,6 +104,7 @@ impl Library {
             ids: Ids::default(),
             told: Instant::now(),
             tell,
+            spare: Some(Spare::default()),
         };
         if joins(paths, options)? {
             filling.joined(paths)?;
@@ -93,10 +144,23 @@ struct Filling<'a> {
     ids: Ids,
     told: Instant,
     tell: &'a mut dyn FnMut(Progress),
+    spare: Option<Spare>,
+}
+
+impl Place {
+    fn new(start: u64, found: &Found, file: u16) -> Self {
+        Place {
+            start,
+            row: u32::try_from(found.row).unwrap_or(u32::MAX),
+            file,
+            shape: found.shape,
+        }
+    }
 }
 
 impl Filling<'_> {
     fn joined(&mut self, paths: &[PathBuf]) -> Result<(), DataError> {
+        self.spare = None;
         let set = read::read(paths, self.options)?;
         for error in set.errors {
             self.bad(error);
@@ -116,70 +180,195 @@ impl Filling<'_> {
                 path: path.to_path_buf(),
             });
         }
-        let before = source::plain_bytes_before(path);
-        let mut copy: Option<Copy> = None;
-        let mut direct: Option<u16> = None;
+        match source::plain_bytes_before(path) {
+            Some(before) if path != Path::new("-") => self.plain(path, before, records),
+            _ => self.copied(path, None, records),
+        }
+    }
+
+    /// Records of a file that can be entered in the middle, if it is JSON lines.
+    fn plain(&mut self, path: &Path, before: u64, mut records: Records) -> Result<(), DataError> {
+        let mut file: Option<u16> = None;
         while let Some(next) = records.next_shaped() {
-            let mut found = match next {
-                Ok(found) => found,
-                Err(error) if self.options.strict => return Err(error.into()),
-                Err(error) => {
-                    self.bad(error);
-                    continue;
-                }
+            let Some(mut found) = self.good(next)? else {
+                continue;
             };
+            let Some(start) = found.start else {
+                return self.copied(path, Some(found), records);
+            };
+            let number = match file {
+                Some(number) => number,
+                None => self.backing(path.to_path_buf(), self.options.clone(), None)?,
+            };
+            file = Some(number);
+            let place = Place::new(before + start, &found, number);
             let renamed = self.ids.make_unique(&mut found.record.id);
-            self.facts.add(&found.record);
-            let bytes = bytes(&found);
-            if bytes <= self.hold && copy.is_none() && direct.is_none() {
-                self.hold -= bytes;
-                self.library
-                    .write()
-                    .held
-                    .push(Item::new(found.record).into());
-            } else {
-                // Records stay in order: from the first that is not held, none is.
-                self.hold = 0;
-                let place = match (before, found.start) {
-                    (Some(before), Some(start)) => {
-                        let file = match direct {
-                            Some(file) => file,
-                            None => self.backing(path.to_path_buf(), self.options.clone(), None)?,
-                        };
-                        direct = Some(file);
-                        Place {
-                            start: before + start,
-                            row: u32::try_from(found.row).unwrap_or(u32::MAX),
-                            file,
-                            shape: found.shape,
-                        }
+            let keys = SubjectKey::of_all(&found.record);
+            match self.holds(&found) {
+                true => {
+                    if let Some(spare) = &mut self.spare {
+                        spare.add(place, &keys, renamed.then(|| found.record.id.clone()));
                     }
-                    _ => {
-                        let open = match copy.take() {
-                            Some(open) => open,
-                            None => self.copy(path)?,
-                        };
-                        self.keep_labels(open.file, &found);
-                        copy.insert(open).add(&found).map_err(|e| io(path, e))?
-                    }
-                };
-                let keys = SubjectKey::of_all(&found.record);
-                let mut index = self.library.write();
-                if renamed {
-                    let at = index.len();
-                    index.renamed.insert(at, found.record.id);
+                    self.hold(found.record);
                 }
-                index.places.push(place);
-                index.keys.extend(keys);
-                let end = index.keys.len();
-                index.ends.push(end);
+                false => {
+                    self.place(place, keys, renamed.then_some(found.record.id));
+                    records = match records.rest() {
+                        Ok(rest) => return self.lines(path, (before, number), rest),
+                        Err(records) => *records,
+                    };
+                }
             }
-            self.tell_of_part(&mut copy).map_err(|e| io(path, e))?;
+            self.tell_of_part(&mut None).map_err(|e| io(path, e))?;
+        }
+        Ok(())
+    }
+
+    /// JSON lines from a place on, none of which is held.
+    fn lines(
+        &mut self,
+        path: &Path,
+        (before, file): (u64, u16),
+        rest: Rest,
+    ) -> Result<(), DataError> {
+        let from = Start {
+            at: before + rest.start,
+            line: rest.line,
+            shape: rest.shape,
+        };
+        // It may have more rows yet.
+        let mut open = rest.pending.map(|found| {
+            let place = Place::new(before + found.start.unwrap_or(0), &found, file);
+            let keys = SubjectKey::of_all(&found.record);
+            (found, place, keys)
+        });
+        let mut seen = rest.seen;
+        let options = self.options;
+        let done = lines::each(path, options, from, |line| {
+            seen += 1;
+            let Some((mut record, shape, keys)) = self.good(line.row)? else {
+                return Ok(());
+            };
+            if let Some((found, _, known)) = &mut open
+                && found.takes(&record, shape)
+            {
+                found.record.responses.extend(record.responses);
+                known.extend(keys);
+                return Ok(());
+            }
+            if record.id.is_empty() {
+                record.id = read::made_id(&rest.stem, seen);
+            }
+            let found = Found {
+                record,
+                shape,
+                start: Some(line.start - before),
+                row: seen - 1,
+            };
+            let place = Place::new(line.start, &found, file);
+            if let Some(done) = open.replace((found, place, keys)) {
+                self.end_of_lines(done);
+            }
+            self.tell_of_part(&mut None).map_err(|e| io(path, e))
+        });
+        done.map_err(|e| io(path, e))??;
+        if let Some(done) = open {
+            self.end_of_lines(done);
+        }
+        Ok(())
+    }
+
+    fn end_of_lines(&mut self, (mut found, place, keys): (Found, Place, Vec<SubjectKey>)) {
+        let renamed = self.ids.make_unique(&mut found.record.id);
+        self.facts.add(&found.record);
+        self.place(place, keys, renamed.then_some(found.record.id));
+    }
+
+    /// Records that are copied where they are not held.
+    fn copied(
+        &mut self,
+        path: &Path,
+        first: Option<Found>,
+        mut records: Records,
+    ) -> Result<(), DataError> {
+        self.spare = None;
+        let mut copy: Option<Copy> = None;
+        let mut next = first.map(Ok);
+        loop {
+            let Some(row) = next.take().or_else(|| records.next_shaped()) else {
+                break;
+            };
+            if let Some(found) = self.good(row)? {
+                self.another(path, &mut copy, found)?;
+                self.tell_of_part(&mut copy).map_err(|e| io(path, e))?;
+            }
         }
         match copy {
             Some(mut copy) => copy.out.flush().map_err(|e| io(path, e)),
             None => Ok(()),
         }
+    }
+
+    /// One of these.
+    fn another(
+        &mut self,
+        path: &Path,
+        copy: &mut Option<Copy>,
+        mut found: Found,
+    ) -> Result<(), DataError> {
+        let renamed = self.ids.make_unique(&mut found.record.id);
+        if self.holds(&found) {
+            self.hold(found.record);
+            return Ok(());
+        }
+        let mut open = match copy.take() {
+            Some(open) => open,
+            None => self.copy(path)?,
+        };
+        self.keep_labels(open.file, &found);
+        let place = open.add(&found).map_err(|e| io(path, e))?;
+        *copy = Some(open);
+        let keys = SubjectKey::of_all(&found.record);
+        self.place(place, keys, renamed.then_some(found.record.id));
+        Ok(())
+    }
+
+    /// A row that could be read; what could not be is noted.
+    fn good<T>(&mut self, row: Result<T, RowError>) -> Result<Option<T>, DataError> {
+        match row {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if self.options.strict => Err(error.into()),
+            Err(error) => {
+                self.bad(error);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Counts a record, and says whether it is held.
+    fn holds(&mut self, found: &Found) -> bool {
+        self.facts.add(&found.record);
+        let bytes = bytes(found);
+        // Records stay in order: from the first that is not held, none is.
+        self.hold = self.hold.checked_sub(bytes).unwrap_or(0);
+        self.hold > 0
+    }
+
+    fn hold(&mut self, record: Record) {
+        let item = Item::new(record);
+        self.library.write().held.push(item.into());
+    }
+
+    fn place(&mut self, place: Place, keys: Vec<SubjectKey>, renamed: Option<String>) {
+        let mut index = self.library.write();
+        if let Some(id) = renamed {
+            let at = index.len();
+            index.renamed.insert(at, id);
+        }
+        index.places.push(place);
+        index.keys.extend(keys);
+        let end = index.keys.len();
+        index.ends.push(end);
     }
 
     fn backing(
@@ -259,7 +448,7 @@ impl Filling<'_> {
         Ok(())
     }
 
-    fn end(mut self) -> Result<(), DataError> {
+    fn end(mut self) -> Result<Option<Spare>, DataError> {
         if let (0, Some(first)) = (self.facts.records, self.first_bad.take()) {
             return Err(DataError::NothingRead {
                 first: Box::new(first),
@@ -271,7 +460,7 @@ impl Filling<'_> {
             errors: self.errors,
             complete: true,
         });
-        Ok(())
+        Ok(self.spare)
     }
 }
 

@@ -133,3 +133,115 @@ fn keys_are_told_in_slices() {
 fn a_record_that_is_not_held_costs_little() {
     assert_eq!(size_of::<Place>() + size_of::<usize>(), 24);
 }
+
+#[test]
+fn a_kept_index_is_the_one_that_was_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let (home, path) = (folder.path().join("indices"), folder.path().join("a.jsonl"));
+    let twice = "{\"id\":\"a\",\"instruction\":\"one\",\"response\":\"1\"}\nno row\n{\"id\":\"a\",\"instruction\":\"two\",\"response\":\"2\"}\n";
+    std::fs::write(&path, format!("\u{feff}{twice}{}{twice}", rows(400))).unwrap();
+    let long_ago = SystemTime::now() - std::time::Duration::from_secs(60);
+    let settle = || {
+        let file = std::fs::File::options().append(true).open(&path).unwrap();
+        file.set_modified(long_ago).unwrap();
+    };
+    let filled = |hold: usize| {
+        let library = Library::default();
+        let (mut parts, mut bad) = (Vec::new(), 0);
+        let options = ReadOptions::default();
+        let paths = [path.clone()];
+        library
+            .fill_kept(&paths, &options, (hold, &home), &mut |part| {
+                bad += part.errors.len();
+                parts.push(part);
+            })
+            .unwrap();
+        assert_eq!(bad, 2);
+        let facts = parts.pop().unwrap().facts;
+        (all(&library), facts, library.read().held.len())
+    };
+    let indices = || std::fs::read_dir(&home).map_or(0, Iterator::count);
+    // A file that has just been written may change again.
+    let (records, facts, held) = filled(5_000);
+    assert!(held > 0 && held < records.len());
+    assert_eq!(indices(), 0);
+    settle();
+    for hold in [5_000, 0, usize::MAX] {
+        assert_eq!(filled(hold).0, records);
+        assert_eq!(indices(), 1);
+        let (again, told, held) = filled(hold);
+        assert_eq!((&again, &told, held), (&records, &facts, 0));
+        std::fs::remove_dir_all(&home).unwrap();
+    }
+    // What is damaged is made anew.
+    filled(0);
+    let index = std::fs::read_dir(&home)
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    let whole = std::fs::read(&index).unwrap();
+    for at in (0..whole.len()).step_by(97) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x10;
+        std::fs::write(&index, &bytes).unwrap();
+        assert_eq!(filled(0).0, records, "{at}");
+        std::fs::write(&index, &whole[..at]).unwrap();
+        assert_eq!(filled(0).0, records, "{at}");
+    }
+    // Another size, another time, other options: another index.
+    std::fs::write(&path, rows(10)).unwrap();
+    settle();
+    let library = Library::default();
+    let paths = [path.clone()];
+    let options = ReadOptions::default();
+    library
+        .fill_kept(&paths, &options, (0, &home), &mut |_| ())
+        .unwrap();
+    assert_eq!((library.len(), indices()), (5, 2));
+}
+
+#[test]
+fn lines_that_are_parsed_side_by_side_are_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.jsonl");
+    // Several blocks, lines longer than one, blank and bad ones, no line end at the end.
+    let long = "y".repeat(1 << 20);
+    let mut text = String::new();
+    for n in 0..6_000 {
+        text.push_str(&rows(1).replace("q0", &format!("q{}", n / 3)));
+        match n % 1500 {
+            7 => text.push_str("\n \n"),
+            9 => text.push_str("{\"instruction\": 5}\n"),
+            11 => text.push_str(&format!(
+                "{{\"instruction\":\"long\",\"response\":\"{long}{n}\"}}\n"
+            )),
+            _ => (),
+        }
+        text.push_str(
+            &format!(
+                "{{\"instruction\":\"{}\",\"response\":\"x\"}}\r\n",
+                "z".repeat(n % 400)
+            )
+            .replace("\"\",", "\"a\","),
+        );
+    }
+    text.push_str(rows(1).trim_end());
+    std::fs::write(&path, &text).unwrap();
+    let paths = [path];
+    let set = read::read(&paths, &ReadOptions::default()).unwrap();
+    let (library, facts, errors) = filled(&paths, 0);
+    assert_eq!(errors, set.errors.len());
+    assert_eq!(facts.responses, set.response_count());
+    assert!(all(&library) == set.records);
+    let strict = ReadOptions {
+        strict: true,
+        ..ReadOptions::default()
+    };
+    let failed = Library::default().fill_holding(&paths, &strict, 0, &mut |_| ());
+    assert_eq!(
+        failed.unwrap_err().to_string(),
+        read::read(&paths, &strict).unwrap_err().to_string()
+    );
+}
