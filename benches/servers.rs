@@ -4,17 +4,22 @@
 //!
 //! The server answers every completion at once with the same ten digits; it and Juror share this machine's cores, so that
 //! Juror alone could do more. What is measured is the engine's handle: a prompt in, probabilities of labels out.
+//!
+//! With `--faulty` every tenth answer is wrong in some way, and twice a second the server refuses everything for a moment:
+//! all requests have to come back with the right probabilities all the same.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::channel;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use clap::Parser;
 use juror::engine::remote::Settings;
-use juror::engine::{Answer, Ask, Engine, Job, Lane, Options, Role, Task};
+use juror::engine::{Answer, Ask, Engine, Job, Lane, Options, Outcome, Role, Task};
 use juror::model::tokenizer::Tokenizer;
 
 #[derive(Parser)]
@@ -26,6 +31,9 @@ struct Arguments {
     /// Characters of a prompt
     #[arg(long, default_value_t = 2000)]
     characters: usize,
+    /// Let the server answer wrongly
+    #[arg(long)]
+    faulty: bool,
     /// Passed by cargo
     #[arg(long, hide = true)]
     bench: bool,
@@ -43,8 +51,78 @@ fn completion() -> String {
     .to_string()
 }
 
+/// What goes wrong, in turn.
+const FAULTS: [Fault; 8] = [
+    Fault::Status(
+        "500 Internal Server Error",
+        "{\"error\":{\"message\":\"hm\"}}",
+    ),
+    Fault::Status("502 Bad Gateway", "<html>busy</html>"),
+    Fault::Close,
+    Fault::Cut,
+    Fault::Status("200 OK", "{\"choices\": [{\"text\""),
+    Fault::Status(
+        "200 OK",
+        "{\"choices\":[{\"text\":\"7\",\"logprobs\":null}]}",
+    ),
+    Fault::Status("200 OK", "[]"),
+    Fault::Slow,
+];
+
+#[derive(Clone, Copy)]
+enum Fault {
+    /// Another status and body.
+    Status(&'static str, &'static str),
+    /// The connection closes without a word.
+    Close,
+    /// The connection closes in the middle of the body.
+    Cut,
+    /// The proper answer, late.
+    Slow,
+}
+
+/// A server that nothing is right with.
+struct Faulty {
+    began: Instant,
+    asked: AtomicU64,
+    faults: AtomicU64,
+    refused: AtomicU64,
+}
+
+impl Faulty {
+    fn new() -> Self {
+        Faulty {
+            began: Instant::now(),
+            asked: AtomicU64::new(0),
+            faults: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+        }
+    }
+
+    /// What goes wrong with the next answer.
+    fn next(&self) -> Option<Fault> {
+        let asked = self.asked.fetch_add(1, Ordering::Relaxed);
+        // The probes before the first judgment are answered.
+        if asked < 10 {
+            return None;
+        }
+        if self.began.elapsed().subsec_millis() % 500 < 10 {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+            return Some(Fault::Status(
+                "429 Too Many Requests\r\nRetry-After: 0.02",
+                "{}",
+            ));
+        }
+        if !asked.is_multiple_of(10) {
+            return None;
+        }
+        let fault = self.faults.fetch_add(1, Ordering::Relaxed);
+        Some(FAULTS[fault as usize % FAULTS.len()])
+    }
+}
+
 /// Answers what comes over one connection.
-fn serve(stream: TcpStream, answer: &str) -> std::io::Result<()> {
+fn serve(stream: TcpStream, answer: &str, faulty: Option<&Faulty>) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut stream = stream;
@@ -78,11 +156,24 @@ fn serve(stream: TcpStream, answer: &str) -> std::io::Result<()> {
             ),
             _ => ("404 Not Found", r#"{"error":{"message":"not here"}}"#),
         };
+        let fault = faulty.filter(|_| is_completion).and_then(Faulty::next);
+        let (status, text) = match fault {
+            Some(Fault::Status(status, text)) => (status, text),
+            Some(Fault::Close) => return Ok(()),
+            Some(Fault::Slow) => {
+                thread::sleep(Duration::from_millis(100));
+                (status, text)
+            }
+            Some(Fault::Cut) | None => (status, text),
+        };
         let length = text.len();
-        stream.write_all(
-            format!("HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{text}")
-                .as_bytes(),
-        )?;
+        let whole = format!(
+            "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{text}"
+        );
+        if let Some(Fault::Cut) = fault {
+            return stream.write_all(&whole.as_bytes()[..whole.len() - length / 2]);
+        }
+        stream.write_all(whole.as_bytes())?;
     }
 }
 
@@ -91,16 +182,23 @@ fn main() -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let port = listener.local_addr()?.port();
     let answer = completion();
+    let faulty = arguments.faulty.then(|| Arc::new(Faulty::new()));
+    let own = faulty.clone();
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            let answer = answer.clone();
-            thread::spawn(move || serve(stream, &answer));
+            let (answer, faulty) = (answer.clone(), own.clone());
+            thread::spawn(move || serve(stream, &answer, faulty.as_deref()));
         }
     });
     let options = Options {
         judge: format!("http://127.0.0.1:{port}/v1#none"),
         remote: Settings {
             concurrency: arguments.in_flight,
+            retries: if arguments.faulty { 50 } else { 6 },
+            pause: match arguments.faulty {
+                true => Duration::from_millis(5),
+                false => Settings::default().pause,
+            },
             ..Settings::default()
         },
         ..Options::default()
@@ -131,7 +229,19 @@ fn main() -> Result<()> {
     (0..ahead).for_each(submit);
     for done in 0..arguments.requests {
         match answers.recv()? {
-            Answer::Done { .. } => (),
+            Answer::Done { outcomes, .. } => {
+                let right = |p: &f64| (p - 0.1).abs() < 1e-9;
+                let is_right = |outcome: &Outcome| match outcome {
+                    Outcome::Labels { probabilities, .. } => {
+                        probabilities.len() == 10 && probabilities.iter().all(right)
+                    }
+                    _ => false,
+                };
+                ensure!(
+                    outcomes.iter().all(is_right),
+                    "a wrong answer: {outcomes:?}"
+                );
+            }
             other => bail!("{other:?}"),
         }
         if done + ahead < arguments.requests {
@@ -147,5 +257,13 @@ fn main() -> Result<()> {
         seconds,
         arguments.requests as f64 / seconds
     );
+    if let Some(faulty) = &faulty {
+        let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        println!(
+            "{} wrong answers and {} refusals on the way; every request came back right",
+            of(&faulty.faults),
+            of(&faulty.refused)
+        );
+    }
     Ok(())
 }

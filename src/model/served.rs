@@ -2,6 +2,16 @@
 
 use serde::Serialize;
 
+/// How tokens that are not among the likeliest can be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Picks {
+    /// Any number at once (vLLM's `logprob_token_ids`).
+    Many,
+    /// One with each request: nothing else may be drawn, and what is drawn is told (vLLM's `allowed_token_ids`).
+    One,
+}
+
 /// What a server offers for a model, as a probe found it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Abilities {
@@ -15,6 +25,8 @@ pub struct Abilities {
     pub embeddings: Option<usize>,
     /// Whether texts can be counted in tokens.
     pub tokenize: bool,
+    /// Whether tokens can be asked for by their ids, of both endpoints that tell any.
+    pub picks: Option<Picks>,
     /// Whether the assistant's turn may be begun by the asker (vLLM, SGLang).
     pub continues: bool,
     /// Tokens of the longest prompt, where the server tells.
@@ -80,6 +92,7 @@ impl Abilities {
                 .embeddings
                 .filter(|_| self.embeddings == other.embeddings),
             tokenize: self.tokenize && other.tokenize,
+            picks: self.picks.filter(|_| self.picks == other.picks),
             continues: self.continues && other.continues,
             context: least(
                 self.context.or(other.context),

@@ -4,9 +4,10 @@ use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use juror::engine::{Answer, Ask, Engine, Job, Lane, Options, Role, Task};
+use juror::model::sampling::Sampling;
 use juror::model::tokenizer::Tokenizer;
 
-use super::server::{Server, digits};
+use super::server::{Fault, Server, digits};
 
 fn job(id: u64, lane: Lane, reply: &std::sync::mpsc::Sender<Answer>) -> Job {
     let ids = |text: &str| Tokenizer::characters().encode_data(text, true).unwrap().ids;
@@ -88,5 +89,74 @@ fn what_is_typed_supersedes_what_was_typed_and_dropping_ends_all() {
     assert_eq!(
         answers.recv_timeout(Duration::from_secs(5)),
         Ok(Answer::Cancelled { id: 2 })
+    );
+}
+
+#[test]
+fn a_text_is_told_while_it_is_written_and_once_only() {
+    let server = Server::start(digits);
+    let options = Options {
+        judge: server.name(),
+        policy: Some(server.name()),
+        ..Options::default()
+    };
+    let engine = Engine::load(options, |_, _, _| ()).unwrap().0;
+    // The first attempt breaks off in the middle of its second piece, the next one in its JSON.
+    server.with(|state| {
+        state.faults = [
+            Fault::Cut(160),
+            Fault::Status(200, "Content-Type: text/event-stream\r\n", "data: {\n\n"),
+        ]
+        .into();
+    });
+    let (reply, answers) = channel();
+    let ids = Tokenizer::characters()
+        .encode_data("Go on.", true)
+        .unwrap()
+        .ids;
+    let sampling = Sampling {
+        temperature: 0.0,
+        top_p: 1.0,
+        seed: 5,
+        max_tokens: 20,
+    };
+    let ask = Ask::Generate {
+        sampling,
+        end: Vec::new(),
+    };
+    engine.submit(Job {
+        id: 1,
+        lane: Lane::Interactive,
+        tasks: vec![Task {
+            role: Role::Policy,
+            ids,
+            ask,
+        }],
+        reply,
+    });
+    let (mut told, mut pieces) = (String::new(), 0);
+    let outcomes = loop {
+        match answers.recv_timeout(Duration::from_secs(20)).unwrap() {
+            Answer::Token { token, .. } => {
+                told.push(char::from_u32(token).unwrap());
+                pieces += 1;
+            }
+            Answer::Done { outcomes, .. } => break outcomes,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(told, "written 5");
+    assert_eq!(pieces, 9);
+    let ids = told.chars().map(u32::from).collect();
+    assert_eq!(
+        outcomes,
+        [juror::engine::Outcome::Generated { ids, ended: true }]
+    );
+    assert_eq!(server.asked().len(), 3);
+    assert!(
+        server
+            .asked()
+            .iter()
+            .all(|seen| seen.body["stream"] == true)
     );
 }

@@ -99,6 +99,42 @@ fn both_modes_and_both_endpoints() {
 }
 
 #[test]
+fn labels_that_are_not_listed_are_asked_for_where_the_server_takes_their_ids() {
+    for (field, requests) in [("logprob_token_ids", 2), ("allowed_token_ids", 8)] {
+        let (server, place) = (Server::start(digits), Place::new(4));
+        let (_, whole) = place.score(&server.name(), &["--wrap", "none", "--no-cache"]);
+        server.with(|state| {
+            state.picks = Some((field, 3));
+            state.seen.clear();
+        });
+        for wrap in ["none", "chat"] {
+            let (summary, rows) = place.score(&server.name(), &["--wrap", wrap, "--no-cache"]);
+            for (row, whole) in rows.iter().zip(&whole) {
+                assert_eq!(row["signals"].is_object(), whole["signals"].is_object());
+                if wrap == "none" {
+                    assert_eq!(row["self_eval"], whole["self_eval"], "{field}");
+                }
+                assert!(row["self_eval"].get("missing").is_none(), "{field}: {row}");
+                // Less where the best digit has a neighbour on one side alone.
+                let mass = row["self_eval"]["mass"].as_f64().unwrap();
+                assert!(
+                    [0.84, 0.76].iter().any(|all| (mass - all).abs() < 1e-9),
+                    "{mass}"
+                );
+            }
+            assert_eq!(summary["server"]["incomplete"], 0);
+        }
+        // Three are told unasked; ids are asked for once a run.
+        assert_eq!(server.asked().len(), 2 * 4 * requests, "{field}");
+        let tokenized = server.with(|state| {
+            let of = |seen: &&super::server::Seen| seen.path == "/tokenize";
+            state.seen.iter().filter(of).count()
+        });
+        assert!(tokenized <= 2 * (2 + 10 * 8), "{tokenized}");
+    }
+}
+
+#[test]
 fn labels_that_are_not_listed_count_as_0_and_their_mass_is_bounded() {
     let likely = |_: &str| {
         vec![

@@ -53,6 +53,8 @@ pub struct State {
     pub refused: usize,
     /// Requests that the other side gave up.
     pub abandoned: usize,
+    /// The field by which tokens can be asked for (as vLLM's servers have it); then no more than this many are told else.
+    pub picks: Option<(&'static str, usize)>,
     connections: usize,
 }
 
@@ -108,7 +110,7 @@ impl Server {
 
     /// Requests that are no probes.
     pub fn asked(&self) -> Vec<Seen> {
-        let is_work = |seen: &&Seen| !seen.text.contains(PROBE) && !seen.path.ends_with("/models");
+        let is_work = |seen: &&Seen| is_work(seen);
         self.with(|state| state.seen.iter().filter(is_work).cloned().collect())
     }
 
@@ -140,7 +142,7 @@ impl Server {
 
     /// Whether the connection stays.
     fn answer(&self, stream: &mut TcpStream, seen: Seen) -> bool {
-        let is_work = !seen.text.contains(PROBE) && !seen.path.ends_with("/models");
+        let is_work = is_work(&seen);
         let (fault, delay) = self.with(|state| {
             state.seen.push(seen.clone());
             let mut fault = match &state.always {
@@ -172,13 +174,17 @@ impl Server {
         if !is_refused {
             self.wait(stream, delay);
         }
-        let proper = self.proper(&seen).to_string();
+        let proper = self.proper(&seen);
+        let (kind, proper) = match seen.body["stream"] == true {
+            true => ("Content-Type: text/event-stream\r\n", events(&proper)),
+            false => ("", proper.to_string()),
+        };
         let (head, body) = match &fault {
             Some(Fault::Status(status, more, body)) => {
                 (format!("{status} Fault\r\n{more}"), (*body).to_owned())
             }
             Some(Fault::Body(body)) => ("200 OK\r\n".into(), (*body).to_owned()),
-            _ => ("200 OK\r\n".into(), proper),
+            _ => (format!("200 OK\r\n{kind}"), proper),
         };
         self.with(|state| state.under_way -= 1);
         if matches!(fault, Some(Fault::Close)) {
@@ -230,6 +236,9 @@ impl Server {
         }
         let mut likely = (self.script)(&seen.text);
         likely.sort_by(|a, b| b.1.total_cmp(&a.1));
+        if let Some((field, most)) = self.with(|state| state.picks) {
+            likely = picked(&seen.body, field, likely, most);
+        }
         let (token, p) = likely[0].clone();
         let mut logprobs = match seen.path.ends_with("/chat/completions") {
             true => {
@@ -256,6 +265,66 @@ impl Server {
             "message": {"role": "assistant", "content": token}, "text": token,
             "finish_reason": "length", "logprobs": logprobs}]})
     }
+}
+
+/// The likeliest tokens, and those that were asked for by their ids, which are the codes of their characters. The first
+/// is the one that is drawn.
+fn picked(
+    body: &Value,
+    field: &str,
+    mut likely: Vec<(String, f64)>,
+    most: usize,
+) -> Vec<(String, f64)> {
+    let asked: Vec<String> = body[field]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|id| char::from(id.as_u64().unwrap() as u8).to_string())
+        .collect();
+    // What the script does not know is unlikely, as are two letters behind numbers.
+    let of = |text: &String| {
+        let known = likely.iter().find(|(token, _)| token == text);
+        (text.clone(), known.map_or(1e-9, |(_, p)| *p))
+    };
+    let told: Vec<(String, f64)> = asked.iter().map(of).collect();
+    let drawn = match field {
+        "allowed_token_ids" if !told.is_empty() => told[0].clone(),
+        _ => likely[0].clone(),
+    };
+    likely.truncate(most);
+    if field == "logprob_token_ids" && !told.is_empty() {
+        likely = told;
+    }
+    likely.retain(|(token, _)| *token != drawn.0);
+    likely.insert(0, drawn);
+    likely
+}
+
+/// The same answer piece by piece.
+fn events(whole: &Value) -> String {
+    let text = whole["choices"][0]["text"].as_str().unwrap();
+    let event = |piece: &str, finish: Value| {
+        let choice = json!({"delta": {"content": piece}, "text": piece, "finish_reason": finish});
+        format!("data: {}\n\n", json!({"choices": [choice]}))
+    };
+    let mut all: String = text
+        .split_inclusive(' ')
+        .map(|piece| event(piece, Value::Null))
+        .collect();
+    all += &event("", json!("stop"));
+    all += &format!(
+        "data: {}\n\n",
+        json!({"choices": [], "usage": whole["usage"]})
+    );
+    all + "data: [DONE]\n\n"
+}
+
+/// What is no probe.
+fn is_work(seen: &Seen) -> bool {
+    let is_beside = ["/models", "/tokenize"]
+        .iter()
+        .any(|end| seen.path.ends_with(end));
+    !seen.text.contains(PROBE) && !is_beside
 }
 
 fn text(body: &Value) -> String {

@@ -1,5 +1,6 @@
 //! One task at a server: asked until it is answered, or trying again cannot help.
 
+use std::cell::Cell;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -9,9 +10,11 @@ use super::address::Address;
 use super::balance::Balance;
 use super::http::Http;
 use super::meter::Meter;
+use super::pick::{self, Ids};
 use super::prompt::Prompt;
+use super::reply::Likely;
 use super::settings::PATIENCE;
-use super::trouble::{Again, Trouble};
+use super::trouble::{Again, Step, Trouble};
 use super::{Settings, label_tokens, reply};
 use crate::engine::request::{Ask, Outcome, Task};
 use crate::model::pooling;
@@ -25,6 +28,7 @@ pub(super) struct ServedModel {
     pub addresses: Vec<Address>,
     pub abilities: Abilities,
     pub balance: Balance,
+    pub ids: Ids,
 }
 
 /// Asks for one job.
@@ -35,6 +39,8 @@ pub(super) struct Asker<'p> {
     pub settings: &'p Settings,
     pub meter: &'p Meter,
     pub is_stopped: &'p (dyn Fn() -> bool + Sync),
+    /// Who hears of a text while it is written.
+    pub live: Option<&'p (dyn Fn(&str) + Sync)>,
 }
 
 /// Said of what was broken off; nobody waits for it.
@@ -86,17 +92,11 @@ impl Asker<'_> {
         let mut computed = 0;
         let known = label_tokens::probabilities(&labels, (depth, can_go_on), &mut |more| {
             let prompt = prompt.and(more);
-            let mut body = self.body(&prompt, 1)?;
-            body["temperature"] = 0.into();
-            match prompt {
-                Prompt::Text(_) => body["logprobs"] = depth.into(),
-                Prompt::Turns { .. } => {
-                    body["logprobs"] = true.into();
-                    body["top_logprobs"] = depth.into();
-                }
-            }
-            let (likely, tokens) = self.exchange(&prompt, &body, reply::first_tokens)?;
+            let (mut likely, tokens) = self.likely(&prompt, depth, &json!({}))?;
             computed += tokens;
+            if more.is_empty() {
+                computed += self.pick(&prompt, &labels, depth, &mut likely)?;
+            }
             Ok(likely)
         })?;
         Ok(Outcome::Labels {
@@ -105,6 +105,66 @@ impl Asker<'_> {
             missing: known.missing,
             computed,
         })
+    }
+
+    /// The likeliest tokens behind a prompt, `depth` of them or those that `which` asks for, and the prompt's tokens.
+    fn likely(
+        &self,
+        prompt: &Prompt,
+        depth: usize,
+        which: &Value,
+    ) -> Result<(Vec<Likely>, usize), Trouble> {
+        let mut body = self.body(prompt, 1)?;
+        body["temperature"] = 0.into();
+        match prompt {
+            Prompt::Text(_) => body["logprobs"] = depth.into(),
+            Prompt::Turns { .. } => {
+                body["logprobs"] = true.into();
+                body["top_logprobs"] = depth.into();
+            }
+        }
+        for (name, value) in which.as_object().into_iter().flatten() {
+            body[name] = value.clone();
+        }
+        self.exchange(prompt, &body, reply::first_tokens)
+    }
+
+    /// Asks for labels that are not among the likeliest tokens, where the server can be asked for tokens of one's own;
+    /// the prompts' tokens.
+    fn pick(
+        &self,
+        prompt: &Prompt,
+        labels: &[String],
+        depth: usize,
+        likely: &mut Vec<Likely>,
+    ) -> Result<usize, Trouble> {
+        let Some(picks) = self.model.abilities.picks else {
+            return Ok(0);
+        };
+        let mut ids = Vec::new();
+        for text in label_tokens::unlisted(labels, likely) {
+            let ask = || {
+                let body = pick::tokens_of(&self.model.name, &text);
+                let url = |address: &Address| address.beside("tokenize");
+                let found = self.persist(&url, &post(&body), 0, &pick::only_token);
+                found.map(|(id, _)| id)
+            };
+            ids.extend(self.model.ids.of(&text, ask)?);
+        }
+        if ids.is_empty() {
+            return Ok(0);
+        }
+        let mut computed = 0;
+        for which in picks.requests(&ids) {
+            let (more, tokens) = self.likely(prompt, depth, &which)?;
+            computed += tokens;
+            for token in more {
+                if likely.iter().all(|known| known.text != token.text) {
+                    likely.push(token);
+                }
+            }
+        }
+        Ok(computed)
     }
 
     fn log_probs(&self, ids: &[u32], from: usize) -> Result<Outcome, Trouble> {
@@ -120,7 +180,7 @@ impl Asker<'_> {
         body["temperature"] = 0.into();
         body["echo"] = true.into();
         body["logprobs"] = 1.into();
-        let read = |answer: &Value| reply::echoed(answer, within.clone());
+        let read = |answer: &Value| reply::echoed(answer, text, within.clone());
         let (values, computed) = self.exchange(&prompt, &body, read)?;
         match values.is_empty() {
             true => Err(Trouble::Request(format!(
@@ -135,8 +195,12 @@ impl Asker<'_> {
         let text = text_of(ids);
         let body = json!({"model": self.model.name, "input": text});
         let characters = text.chars().count();
-        let (mut vector, computed) =
-            self.persist("embeddings", &body, characters, &reply::embedding)?;
+        let (mut vector, computed) = self.persist(
+            &at("embeddings"),
+            &post(&body),
+            characters,
+            &reply::embedding,
+        )?;
         pooling::normalize(&mut vector);
         Ok(Outcome::Embedding { vector, computed })
     }
@@ -148,7 +212,28 @@ impl Asker<'_> {
         body["top_p"] = sampling.top_p.into();
         // Servers take seeds of 31 bits.
         body["seed"] = (sampling.seed & 0x7fff_ffff).into();
-        let (written, _) = self.exchange(&prompt, &body, reply::written)?;
+        let (written, _) = match self.live {
+            None => self.exchange(&prompt, &body, reply::written)?,
+            Some(live) => {
+                body["stream"] = true.into();
+                body["stream_options"] = json!({"include_usage": true});
+                // A further attempt tells only what is new.
+                let told = Cell::new(0usize);
+                let send = |wire: &Http, url: &str| {
+                    let mut come = 0usize;
+                    wire.post_streamed(url, &body, &mut |piece| {
+                        let known = told.get().saturating_sub(come);
+                        come += piece.len();
+                        if let Some(new) = piece.get(known..).filter(|new| !new.is_empty()) {
+                            told.set(come);
+                            live(new);
+                        }
+                    })
+                };
+                let url = at(prompt.endpoint());
+                self.persist(&url, &send, prompt.characters(), &reply::written)?
+            }
+        };
         let written =
             written.ok_or_else(|| Trouble::Request("the server's answer has no text".into()))?;
         Ok(Outcome::Generated {
@@ -170,14 +255,19 @@ impl Asker<'_> {
         body: &Value,
         read: impl Fn(&Value) -> Result<T, String>,
     ) -> Result<(T, usize), Trouble> {
-        self.persist(prompt.endpoint(), body, prompt.characters(), &read)
+        self.persist(
+            &at(prompt.endpoint()),
+            &post(body),
+            prompt.characters(),
+            &read,
+        )
     }
 
     /// The answer, and the tokens of its prompt, after as many attempts as it takes.
     fn persist<T>(
         &self,
-        endpoint: &str,
-        body: &Value,
+        url: &dyn Fn(&Address) -> String,
+        send: &dyn Fn(&Http, &str) -> Step<Value>,
         characters: usize,
         read: &dyn Fn(&Value) -> Result<T, String>,
     ) -> Result<(T, usize), Trouble> {
@@ -198,16 +288,14 @@ impl Asker<'_> {
             ) else {
                 return Err(stopped());
             };
-            let url = address.at(endpoint);
-            let answer = wire
-                .post(&url, body)
-                .and_then(|answer| match read(&answer) {
-                    Ok(found) => Ok((
-                        found,
-                        self.meter.answered(reply::counted(&answer), characters),
-                    )),
-                    Err(cause) => Err(Again::later(format!("{url}: {cause}"))),
-                });
+            let url = url(address);
+            let answer = send(wire, &url).and_then(|answer| match read(&answer) {
+                Ok(found) => Ok((
+                    found,
+                    self.meter.answered(reply::counted(&answer), characters),
+                )),
+                Err(cause) => Err(Again::later(format!("{url}: {cause}"))),
+            });
             let (cause, wait, is_busy) = match answer {
                 Ok(found) => {
                     turn.answered();
@@ -258,4 +346,14 @@ impl Asker<'_> {
             thread::sleep(left.min(LOOK));
         }
     }
+}
+
+/// Where an endpoint is.
+fn at(endpoint: &str) -> impl Fn(&Address) -> String {
+    move |address| address.at(endpoint)
+}
+
+/// Sends a request for an answer in one piece.
+fn post(body: &Value) -> impl Fn(&Http, &str) -> Step<Value> {
+    move |wire, url| wire.post(url, body)
 }

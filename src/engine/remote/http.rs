@@ -1,12 +1,14 @@
 //! One exchange with a server: a request, its answer as JSON, or what is wrong and whether trying again can help.
 
-use std::time::Duration;
+use std::io::{BufRead, BufReader};
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 use ureq::http::Response;
 use ureq::{Agent, Body, Proxy};
 
 use super::address::Address;
+use super::stream::Streamed;
 use super::trouble::{Again, Step, Trouble};
 use super::{Key, Settings};
 
@@ -66,6 +68,46 @@ impl Http {
         self.answer(url, sent)
     }
 
+    /// Posts JSON, and tells the pieces of the answer's text as they come. A server that does not stream answers whole.
+    pub fn post_streamed(
+        &self,
+        url: &str,
+        body: &Value,
+        tell: &mut dyn FnMut(&str),
+    ) -> Step<Value> {
+        let mut request = self
+            .agent
+            .post(url)
+            .header("Content-Type", "application/json");
+        if let Some(key) = &self.key {
+            request = request.header("Authorization", key.bearer());
+        }
+        let sent = request.send(body.to_string());
+        let is_stream = sent.as_ref().is_ok_and(|response| {
+            let kind = response.headers().get("content-type");
+            let kind = kind.and_then(|kind| kind.to_str().ok());
+            response.status().is_success()
+                && kind.is_some_and(|kind| kind.starts_with("text/event-stream"))
+        });
+        if !is_stream {
+            return self.answer(url, sent);
+        }
+        let mut response = sent.map_err(|error| self.failed(url, &error))?;
+        let body = response.body_mut().with_config().limit(LARGEST).reader();
+        let mut streamed = Streamed::default();
+        let later = |cause: String| Again::later(self.without_key(&format!("{url}: {cause}")));
+        for line in BufReader::new(body).lines() {
+            let line = line.map_err(|cause| later(cause.to_string()))?;
+            if let Some(piece) = streamed.take(&line).map_err(later)? {
+                tell(&piece);
+            }
+            if streamed.is_done() {
+                break;
+            }
+        }
+        streamed.whole().map_err(later)
+    }
+
     /// Gets JSON.
     pub fn get(&self, url: &str) -> Step<Value> {
         let mut request = self.agent.get(url);
@@ -94,8 +136,7 @@ impl Http {
     fn refused(&self, url: &str, mut response: Response<Body>) -> Again {
         let status = response.status();
         let wait = response.headers().get("retry-after");
-        let wait = wait.and_then(|wait| wait.to_str().ok()?.trim().parse::<f64>().ok());
-        let wait = wait.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        let wait = wait.and_then(|wait| until(wait.to_str().ok()?.trim(), SystemTime::now()));
         if matches!(status.as_u16(), 408 | 409 | 425 | 429 | 502..=504) {
             return Again::After {
                 cause: format!("{url} answers {status}"),
@@ -155,6 +196,15 @@ impl Http {
     }
 }
 
+/// What a Retry-After header asks for: seconds, or a date. A date that is past is now.
+fn until(wait: &str, now: SystemTime) -> Option<Duration> {
+    if let Ok(seconds) = wait.parse::<f64>() {
+        return Duration::try_from_secs_f64(seconds).ok();
+    }
+    let date = httpdate::parse_http_date(wait).ok()?;
+    Some(date.duration_since(now).unwrap_or_default())
+}
+
 /// What a refusal says, in the shapes that servers give it.
 fn said(body: &str) -> Option<String> {
     let json: Value = serde_json::from_str(body).ok()?;
@@ -171,4 +221,21 @@ fn said(body: &str) -> Option<String> {
             .take(SAID)
             .collect(),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_seconds_or_a_date() {
+        let now = httpdate::parse_http_date("Fri, 20 Nov 2026 10:00:00 GMT").unwrap();
+        let of = |wait: &str| until(wait, now).map(|wait| wait.as_secs_f64());
+        assert_eq!(of("1.5"), Some(1.5));
+        assert_eq!(of("Fri, 20 Nov 2026 10:00:30 GMT"), Some(30.0));
+        assert_eq!(of("Fri, 20 Nov 2026 09:00:00 GMT"), Some(0.0));
+        for none in ["soon", "-1", "NaN", "Fri, 20 Nov"] {
+            assert_eq!(of(none), None, "{none}");
+        }
+    }
 }

@@ -58,6 +58,30 @@ pub(super) fn probabilities(
     Ok(known)
 }
 
+/// The texts of tokens that would be labels and are not listed, in the form that the listed ones have. What begins a
+/// label is listed in its place.
+pub(super) fn unlisted(labels: &[String], likely: &[Likely]) -> Vec<String> {
+    let is_listed = |text: &str| likely.iter().any(|l| l.text == text);
+    let begins = |label: &str| {
+        likely
+            .iter()
+            .any(|l| !l.text.is_empty() && label.len() > l.text.len() && label.starts_with(&l.text))
+    };
+    let missing = |form: &dyn Fn(&str) -> String| -> Vec<String> {
+        let open = labels.iter().filter(|label| !begins(label));
+        open.map(|label| form(label))
+            .filter(|text| !is_listed(text))
+            .collect()
+    };
+    let is_bare = labels.iter().any(|label| is_listed(label));
+    // As [`listed`] reads them: with a space only where none stands bare.
+    let is_spaced = labels.iter().any(|label| is_listed(&format!(" {label}")));
+    match !is_bare && is_spaced {
+        true => missing(&|label| format!(" {label}")),
+        false => missing(&str::to_owned),
+    }
+}
+
 /// `open` are labels, by what is left of them behind `so_far`, which has probability `reached`.
 fn branch(
     open: &[(usize, &str)],
@@ -191,6 +215,16 @@ mod tests {
         all.push(tokens(&[("rare", 1e-6)])[0].clone());
         assert_eq!(least(&all, 2), 0.2);
         assert_eq!(least(&all, 20), 1e-6);
+    }
+
+    #[test]
+    fn what_is_not_listed_is_asked_for_in_the_form_of_what_is() {
+        let labels = ["0", "1", "10"].map(str::to_owned);
+        let of = |all: &[(&str, f64)]| unlisted(&labels, &tokens(all));
+        assert_eq!(of(&[("1", 0.5), ("The", 0.2)]), ["0"]);
+        assert_eq!(of(&[(" 0", 0.5), ("The", 0.2)]), [" 1", " 10"]);
+        assert_eq!(of(&[("The", 0.2)]), ["0", "1", "10"]);
+        assert!(of(&[("0", 0.5), ("1", 0.2), ("10", 0.1)]).is_empty());
     }
 
     #[test]

@@ -14,11 +14,13 @@ mod label_tokens;
 mod meter;
 mod open;
 mod pace;
+mod pick;
 mod pool;
 mod probe;
 mod prompt;
 mod reply;
 mod settings;
+mod stream;
 mod trouble;
 
 pub use client::{Chat, Client};

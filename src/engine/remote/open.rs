@@ -10,6 +10,7 @@ use super::Settings;
 use super::address::Address;
 use super::ask::ServedModel;
 use super::balance::Balance;
+use super::pick::Ids;
 use super::probe::{About, Probed, probe};
 use crate::engine::request::Role;
 use crate::model::ModelError;
@@ -119,6 +120,7 @@ pub(super) fn open(
         balance: Balance::new(addresses.len(), settings.concurrency),
         addresses,
         abilities,
+        ids: Ids::default(),
     };
     Ok((model, facts))
 }

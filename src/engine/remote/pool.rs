@@ -13,7 +13,7 @@ use super::meter::{Meter, Usage};
 use super::open::{Named, open};
 use super::trouble::Trouble;
 use crate::engine::queue::Queue;
-use crate::engine::request::{Answer, Job, Outcome, Role, Task};
+use crate::engine::request::{Answer, Job, Lane, Outcome, Role, Task};
 use crate::model::ModelError;
 use crate::model::facts::Facts;
 use crate::model::spec::{Source, Spec};
@@ -222,7 +222,16 @@ impl Pool {
                 reply: answers,
             });
         }
-        let found = self.ask(worker, id, &served);
+        // Whoever waits sees one text grow; of several, nobody could tell which.
+        let grows = lane == Lane::Interactive && served.len() == 1 && !is_mixed;
+        let live = |piece: &str| {
+            for token in piece.chars().map(u32::from) {
+                // A receiver that is gone no longer wants to know.
+                let _ = reply.send(Answer::Token { id, token });
+            }
+        };
+        let live: Option<&(dyn Fn(&str) + Sync)> = if grows { Some(&live) } else { None };
+        let found = self.ask(worker, id, &served, live);
         if found.is_err() && is_mixed {
             self.local.cancel(id);
         }
@@ -249,7 +258,13 @@ impl Pool {
     }
 
     /// The outcomes of tasks for servers, some side by side.
-    fn ask(&self, worker: &Worker, id: u64, tasks: &[Task]) -> Result<Vec<Outcome>, Ended> {
+    fn ask(
+        &self,
+        worker: &Worker,
+        id: u64,
+        tasks: &[Task],
+        live: Option<&(dyn Fn(&str) + Sync)>,
+    ) -> Result<Vec<Outcome>, Ended> {
         let next = Mutex::new((0, None::<Trouble>));
         let lock = || next.lock().unwrap_or_else(PoisonError::into_inner);
         let found: Vec<OnceLock<Outcome>> = tasks.iter().map(|_| OnceLock::new()).collect();
@@ -264,7 +279,7 @@ impl Pool {
                     state.0 += 1;
                     state.0 - 1
                 };
-                match self.task(worker, &tasks[at], &is_stopped) {
+                match self.task(worker, &tasks[at], &is_stopped, live) {
                     Ok(outcome) => drop(found[at].set(outcome)),
                     Err(trouble) => {
                         let mut state = lock();
@@ -300,6 +315,7 @@ impl Pool {
         worker: &Worker,
         task: &Task,
         is_stopped: &(dyn Fn() -> bool + Sync),
+        live: Option<&(dyn Fn(&str) + Sync)>,
     ) -> Result<Outcome, Trouble> {
         let at = self
             .named
@@ -316,6 +332,7 @@ impl Pool {
             settings: &self.settings,
             meter: &self.meter,
             is_stopped,
+            live,
         };
         asker.outcome(task)
     }

@@ -9,15 +9,17 @@ use serde_json::{Value, json};
 use super::Settings;
 use super::address::Address;
 use super::http::Http;
-use super::reply;
 use super::trouble::{Again, Trouble};
-use crate::model::served::Abilities;
+use super::{pick, reply};
+use crate::model::served::{Abilities, Picks};
 
 /// As many of the likeliest tokens as servers tell by default, and as few as the strictest do.
 const DEPTHS: [usize; 2] = [20, 5];
 /// Longest wait for one answer to a probe.
 const LONGEST: Duration = Duration::from_secs(10);
 const TEXT: &str = "1, 2, 3,";
+/// Tokens that do not follow it.
+const UNLIKELY: [&str; 2] = ["Q", "k"];
 
 /// What is asked about.
 #[derive(Clone, Copy, Debug, Default)]
@@ -102,6 +104,7 @@ impl Probing<'_> {
             if abilities.completions.is_some() {
                 abilities.prompt_log_probs = self.echo();
             }
+            abilities.picks = self.picks(&abilities);
         }
         if about.embeddings {
             let (dimensions, cause) = self.embeddings();
@@ -216,29 +219,31 @@ impl Probing<'_> {
         Ok((facts, matches!(by, "vllm" | "sglang")))
     }
 
+    /// A request for a token, and for the likeliest ones.
+    fn question(&self, endpoint: &str, depth: Option<usize>) -> Value {
+        let is_chat = endpoint != "completions";
+        let mut body =
+            json!({"model": self.model, "max_tokens": 1, "temperature": 0, "stream": false});
+        match is_chat {
+            true => body["messages"] = json!([{"role": "user", "content": TEXT}]),
+            false => body["prompt"] = TEXT.into(),
+        }
+        match (is_chat, depth) {
+            (true, Some(depth)) => {
+                body["logprobs"] = true.into();
+                body["top_logprobs"] = depth.into();
+            }
+            (false, Some(depth)) => body["logprobs"] = depth.into(),
+            (_, None) => (),
+        }
+        body
+    }
+
     /// How many of the likeliest tokens an endpoint tells; `None` where it does not answer, with its cause.
     fn texts(&mut self, endpoint: &'static str) -> (Option<usize>, Option<String>) {
-        let is_chat = endpoint != "completions";
-        let body = |depth: Option<usize>| {
-            let mut body =
-                json!({"model": self.model, "max_tokens": 1, "temperature": 0, "stream": false});
-            match is_chat {
-                true => body["messages"] = json!([{"role": "user", "content": TEXT}]),
-                false => body["prompt"] = TEXT.into(),
-            }
-            match (is_chat, depth) {
-                (true, Some(depth)) => {
-                    body["logprobs"] = true.into();
-                    body["top_logprobs"] = depth.into();
-                }
-                (false, Some(depth)) => body["logprobs"] = depth.into(),
-                (_, None) => (),
-            }
-            body
-        };
         let mut why = None;
         for depth in DEPTHS {
-            match self.post(endpoint, &body(Some(depth))) {
+            match self.post(endpoint, &self.question(endpoint, Some(depth))) {
                 Ok(answer) => {
                     let found = match reply::first_tokens(&answer) {
                         Ok(likely) => Ok(likely.len().min(depth)),
@@ -254,7 +259,7 @@ impl Probing<'_> {
                 Err(cause) => why = why.or(Some(cause)),
             }
         }
-        match self.post(endpoint, &body(None)) {
+        match self.post(endpoint, &self.question(endpoint, None)) {
             Ok(answer) if answer["choices"].is_array() => {
                 self.tell(endpoint, Err("writes, but refuses to tell logprobs".into()));
                 (Some(0), None)
@@ -272,7 +277,7 @@ impl Probing<'_> {
                           "logprobs": 1, "stream": false});
         let values = self
             .post("completions", &body)
-            .and_then(|answer| reply::echoed(&answer, 0..TEXT.len()))
+            .and_then(|answer| reply::echoed(&answer, TEXT, 0..TEXT.len()))
             .and_then(|values| match values.is_empty() {
                 true => Err("the prompt is echoed without log-probabilities".into()),
                 false => Ok(values.len()),
@@ -283,6 +288,54 @@ impl Probing<'_> {
             values.map(|_| "by echo: ppl and IFD can be had".into()),
         );
         is_there
+    }
+
+    /// Whether tokens can be asked for by their ids: two that nothing speaks for.
+    fn picks(&mut self, abilities: &Abilities) -> Option<Picks> {
+        let endpoint = [
+            ("completions", abilities.completions),
+            ("chat/completions", abilities.chat),
+        ]
+        .into_iter()
+        .find(|(_, depth)| depth.is_some_and(|depth| depth > 0))?
+        .0;
+        let url = self.address.beside("tokenize");
+        let mut ids = Vec::new();
+        for text in UNLIKELY {
+            let body = pick::tokens_of(self.model, text);
+            let answer = self.ask(|| self.http.post(&url, &body)).ok()?;
+            ids.push(pick::only_token(&answer).ok().flatten()?);
+        }
+        let found = [Picks::Many, Picks::One].into_iter().find(|picks| {
+            let asked = match picks {
+                Picks::Many => &ids[..],
+                Picks::One => &ids[..1],
+            };
+            let requests = picks.requests(asked);
+            let Some(which) = requests.first() else {
+                return false;
+            };
+            let mut body = self.question(endpoint, Some(1));
+            for (name, value) in which.as_object().into_iter().flatten() {
+                body[name] = value.clone();
+            }
+            let answer = self.post(endpoint, &body);
+            let Ok(likely) = answer.and_then(|answer| reply::first_tokens(&answer)) else {
+                return false;
+            };
+            // A token that is drawn because no other may be is told as likely as it was, or is of no use.
+            let is_told = |text: &str| likely.iter().any(|l| l.text == text && l.probability < 0.5);
+            UNLIKELY[..asked.len()].iter().all(|text| is_told(text))
+        });
+        let told = match found {
+            Some(Picks::Many) => "by logprob_token_ids: all labels are told",
+            Some(Picks::One) => {
+                "by allowed_token_ids: labels that are not likely are asked for one by one"
+            }
+            None => return None,
+        };
+        self.tell("picked tokens", Ok(told.into()));
+        found
     }
 
     fn embeddings(&mut self) -> (Option<usize>, Option<String>) {

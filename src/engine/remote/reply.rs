@@ -108,8 +108,12 @@ pub(super) fn first_tokens(answer: &Value) -> Result<Vec<Likely>, String> {
 }
 
 /// The log-probabilities of a prompt's own tokens that begin in a range of its characters. Those that nothing predicts
-/// have none.
-pub(super) fn echoed(answer: &Value, within: std::ops::Range<usize>) -> Result<Vec<f64>, String> {
+/// have none, and what the server put before the prompt (BOS) is no part of it.
+pub(super) fn echoed(
+    answer: &Value,
+    prompt: &str,
+    within: std::ops::Range<usize>,
+) -> Result<Vec<f64>, String> {
     let told = &choice(answer)?["logprobs"];
     let list = |name: &str| {
         told[name]
@@ -120,14 +124,49 @@ pub(super) fn echoed(answer: &Value, within: std::ops::Range<usize>) -> Result<V
     if logs.len() != offsets.len() {
         return Err("as many text_offset as token_logprobs expected".to_owned());
     }
-    let mut values = Vec::new();
-    for (log, offset) in logs.iter().zip(offsets) {
-        let offset = offset.as_u64().ok_or("a text_offset that is no number")? as usize;
-        if let (true, Some(log)) = (within.contains(&offset), log.as_f64()) {
-            values.push(log);
+    let tokens = told["tokens"].as_array().map(Vec::as_slice);
+    let places = match tokens.and_then(|tokens| places(tokens, prompt)) {
+        Some(places) => places,
+        None => {
+            let number = |offset: &Value| offset.as_u64().map(|at| Some(at as usize));
+            let all: Option<Vec<Option<usize>>> = offsets.iter().map(number).collect();
+            all.ok_or("a text_offset that is no number")?
+        }
+    };
+    let of_prompt = logs.iter().zip(places).filter_map(|(log, place)| {
+        let is_within = within.contains(&place?);
+        is_within.then(|| log.as_f64()).flatten()
+    });
+    Ok(of_prompt.collect())
+}
+
+/// In which character of a prompt each token begins, found by its text: servers count what they put before the prompt, and
+/// drop spaces that some vocabularies write before words. Nothing for what is not in the prompt; `None` where the tokens do
+/// not spell it.
+fn places(tokens: &[Value], prompt: &str) -> Option<Vec<Option<usize>>> {
+    let mut rest = prompt;
+    let mut at = 0;
+    let mut places = Vec::with_capacity(tokens.len());
+    for token in tokens {
+        let token = token.as_str()?;
+        let space = match token.starts_with([' ', '\n', '\t']) {
+            true => 0,
+            // The one that was dropped.
+            false => rest.len() - rest.strip_prefix(' ').unwrap_or(rest).len(),
+        };
+        let found = [0, space]
+            .into_iter()
+            .find(|space| !token.is_empty() && rest[*space..].starts_with(token));
+        match found {
+            Some(space) => {
+                places.push(Some(at));
+                at += space + token.chars().count();
+                rest = &rest[space + token.len()..];
+            }
+            None => places.push(None),
         }
     }
-    Ok(values)
+    rest.is_empty().then_some(places)
 }
 
 /// The vector of the only text.
@@ -219,9 +258,37 @@ mod tests {
     fn a_prompts_tokens_are_those_that_begin_within() {
         let answer = json!({"choices": [{"logprobs": {
             "token_logprobs": [null, -1.0, -2.0, -3.0], "text_offset": [0, 0, 3, 6]}}]});
-        assert_eq!(echoed(&answer, 0..6), Ok(vec![-1.0, -2.0]));
-        assert_eq!(echoed(&answer, 1..6), Ok(vec![-2.0]));
-        assert!(echoed(&json!({"choices": [{}]}), 0..1).is_err());
+        assert_eq!(echoed(&answer, "abcdefgh", 0..6), Ok(vec![-1.0, -2.0]));
+        assert_eq!(echoed(&answer, "abcdefgh", 1..6), Ok(vec![-2.0]));
+        assert!(echoed(&json!({"choices": [{}]}), "", 0..1).is_err());
+    }
+
+    #[test]
+    fn what_stands_before_a_prompt_and_dropped_spaces_move_nothing() {
+        let prompt = "Say it: ä one two";
+        let of = |tokens: Value, offsets: Value, within: std::ops::Range<usize>| {
+            let logs: Vec<f64> = (0..tokens.as_array().unwrap().len())
+                .map(|n| -(n as f64))
+                .collect();
+            let answer = json!({"choices": [{"logprobs":
+                {"tokens": tokens, "token_logprobs": logs, "text_offset": offsets}}]});
+            echoed(&answer, prompt, within).unwrap()
+        };
+        // As vLLM tells a prompt with its BOS, and behind it the token that was written.
+        let bos = json!(["<|bos|>", "Say", " it:", " ä", " one", " two", "7"]);
+        let offsets = json!([0, 7, 10, 14, 16, 20, 24]);
+        assert_eq!(of(bos, offsets, 7..17), [-3.0, -4.0, -5.0]);
+        let bare = json!(["<s>", "Say", "it:", "ä", "one", "two"]);
+        assert_eq!(
+            of(bare, json!([0, 3, 6, 9, 10, 13]), 7..17),
+            [-3.0, -4.0, -5.0]
+        );
+        // A character in bytes: the server's own places.
+        let bytes = json!(["Say", " it: ", "<0xC3>", "<0xA4>", " one", " two"]);
+        assert_eq!(
+            of(bytes, json!([0, 3, 8, 8, 9, 13]), 8..13),
+            [-2.0, -3.0, -4.0]
+        );
     }
 
     #[test]
