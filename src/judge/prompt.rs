@@ -4,7 +4,7 @@ use super::template::Wrap;
 use super::{JudgeError, Result};
 use crate::model::chat::Turn;
 use crate::model::facts::Facts;
-use crate::model::tokenizer::{Encoded, Piece};
+use crate::model::tokenizer::{Encoded, LONGEST, Piece};
 
 /// What to do where a prompt does not fit: cut the response, then the reference.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -68,6 +68,10 @@ pub(crate) fn wrapped(
     }
 }
 
+/// Bytes of a token that are reckoned with where a text is far too long: of what fits, nothing is lost as long as tokens
+/// are no longer than this on average.
+const LONGEST_TOKEN: usize = 64;
+
 /// Makes a prompt of at most `limit` tokens.
 ///
 /// # Errors
@@ -80,7 +84,9 @@ pub fn make(
     truncate: Truncate,
     limit: usize,
 ) -> Result<Prompt> {
-    let mut truncated = false;
+    // A server has the only tokenizer that knows what fits.
+    let cuts = truncate != Truncate::Error && facts.served.is_none();
+    let mut truncated = cuts && forecut(&mut pieces, truncate, limit);
     // Each round cuts by what was measured; joining cut ends may cost a token or two more.
     for _ in 0..8 {
         let (all, special) = wrapped(pieces.clone(), wrap, facts)?;
@@ -101,6 +107,30 @@ pub fn make(
     Err(JudgeError::Prompt(format!(
         "the prompt does not fit into {limit} tokens even with its response cut"
     )))
+}
+
+/// Cuts responses and references that are far too long before they are tokenized; whether there were any.
+fn forecut(pieces: &mut [Piece], truncate: Truncate, limit: usize) -> bool {
+    let most = limit.saturating_mul(LONGEST_TOKEN).min(LONGEST / 8);
+    let mut any = false;
+    for piece in pieces.iter_mut() {
+        let is_cuttable = matches!(piece.slot, Some("response" | "reference"));
+        if !is_cuttable || piece.text.len() <= 2 * most {
+            continue;
+        }
+        let text = &piece.text;
+        let (head, tail) = match truncate {
+            Truncate::Middle => (most, text.len() - most),
+            _ => (2 * most, text.len()),
+        };
+        piece.text = format!(
+            "{}{}",
+            &text[..floor(text, head)],
+            &text[ceil(text, tail)..]
+        );
+        any = true;
+    }
+    any
 }
 
 fn finished(pieces: Vec<Piece>, all: &[Piece], encoded: Encoded, truncated: bool) -> Prompt {
@@ -169,6 +199,22 @@ fn cut(
     }
 }
 
+/// The last border of characters up to a byte.
+pub(super) fn floor(text: &str, mut byte: usize) -> usize {
+    while !text.is_char_boundary(byte) {
+        byte -= 1;
+    }
+    byte
+}
+
+/// The first border of characters from a byte on.
+fn ceil(text: &str, mut byte: usize) -> usize {
+    while byte < text.len() && !text.is_char_boundary(byte) {
+        byte += 1;
+    }
+    byte.min(text.len())
+}
+
 /// The text with `keep` of its tokens, given as byte ranges. Several tokens may make one character,
 /// and then have its range: such a character goes or stays whole, and it goes rather than stays.
 pub(super) fn shortened(
@@ -187,22 +233,10 @@ pub(super) fn shortened(
         Truncate::Middle => keep.div_ceil(2),
         _ => keep,
     };
-    let floor = |mut byte: usize| {
-        while !text.is_char_boundary(byte) {
-            byte -= 1;
-        }
-        byte
-    };
-    let ceil = |mut byte: usize| {
-        while !text.is_char_boundary(byte) {
-            byte += 1;
-        }
-        byte
-    };
-    let begin = floor(tokens[head].0);
+    let begin = floor(text, tokens[head].0);
     let ending = match keep - head {
         0 => "",
-        tail => &text[ceil(tokens[tokens.len() - tail - 1].1).max(begin)..],
+        tail => &text[ceil(text, tokens[tokens.len() - tail - 1].1).max(begin)..],
     };
     format!("{}{ending}", &text[..begin])
 }

@@ -2,8 +2,14 @@
 
 use std::ops::Range;
 
-use super::Result;
+use super::prompt::floor;
+use super::{JudgeError, Result};
 use crate::model::facts::Facts;
+
+/// Bytes of a text that is embedded in chunks, at most: as much takes half a minute.
+const LONGEST: usize = 4 << 20;
+/// Bytes of a token that are reckoned with.
+const LONGEST_TOKEN: usize = 64;
 
 /// What to do with a text longer than the embedder takes at once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -39,9 +45,10 @@ fn chunks(offsets: &[(usize, usize)], ends: &[usize], limit: usize) -> Vec<Range
     while offsets.len() - start > limit {
         let fits = start..start + limit;
         // The last token within reach that ends a sentence.
+        let is_end = |at: usize| ends.binary_search(&at).is_ok();
         let border = fits.clone().rev().find(|t| {
             let end = offsets[*t].1;
-            *t > start && ends.iter().any(|e| *e == end || *e + 1 == end)
+            *t > start && (is_end(end) || end.checked_sub(1).is_some_and(is_end))
         });
         let end = border.map_or(fits.end, |t| t + 1);
         chunks.push(start..end);
@@ -63,6 +70,21 @@ pub fn encode(
     long: Long,
 ) -> Result<Vec<(Vec<u32>, usize)>> {
     let tokenizer = &facts.tokenizer;
+    let text = match long {
+        // Far more than what is kept is not tokenized.
+        Long::Truncate => {
+            let most = facts.context.saturating_mul(LONGEST_TOKEN).min(text.len());
+            &text[..floor(text, most)]
+        }
+        Long::Chunk if text.len() > LONGEST => {
+            return Err(JudgeError::Prompt(format!(
+                "a text of {} MiB, of which up to {} are embedded in chunks: --long truncate embeds its beginning",
+                text.len() >> 20,
+                LONGEST >> 20
+            )));
+        }
+        Long::Chunk => text,
+    };
     let bare = tokenizer.encode_data(text, false)?;
     let whole = tokenizer.encode_data(text, true)?;
     let specials = whole.ids.len() - bare.ids.len();

@@ -60,6 +60,9 @@ enum Kind {
     Characters,
 }
 
+/// Bytes of a text that are tokenized at most: they take some seconds and half a gigabyte, and no model reads so much.
+pub const LONGEST: usize = 8 << 20;
+
 impl Tokenizer {
     /// Reads `tokenizer.json`.
     ///
@@ -93,8 +96,16 @@ impl Tokenizer {
     /// (such as BOS). An added token inside data is encoded as the plain text it is.
     ///
     /// # Errors
-    /// What the tokenizer says.
+    /// What the tokenizer says; a text above [`LONGEST`].
     pub fn encode(&self, pieces: &[Piece], special: bool) -> Result<Encoded> {
+        let bytes: usize = pieces.iter().map(|piece| piece.text.len()).sum();
+        if bytes > LONGEST {
+            return Err(ModelError::Text(format!(
+                "a text of {} MiB: up to {} are tokenized",
+                bytes >> 20,
+                LONGEST >> 20
+            )));
+        }
         match &self.0 {
             Kind::Published(own) => own.encode(pieces, special),
             Kind::Characters => Ok(characters::encode(pieces, special)),
