@@ -7,6 +7,7 @@
 pub mod exchange;
 pub mod home;
 pub mod journal;
+mod private;
 pub mod runs;
 pub mod scores;
 pub mod session;
@@ -83,7 +84,7 @@ impl Store {
     /// A folder or file that cannot be used, named, with a cure.
     pub fn open() -> Result<Self> {
         let folder = home::folder().ok_or(StoreError::NoHome)?;
-        std::fs::create_dir_all(&folder).map_err(|cause| StoreError::Folder {
+        private::folder(&folder).map_err(|cause| StoreError::Folder {
             path: folder.clone(),
             cause,
         })?;
@@ -95,6 +96,8 @@ impl Store {
     /// # Errors
     /// As [`Store::open`].
     pub fn at(path: &Path) -> Result<Self> {
+        // Where it cannot be made, the database says so.
+        let _ = private::file(path);
         let connection = Connection::open(path).map_err(|cause| error(path, cause))?;
         let mut store = Store {
             connection,
