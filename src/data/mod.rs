@@ -16,6 +16,7 @@ pub mod error;
 pub mod export;
 pub mod fence;
 pub mod fields;
+mod ids;
 pub mod judged;
 pub mod library;
 pub mod options;

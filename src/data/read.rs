@@ -1,8 +1,7 @@
 //! Reading record files: rows by shape, gathered into records.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::fs::File;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, BufReader, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
@@ -13,6 +12,7 @@ use super::detect::{self, Shape};
 use super::discover::stem;
 use super::error::{DataError, RowError};
 use super::fields::{FieldError, Fields};
+use super::ids::Ids;
 use super::options::ReadOptions;
 use super::record::Record;
 use super::{alpaca, conversation, own, pairs, preferences, rows};
@@ -367,50 +367,5 @@ impl Merger {
                 records.push(record);
             }
         }
-    }
-}
-
-/// Keeps ids apart, by their hashes: of many records the ids alone would fill the memory.
-#[derive(Default)]
-pub(super) struct Ids {
-    taken: HashSet<u64>,
-    next: HashMap<String, usize>,
-}
-
-fn id_hash(id: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    id.hash(&mut hasher);
-    hasher.finish()
-}
-
-impl Ids {
-    /// Appends `#2`, `#3`, … where the id is taken; whether it was.
-    pub(super) fn make_unique(&mut self, id: &mut String) -> bool {
-        if self.taken.insert(id_hash(id)) {
-            return false;
-        }
-        let next = self.next.entry(id.clone()).or_insert(2);
-        loop {
-            let other = format!("{id}#{next}");
-            *next += 1;
-            if self.taken.insert(id_hash(&other)) {
-                *id = other;
-                return true;
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ids_are_kept_apart() {
-        let mut ids = Ids::default();
-        let mut given = ["a", "a", "a#2", "a", "b"].map(String::from);
-        let renamed: Vec<_> = given.iter_mut().map(|id| ids.make_unique(id)).collect();
-        assert_eq!(given, ["a", "a#2", "a#2#2", "a#3", "b"]);
-        assert_eq!(renamed, [false, true, true, true, false]);
     }
 }

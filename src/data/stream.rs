@@ -1,5 +1,5 @@
 //! The records of several files, one at a time: in the same order and under the same ids as [`read`](super::read())
-//! gives them, in the memory of one record and eight bytes for each id.
+//! gives them, in the memory of one record; ids that do not count up take eight bytes each.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 
 use super::detect::Shape;
 use super::error::{DataError, RowError};
+use super::ids::Ids;
 use super::options::ReadOptions;
-use super::read::{Ids, Records, records};
+use super::read::{Records, records};
 use super::record::Record;
 
 /// See the module.

@@ -95,8 +95,11 @@ impl Judge {
             role: Role::Judge,
             ids: prompt.ids,
             ask: Ask::Labels {
-                // The whole vocabulary, token by token.
-                labels: (0..tokenizer.size()).map(|id| vec![id]).collect(),
+                // The whole vocabulary, token by token; where a server keeps it to itself, the labels.
+                labels: match tokenizer.size() {
+                    0 => labels,
+                    size => (0..size).map(|id| vec![id]).collect(),
+                },
                 mass: true,
                 top: None,
             },
@@ -119,6 +122,17 @@ impl Judge {
         let [Outcome::Labels { probabilities, .. }] = outcomes else {
             return Err(JudgeError::Prompt("outcomes of another prompt".into()));
         };
+        if self.cast().judge.served.is_some() {
+            for (likely, p) in found.likely.iter_mut().zip(probabilities) {
+                likely.text = likely.label.clone().unwrap_or_default();
+                likely.probability = *p;
+            }
+            found.mass = probabilities.iter().sum();
+            found
+                .likely
+                .sort_by(|a, b| b.probability.total_cmp(&a.probability));
+            return Ok(found);
+        }
         let of = |id: u32| probabilities.get(id as usize).copied().unwrap_or(0.0);
         let labels = std::mem::take(&mut found.likely);
         let mut firsts: Vec<u32> = labels.iter().map(|label| label.id).collect();

@@ -1,13 +1,14 @@
-//! Ids that are unique in a run, by their hashes: of many rows the ids alone would fill the memory.
+//! Ids that are unique in a run, and say where a row is from if they have to.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::hash::text_hash;
+use crate::data::ids::IdSet;
 
 /// The ids that are taken.
 #[derive(Default)]
 pub struct Ids {
-    taken: HashSet<u64>,
+    taken: IdSet,
     /// The next number to try, where a source has an id more than once.
     next: HashMap<u64, u32>,
 }
@@ -15,19 +16,18 @@ pub struct Ids {
 impl Ids {
     /// The id as it is where it is free, else behind the name of its source, else with a number, too.
     pub fn take(&mut self, source: &str, id: &str) -> String {
-        if self.taken.insert(text_hash(id)) {
+        if self.taken.take(id) {
             return id.to_owned();
         }
         let longer = format!("{source}/{id}");
-        let hash = text_hash(&longer);
-        if self.taken.insert(hash) {
+        if self.taken.take(&longer) {
             return longer;
         }
-        let next = self.next.entry(hash).or_insert(2);
+        let next = self.next.entry(text_hash(&longer)).or_insert(2);
         loop {
             let numbered = format!("{longer}#{next}");
             *next += 1;
-            if self.taken.insert(text_hash(&numbered)) {
+            if self.taken.take(&numbered) {
                 return numbered;
             }
         }

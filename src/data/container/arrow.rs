@@ -194,7 +194,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.arrow");
         std::fs::write(&path, bytes).unwrap();
-        Ok(RawRows::open(&path, &FieldMap::new())?.collect())
+        // A few bytes can say that there are very many rows: they come one at a time.
+        Ok(RawRows::open(&path, &FieldMap::new())?.take(1000).collect())
     }
 
     #[test]
@@ -239,9 +240,13 @@ mod tests {
             for at in (0..whole.len()).step_by(7) {
                 let mut bytes = whole.clone();
                 bytes[at] ^= 0x55;
-                // Whatever comes of it, it comes to an end: an index may name a batch often.
+                // Whatever comes of it, it comes as rows and errors.
                 if let Ok(rows) = rows(&bytes) {
-                    assert!(rows.len() < 1_000_000, "{at}");
+                    let last = rows.iter().position(Result::is_err);
+                    assert!(
+                        last.is_none_or(|last| last + 1 == rows.len() || rows.len() >= good),
+                        "{at}"
+                    );
                 }
                 // A stream that ends early may end at a batch.
                 if let Ok(rows) = rows(&whole[..at]) {

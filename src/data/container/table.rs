@@ -76,7 +76,9 @@ impl TableRows {
             Ok(true) if self.reader.get_ref().ends_open(end, &record) => {
                 let message =
                     "a quote is opened in this row and never closed: the rest of the file is in it";
-                Err(self.last(line, message))
+                // A line end at the end is the cell's own, and was taken for the row's.
+                let own = record.as_slice().ends_with(b"\n");
+                Err(self.last(line + u64::from(own), message))
             }
             Ok(true) => Ok(Some((record, line))),
             Ok(false) => Ok(None),
