@@ -14,6 +14,7 @@ mod model_commands;
 mod pairs;
 mod pairwise;
 mod pipelines;
+mod probe;
 mod reflection;
 mod remote;
 mod report;

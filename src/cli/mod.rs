@@ -26,6 +26,7 @@ mod model;
 mod output;
 mod pair;
 mod pairing;
+mod probe;
 mod progress;
 mod rank;
 mod reflect;
@@ -86,6 +87,8 @@ enum Command {
     Pair(pair::Arguments),
     /// The best of several responses, by a tournament of pairs
     Tournament(tournament::Arguments),
+    /// What words to the judge, stated scores and control tokens in responses are worth to the score
+    Probe(probe::Arguments),
     /// How much an instruction helps to foresee its response, and the other way round (IFD, rIFD)
     Ifd(ifd::Arguments),
     /// Let a teacher rewrite samples, and keep what a student's IFD and rIFD speak for
@@ -165,6 +168,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Some(Command::BestOf(best_of)) => best_of::run(&best_of),
         Some(Command::Pair(pair)) => pair::run(&pair),
         Some(Command::Tournament(tournament)) => tournament::run(&tournament),
+        Some(Command::Probe(probe)) => probe::run(&probe),
         Some(Command::Ifd(ifd)) => ifd::run(&ifd),
         Some(Command::Reflect(reflect)) => reflect::run(&reflect),
         Some(Command::MakeTraining(make)) => make_training::run(&make),

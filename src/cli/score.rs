@@ -22,8 +22,7 @@ use crate::judge::{Judge, Setup};
 use crate::run::ensemble::merge;
 use crate::run::kept::KeptScores;
 use crate::run::score::{Mode, ScoreError, ScoreRun, Scorer, Served, Signal, Summary};
-use input::Input;
-pub use input::Measure;
+pub use input::{Input, Measure};
 
 /// Score every response of a data set.
 #[derive(Args)]
@@ -65,6 +64,10 @@ pub struct Arguments {
     #[command(flatten)]
     end: EndArguments,
 }
+
+/// Why nothing of a mode can be scored.
+pub const NO_TEMPLATE: &str = "there is no template for this --mode: give one with --template (one with {reference} serves reference \
+     mode, one without serves free)";
 
 /// Parts of a response.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -206,16 +209,8 @@ fn score(
             bail!("{}: {cause}", path.display());
         }
     }
-    let templates = judge.templates();
-    let missing = match arguments.mode {
-        Mode::Reference => templates.reference.is_none(),
-        Mode::Free => templates.free.is_none(),
-        Mode::Auto => false,
-    };
-    if missing {
-        bail!(
-            "there is no template for this --mode: give one with --template (one with {{reference}} serves reference mode, one without serves free)"
-        );
+    if arguments.mode.lacks_template(&judge) {
+        bail!("{NO_TEMPLATE}");
     }
     let samples = match run.signals.contains(&Signal::Vro) {
         false => Vec::new(),

@@ -2,7 +2,7 @@
 
 use unicode_width::UnicodeWidthStr;
 
-pub use crate::stats::show::{figure, interval};
+pub use crate::stats::show::{NONE, figure, interval};
 use crate::tui::text::inert;
 
 /// Lines of cells as text, columns aligned: the first to the left, the others to the right. The first line is

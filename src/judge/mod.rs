@@ -14,6 +14,7 @@ pub mod rating;
 pub mod scale;
 pub mod similarity;
 pub mod student;
+pub mod suspect;
 pub mod template;
 pub mod tournament;
 pub mod writing;

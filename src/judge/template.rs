@@ -89,6 +89,14 @@ impl Template {
             .any(|p| matches!(p, Part::Slot(s) if *s == slot))
     }
 
+    /// Its own words, slots apart.
+    pub fn words(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Words(words) => Some(words.as_str()),
+            Part::Slot(_) => None,
+        })
+    }
+
     /// Fills all slots.
     pub fn fill(&self, subject: &Subject) -> Vec<Piece> {
         let of = |text: &Option<String>| text.clone().unwrap_or_default();

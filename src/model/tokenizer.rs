@@ -142,6 +142,15 @@ impl Tokenizer {
         }
     }
 
+    /// Its special tokens as they are written; none where the vocabulary is out of sight.
+    pub fn special(&self) -> impl Iterator<Item = &str> {
+        let own = match &self.0 {
+            Kind::Published(own) => own.special(),
+            Kind::Characters => &[],
+        };
+        own.iter().map(String::as_str)
+    }
+
     /// Whether an id is that of an added token, blanks apart.
     pub fn is_added(&self, id: u32) -> bool {
         match &self.0 {

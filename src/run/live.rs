@@ -91,6 +91,8 @@ pub struct JudgeInfo {
     pub source: Source,
     /// Its templates: their name, and all of them as a file in TOML.
     pub template: (String, String),
+    /// Special tokens of its tokenizer, as they are written.
+    pub special: Vec<String>,
 }
 
 /// What comes back.

@@ -9,6 +9,7 @@ pub mod ledger;
 pub mod live;
 pub mod novelty;
 pub mod pair;
+pub mod probe;
 pub mod reflect;
 pub mod row;
 pub mod sample;

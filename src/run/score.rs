@@ -35,6 +35,42 @@ pub enum Mode {
     Auto,
 }
 
+/// Why a record without a reference is not judged.
+pub(super) const NO_REFERENCE: &str = "there is no reference, and the judge is to be shown one: use --mode free or auto, \
+     with a template that does without";
+/// Why a mode is not judged.
+pub(super) const NO_TEMPLATE: &str =
+    "the judge has no template for this mode: give one with --template";
+
+impl Mode {
+    /// Whether a judge is to be shown the reference of a record.
+    pub(super) fn shows_reference(self, judge: &Judge, record: &Record) -> bool {
+        match self {
+            Mode::Reference => true,
+            Mode::Free => false,
+            // The mode whose template there is, where there is only one.
+            Mode::Auto if judge.templates().free.is_none() => true,
+            Mode::Auto => record.reference.is_some() && judge.templates().reference.is_some(),
+        }
+    }
+
+    /// Whether a judge has no template for it.
+    pub fn lacks_template(self, judge: &Judge) -> bool {
+        match self {
+            Mode::Reference => judge.templates().reference.is_none(),
+            Mode::Free => judge.templates().free.is_none(),
+            Mode::Auto => false,
+        }
+    }
+}
+
+/// As what scores of a mode and these signals are kept.
+pub(super) fn kept_as(mode: Mode, signals: &[Signal]) -> String {
+    let mut signals: Vec<&str> = signals.iter().map(|s| s.name()).collect();
+    signals.sort_unstable();
+    format!("scored {mode:?} {}", signals.join(" "))
+}
+
 /// A number about a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, clap::ValueEnum)]
 #[value(rename_all = "snake_case")]
@@ -313,10 +349,7 @@ impl<'a> Scorer<'a> {
         if self.run.attribute || self.run.signals.contains(&Signal::Vro) {
             return self;
         }
-        let mut signals: Vec<&str> = self.run.signals.iter().map(|s| s.name()).collect();
-        signals.sort_unstable();
-        let what = format!("scored {:?} {}", self.run.mode, signals.join(" "));
-        kept.made_by(self.judge, &what);
+        kept.made_by(self.judge, &kept_as(self.run.mode, &self.run.signals));
         self.kept = Some(kept.into());
         self
     }
@@ -394,13 +427,7 @@ impl<'a> Scorer<'a> {
 
     /// Whether the judge is to be shown the reference.
     fn with_reference(&self, record: &Record) -> bool {
-        match self.run.mode {
-            Mode::Reference => true,
-            Mode::Free => false,
-            // The mode whose template there is, where there is only one.
-            Mode::Auto if self.judge.templates().free.is_none() => true,
-            Mode::Auto => record.reference.is_some() && self.judge.templates().reference.is_some(),
-        }
+        self.run.mode.shows_reference(self.judge, record)
     }
 
     /// Makes the prompts of a response.
@@ -431,9 +458,7 @@ impl<'a> Scorer<'a> {
             || (wants(Signal::Reward) && self.judge.rewards_by_template());
         let is_asked = by_template || self.run.mode == Mode::Reference;
         if with_reference && record.reference.is_none() && is_asked {
-            let cause = "there is no reference, and the judge is to be shown one: use --mode free or auto, \
-                         with a template that does without";
-            return ready(Err(cause.into()));
+            return ready(Err(NO_REFERENCE.into()));
         }
         let want = Signals {
             self_eval_ref: wants(Signal::SelfEvalRef) || (in_mode && with_reference),
@@ -450,8 +475,7 @@ impl<'a> Scorer<'a> {
             false => &templates.free,
         };
         if by_template && template.is_none() {
-            let cause = "the judge has no template for this mode: give one with --template";
-            return ready(Err(cause.into()));
+            return ready(Err(NO_TEMPLATE.into()));
         }
         let subject = Subject::of(&record, &response.text);
         if let Some(kept) = &self.kept {
@@ -660,7 +684,7 @@ impl<'a> Scorer<'a> {
 }
 
 /// As rows have it.
-fn mode_name(with_reference: bool) -> &'static str {
+pub(super) fn mode_name(with_reference: bool) -> &'static str {
     match with_reference {
         true => "reference",
         false => "reference-free",
@@ -668,7 +692,7 @@ fn mode_name(with_reference: bool) -> &'static str {
 }
 
 /// The distribution in the mode of the run.
-fn in_mode(card: &ScoreCard, with_reference: bool) -> Option<&LabelDistribution> {
+pub(super) fn in_mode(card: &ScoreCard, with_reference: bool) -> Option<&LabelDistribution> {
     match with_reference {
         true => card.self_eval_ref.as_ref(),
         false => card.self_eval_free.as_ref(),

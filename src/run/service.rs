@@ -569,5 +569,6 @@ fn info(judge: &Judge) -> JudgeInfo {
         identity: judge.identity(),
         source: judge.source(),
         template: (judge.templates().name.clone(), judge.templates().to_toml()),
+        special: facts.tokenizer.special().map(str::to_owned).collect(),
     }
 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::state::{Facet, Search, SortBy, is_near};
 use crate::data::{Item, Library};
+use crate::judge::suspect::Detector;
 
 /// Milliseconds that one step of matching may take before results so far are shown.
 const STEP: u64 = 30;
@@ -58,7 +59,7 @@ impl Finder {
         stop: &dyn Fn() -> bool,
         tell: &mut dyn FnMut(Arc<Vec<u32>>, bool),
     ) {
-        let narrowed = !search.facets.is_empty() || search.unlabelled || search.sort.is_some();
+        let narrowed = !search.facets.is_empty() || search.narrows() || search.sort.is_some();
         if search.query.trim().is_empty() {
             let all = 0..self.count(search) as u32;
             let kept = self.narrow(all, search, stop, &mut |part| tell(part, false));
@@ -139,8 +140,8 @@ impl Finder {
         Some(near(&texts.nucleo, query, usize::MAX))
     }
 
-    /// Those that have the facets and lack a label where that is asked, in the order asked for; `None` where it was
-    /// stopped.
+    /// Those that have the facets, and lack a label or have something aimed at the judge where that is asked, in the order
+    /// asked for; `None` where it was stopped.
     fn narrow(
         &self,
         records: impl Iterator<Item = u32>,
@@ -163,7 +164,14 @@ impl Finder {
             };
             let has_all = search.facets.iter().all(|facet| has(&item, facet));
             let unlabelled = item.responses.iter().any(|r| r.labels.is_empty());
-            if has_all && (!search.unlabelled || unlabelled) {
+            let suspicious = |detector: &Arc<Detector>| {
+                let mut texts = item.responses.iter().map(|response| &response.text);
+                texts.any(|text| !detector.spans(&item, text).is_empty())
+            };
+            if has_all
+                && (!search.unlabelled || unlabelled)
+                && search.suspicious.as_ref().is_none_or(suspicious)
+            {
                 kept.push((value(&item, search.sort.as_ref()), record));
             }
         }

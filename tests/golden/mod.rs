@@ -11,6 +11,7 @@ mod pairwise;
 mod quantize;
 pub mod selectit;
 mod signals;
+mod special;
 mod stats;
 pub mod tokenizer;
 mod training;

@@ -1,5 +1,6 @@
 //! A tokenizer as a model's publishers describe it, in `tokenizer.json`.
 
+use std::collections::HashSet;
 use std::str::FromStr;
 
 use serde_json::Value;
@@ -16,6 +17,10 @@ pub(super) struct Published {
     plain: Encoder,
     /// Added tokens and their ids.
     added: Vec<(String, u32)>,
+    /// Those that are marked special.
+    special: Vec<String>,
+    /// Ids of added tokens, without the one for what the vocabulary lacks: data may well come to that.
+    commands: HashSet<u32>,
     /// What the post-processor puts before and after a text.
     frame: (Vec<u32>, Vec<u32>),
 }
@@ -36,18 +41,24 @@ impl Published {
         bare["post_processor"] = Value::Null;
         bare["padding"] = Value::Null;
         bare["truncation"] = Value::Null;
-        let added = json["added_tokens"].as_array().map(Vec::as_slice);
-        let added = added
-            .unwrap_or_default()
+        let tokens = json["added_tokens"].as_array().map(Vec::as_slice);
+        let tokens = tokens.unwrap_or_default();
+        let added: Vec<(String, u32)> = tokens
             .iter()
             .filter_map(|t| Some((t["content"].as_str()?.to_owned(), t["id"].as_u64()? as u32)))
             // Gemma adds runs of spaces and newlines; they are text, whoever wrote them.
             .filter(|(content, _)| !content.chars().all(|c| c.is_whitespace() || c == '▁'))
             .collect();
+        let special = tokens.iter().filter(|t| t["special"] == true);
+        let special = special.filter_map(|t| Some(t["content"].as_str()?.to_owned()));
+        let unknown = unknown(&json["model"], &full);
+        let commands = added.iter().map(|(_, id)| *id);
         Ok(Published {
             frame: frame(&full)?,
             full,
             plain: build(&bare)?,
+            special: special.collect(),
+            commands: commands.filter(|id| Some(*id) != unknown).collect(),
             added,
         })
     }
@@ -79,14 +90,7 @@ impl Published {
         }
         owned.extend(self.added_in(&run, start));
         let mut encoded = match owned == all {
-            true => {
-                let encoded = self.full.encode(text.as_str(), special);
-                let encoded = encoded.map_err(text_error)?;
-                Encoded {
-                    ids: encoded.get_ids().to_vec(),
-                    offsets: encoded.get_offsets().to_vec(),
-                }
-            }
+            true => self.encode_whole(&text, &owned, special)?,
             false => self.encode_guarded(&text, &owned, special)?,
         };
         // Exactly one BOS: a template that writes it itself gets no second one.
@@ -96,6 +100,34 @@ impl Published {
             encoded.offsets.drain(..before.len());
         }
         Ok(encoded)
+    }
+
+    /// Encodes a text in which all that is written as an added token is `owned`. What is written otherwise may become one
+    /// even so: a normaliser makes `<s>` of wide letters, or `<think>` of capitals, and a vocabulary may hold such a
+    /// piece. Then it is guarded.
+    fn encode_whole(
+        &self,
+        text: &str,
+        owned: &[(usize, usize, u32)],
+        special: bool,
+    ) -> Result<Encoded> {
+        let encoded = self.full.encode(text, special).map_err(text_error)?;
+        let (before, behind) = match special {
+            true => (self.frame.0.len(), self.frame.1.len()),
+            false => (0, 0),
+        };
+        let ids = encoded.get_ids();
+        let end = ids.len().saturating_sub(behind);
+        let inner = ids.get(before..end).unwrap_or_default();
+        let is_command = |id: &&u32| self.commands.contains(*id);
+        let wanted = owned.iter().map(|(_, _, id)| id).filter(is_command);
+        if !inner.iter().filter(is_command).eq(wanted) {
+            return self.encode_guarded(text, owned, special);
+        }
+        Ok(Encoded {
+            ids: ids.to_vec(),
+            offsets: encoded.get_offsets().to_vec(),
+        })
     }
 
     /// Encodes a text in which only the `owned` stretches are added tokens.
@@ -128,8 +160,8 @@ impl Published {
         Ok(encoded)
     }
 
-    /// Encodes `text[start..end]` such that no added token comes out, not even where the vocabulary
-    /// holds it as an ordinary piece (Unigram does): such a piece is encoded in two halves.
+    /// Encodes `text[start..end]` such that no added token comes out, not even where the vocabulary holds it as an ordinary
+    /// piece (Unigram does): such a piece is spelled.
     fn encode_plain(
         &self,
         text: &str,
@@ -143,17 +175,42 @@ impl Published {
             .map_err(text_error)?;
         for (id, (a, b)) in part.get_ids().iter().zip(part.get_offsets()) {
             let (a, b) = (a + start, b + start);
-            let first = text[a..b].chars().next().map_or(0, char::len_utf8);
-            if first < b - a && self.added.iter().any(|(_, added)| added == id) {
-                for (from, to) in [(a, a + first), (a + first, b)] {
-                    let half = self
-                        .plain
-                        .encode(&text[from..to], false)
-                        .map_err(text_error)?;
-                    half.get_ids().iter().for_each(|id| add(*id, (from, to)));
-                }
-            } else {
-                add(*id, (a, b));
+            match self.is_imitation(*id, &text[a..b]) {
+                true => self.spell(text, (a, b), add)?,
+                false => add(*id, (a, b)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a text of several letters came to an added token. The one for what the vocabulary lacks is none, unless it
+    /// was written out.
+    fn is_imitation(&self, id: u32, written: &str) -> bool {
+        let is_added = || {
+            let mut added = self.added.iter();
+            added.any(|(content, added)| *added == id && content == written.trim())
+        };
+        written.chars().nth(1).is_some() && (self.commands.contains(&id) || is_added())
+    }
+
+    /// Encodes a stretch letter by letter.
+    fn spell(
+        &self,
+        text: &str,
+        (start, end): (usize, usize),
+        add: &mut impl FnMut(u32, (usize, usize)),
+    ) -> Result<()> {
+        for (at, letter) in text[start..end].char_indices() {
+            let (from, to) = (start + at, start + at + letter.len_utf8());
+            // What encodes a text may put a blank before it; letters beyond ASCII may stand for bytes.
+            let own = letter.is_ascii_graphic().then(|| &text[from..to]);
+            if let Some(id) = own.and_then(|letter| self.plain.token_to_id(letter)) {
+                add(id, (from, to));
+                continue;
+            }
+            let alone = self.plain.encode(&text[from..to], false);
+            for id in alone.map_err(text_error)?.get_ids() {
+                add(*id, (from, to));
             }
         }
         Ok(())
@@ -187,6 +244,11 @@ impl Published {
         contents.any(|content| text.contains(content))
     }
 
+    /// Tokens that are marked special, as they are written.
+    pub(super) fn special(&self) -> &[String] {
+        &self.special
+    }
+
     /// Whether an id is that of an added token, blanks apart.
     pub(super) fn is_added(&self, id: u32) -> bool {
         self.added.iter().any(|(_, added)| *added == id)
@@ -209,6 +271,13 @@ impl Published {
     pub(super) fn id(&self, token: &str) -> Option<u32> {
         self.full.token_to_id(token)
     }
+}
+
+/// The token for what the vocabulary lacks.
+fn unknown(model: &Value, full: &Encoder) -> Option<u32> {
+    let named = model["unk_token"].as_str();
+    let by_name = named.and_then(|token| full.token_to_id(token));
+    by_name.or_else(|| u32::try_from(model["unk_id"].as_u64()?).ok())
 }
 
 /// What the post-processor puts before and after a text.

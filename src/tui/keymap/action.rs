@@ -128,7 +128,7 @@ actions! {
     SecondJudge = "second-judge",
     /// A report of what is scored, as an HTML file.
     Report = "report",
-    /// All records, the declined, disagreements, errors, the unlabelled: the next of these.
+    /// All records, the declined, disagreements, errors, the unlabelled, the suspicious: the next of these.
     QuickMode = "quick-mode",
     /// The one before.
     QuickModeBack = "quick-mode-back",

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::reading::{Decision, distribution, scaled};
 use super::{Row, State};
 use crate::data::{ScoreCard, Verdict};
+use crate::judge::suspect::Detector;
 use crate::stats::ranks;
 
 /// A quick view.
@@ -22,6 +23,8 @@ pub enum Quick {
     Errors,
     /// Records of which a response has no label.
     Unlabelled,
+    /// Records of which a response has something aimed at the judge.
+    Suspicious,
     /// Records selected as training data.
     Selected,
     /// What was opened from another screen.
@@ -29,12 +32,13 @@ pub enum Quick {
 }
 
 impl Quick {
-    const ALL: [Quick; 7] = [
+    const ALL: [Quick; 8] = [
         Quick::All,
         Quick::Declined,
         Quick::Disagreements,
         Quick::Errors,
         Quick::Unlabelled,
+        Quick::Suspicious,
         Quick::Selected,
         Quick::Picked,
     ];
@@ -47,6 +51,7 @@ impl Quick {
             Quick::Disagreements => "disagreements",
             Quick::Errors => "errors",
             Quick::Unlabelled => "unlabelled",
+            Quick::Suspicious => "suspicious",
             Quick::Selected => "selected",
             Quick::Picked => "picked",
         }
@@ -127,6 +132,8 @@ pub struct Search {
     pub query: String,
     pub facets: Vec<Facet>,
     pub unlabelled: bool,
+    /// Only records of which a response has something that this finds.
+    pub suspicious: Option<Arc<Detector>>,
     /// A label or the length, largest first unless reversed.
     pub sort: Option<SortBy>,
     pub reverse: bool,
@@ -136,7 +143,12 @@ impl Search {
     /// Whether it finds everything in its order.
     pub fn is_idle(&self) -> bool {
         let nothing = self.query.trim().is_empty() && self.facets.is_empty();
-        nothing && !self.unlabelled && self.sort.is_none()
+        nothing && !self.narrows() && self.sort.is_none()
+    }
+
+    /// Whether records are left out for what their responses are.
+    pub fn narrows(&self) -> bool {
+        self.unlabelled || self.suspicious.is_some()
     }
 }
 
@@ -172,7 +184,7 @@ pub struct Listing {
 
 impl Listing {
     /// The search that is wanted now, if it is another than the last one.
-    pub fn wanted(&self, records: usize) -> Option<Search> {
+    pub fn wanted(&self, records: usize, detector: &Arc<Detector>) -> Option<Search> {
         let by_data = matches!(self.sort, SortBy::Label(_) | SortBy::Length);
         let wanted = Search {
             number: self.asked.number + 1,
@@ -180,6 +192,7 @@ impl Listing {
             query: self.query.clone(),
             facets: self.facets.clone(),
             unlabelled: self.quick == Quick::Unlabelled,
+            suspicious: (self.quick == Quick::Suspicious).then(|| Arc::clone(detector)),
             sort: by_data.then(|| self.sort.clone()),
             reverse: by_data && self.reverse,
         };
@@ -245,7 +258,7 @@ impl State {
     fn listed_order(&self) -> Option<Vec<u32>> {
         let listing = &self.listing;
         let keep: Option<HashSet<u32>> = match listing.quick {
-            Quick::All | Quick::Unlabelled => None,
+            Quick::All | Quick::Unlabelled | Quick::Suspicious => None,
             Quick::Declined => Some(self.records_where(|state, row, card| {
                 let _ = row;
                 let decision = Decision::of(card, state.mode, state.alone);

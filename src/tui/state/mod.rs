@@ -22,6 +22,7 @@ mod scores;
 mod selection;
 mod settle;
 mod subject;
+mod suspects;
 mod tally;
 mod template;
 mod trainings;
@@ -53,6 +54,7 @@ pub use samples::{Sample, Samples};
 pub use scores::{Pending, Row, Scores};
 pub use selection::Selection;
 pub use subject::{DataFailure, Loaded, RowError};
+pub use suspects::Suspects;
 pub use tally::{Coverage, Tally};
 pub use template::TemplateEdit;
 pub use trainings::{RunRow, Standing, Watched};
@@ -108,6 +110,8 @@ pub struct State {
     pub diff: bool,
     /// What each sentence is worth, of the texts it was asked for.
     pub attributions: HashMap<(SubjectKey, bool), Attribution>,
+    /// What in responses is aimed at the judge.
+    pub suspects: Suspects,
     /// Sentences are marked by their worth.
     pub attributing: bool,
     /// The ticket of an attribution on its way, and of which texts.
@@ -242,6 +246,7 @@ impl State {
             document: Document::default(),
             diff: false,
             attributions: HashMap::new(),
+            suspects: Suspects::default(),
             attributing: false,
             asked_worth: None,
             mode: ShownMode::Reference,
@@ -478,7 +483,12 @@ impl State {
             || self.asked_worth.is_some()
             || self.pairs.is_waiting()
             || self.scores.queue() > 0
-            || self.is_queueing()
+            || self.is_looking()
+    }
+
+    /// Whether there is more to look through for what is on screen.
+    pub fn is_looking(&self) -> bool {
+        self.suspects.behind || self.is_queueing()
     }
 
     /// Whether the queue on screen grows by itself.

@@ -62,6 +62,7 @@ impl State {
             self.follow(height);
         }
         self.wrap_texts();
+        self.look_for_suspects();
         if let Some((key, row)) = self.current()
             && self.scores.card(key).is_some()
         {

@@ -151,6 +151,7 @@ pub fn info() -> JudgeInfo {
             embedder: "e".into(),
         },
         template: ("standard".into(), TEMPLATE.into()),
+        special: vec!["<|rate|>".into()],
     }
 }
 

@@ -299,7 +299,7 @@ fn a_selection_is_ranked_and_its_share_moved() {
             bench.keys("))))");
             let (after, _) = bench.state.selection.as_ref().unwrap().count();
             assert!(after > before, "{before} {after} of {rows}");
-            bench.keys("vvvvv");
+            bench.keys("vvvvvv");
             assert_eq!(bench.state.listing.quick, Quick::Selected);
             assert_eq!(bench.state.listed(), after);
             bench.keys("((((");

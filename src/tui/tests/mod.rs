@@ -11,6 +11,7 @@ mod pairing;
 mod runs;
 #[cfg(unix)]
 mod screens;
+mod suspects;
 mod telling;
 mod trainings;
 mod updates;

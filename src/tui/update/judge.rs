@@ -24,6 +24,7 @@ pub fn event(state: &mut State, event: Event) -> Vec<Effect> {
                 take_preset(state, &preset, &info);
             }
             state.judge = JudgeStatus::Ready(info);
+            state.take_detector();
         }
         Event::LoadFailed { cause, cure } => {
             state.log(format!("No judge: {cause} {cure}"));

@@ -103,7 +103,10 @@ pub fn say_nothing_found(state: &mut State) {
 
 /// Asks for a search where another is wanted than the last.
 pub fn search(state: &mut State) -> Vec<Effect> {
-    let Some(search) = state.listing.wanted(state.facts.records) else {
+    let Some(search) = state
+        .listing
+        .wanted(state.facts.records, state.suspects.detector())
+    else {
         return Vec::new();
     };
     state.listing.fresh = true;

@@ -43,7 +43,7 @@ pub fn update(state: &mut State, message: Message) -> Vec<Effect> {
         }
         Message::Tick => {
             state.tick += 1;
-            if !state.is_queueing() {
+            if !state.is_looking() {
                 return Vec::new();
             }
             Vec::new()

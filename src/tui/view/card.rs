@@ -94,6 +94,7 @@ fn lines(
         }
         _ => Vec::new(),
     };
+    lines.extend(super::suspects::lines(state, paint, width));
     lines.extend(match shown.card {
         Some(card) => {
             let ink = Ink::new(paint, shown.stale);

@@ -219,7 +219,14 @@ fn record_line(
     let mut row = Row::from(vec![pointer(paint, selected)]);
     let (sign, style) = record_sign(state, paint, index);
     row.push(sign, style).push(" ", Style::default());
-    let mut signs = response_signs(state, paint, index);
+    let mut signs = Row::new();
+    let mut responses = 0..state.responses_of(index);
+    if responses.any(|response| state.is_suspicious(index, response)) {
+        signs
+            .push(paint.glyphs.warning, paint.style("state.warning"))
+            .push(" ", Style::default());
+    }
+    response_signs(state, paint, index, &mut signs);
     if let Some(selection) = &state.selection {
         let (sign, style) = match selection.takes(index) {
             true => (paint.glyphs.check, paint.style("score.good")),
@@ -292,8 +299,7 @@ fn tally(state: &State, paint: &Paint<'_>, index: usize) -> (usize, usize) {
 }
 
 /// One standing sign a response, as high as its score.
-fn response_signs(state: &State, paint: &Paint<'_>, index: usize) -> Row {
-    let mut row = Row::new();
+fn response_signs(state: &State, paint: &Paint<'_>, index: usize, row: &mut Row) {
     let count = state.responses_of(index);
     if count > MOST_SIGNS {
         let (answered, scored) = tally(state, paint, index);
@@ -303,7 +309,7 @@ fn response_signs(state: &State, paint: &Paint<'_>, index: usize) -> Row {
             format!("{answered}/{scored}")
         };
         row.push(text, paint.style("ui.text.dim"));
-        return row;
+        return;
     }
     for response in 0..count {
         let card = state.row_card(index, response);
@@ -321,7 +327,6 @@ fn response_signs(state: &State, paint: &Paint<'_>, index: usize) -> Row {
             }
         }
     }
-    row
 }
 
 fn response_line(
@@ -342,7 +347,11 @@ fn response_line(
     let branch = if last { glyphs.corner } else { glyphs.branch };
     row.push(format!("{branch} "), paint.style("ui.border"));
     let right = numbers(state, paint, (record, index), columns);
-    let room = columns.saturating_sub(row.width() + right.width() + 1);
+    let flag = match state.is_suspicious(record, index) {
+        true => format!(" {}", glyphs.warning),
+        false => String::new(),
+    };
+    let room = columns.saturating_sub(row.width() + right.width() + width(&flag) + 1);
     let generator = response.generator.as_deref().unwrap_or_default();
     // A long id mostly repeats the record's and the generator's: the generator tells more.
     let most = if generator.is_empty() { room } else { 3 };
@@ -353,7 +362,8 @@ fn response_line(
     let room = room.saturating_sub(width(&id) + 1);
     let generator = truncate(&paint.safe(generator), room, glyphs.ellipsis);
     row.push(format!("{id} "), Style::default())
-        .push(generator, dim);
+        .push(generator, dim)
+        .push(flag, paint.style("state.warning"));
     row.with_right(right, columns)
 }
 

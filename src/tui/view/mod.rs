@@ -14,6 +14,7 @@ mod paint;
 mod reflection;
 mod runs;
 mod selection;
+mod suspects;
 mod template;
 mod texts;
 mod threshold;
