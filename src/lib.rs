@@ -3,6 +3,16 @@
 //! Imports run one way: `kernel ← model ← engine ← judge ← method, train ← run ← cli, tui`, with `data`,
 //! `stats`, `report` and `store` beside them.
 
+/// A line on standard error. Nothing in it steers the terminal, whatever data it tells of. Where nobody reads that any more,
+/// nobody misses it: `eprintln!` would panic.
+macro_rules! note {
+    ($($words:tt)*) => {{
+        use std::io::Write as _;
+        let words = format!($($words)*);
+        let _ = writeln!(std::io::stderr(), "{}", $crate::tui::text::inert(&words, false));
+    }};
+}
+
 pub mod cli;
 pub mod data;
 pub mod engine;

@@ -172,7 +172,7 @@ fn plan(arguments: &Arguments) -> Result<Plan> {
         sources.set_category(name, category)?;
     }
     for file in &sources.left_out {
-        say!(
+        note!(
             "juror: {}: of a test split, left out; name the file itself to collect it",
             file.display()
         );
@@ -232,14 +232,14 @@ fn plan(arguments: &Arguments) -> Result<Plan> {
 fn tell_errors(errors: &[RowError], found: &crate::data::collect::report::Report) {
     const SHOWN: usize = 20;
     for error in errors.iter().take(SHOWN) {
-        say!("juror: {error}");
+        note!("juror: {error}");
     }
     let all = found
         .total
         .dropped
         .of(crate::data::collect::reason::Reason::Unreadable) as usize;
     if all > SHOWN {
-        say!("juror: … and {} more rows that cannot be read", all - SHOWN);
+        note!("juror: … and {} more rows that cannot be read", all - SHOWN);
     }
 }
 

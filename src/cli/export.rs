@@ -137,7 +137,9 @@ pub fn write_labels(
     write(output, || tables::labels(journal, &set.records, annotator))?;
     let elsewhere = tables::elsewhere(journal, &set.records, annotator);
     if elsewhere > 0 {
-        say!("juror: annotations of {elsewhere} responses that are not in these data are left out");
+        note!(
+            "juror: annotations of {elsewhere} responses that are not in these data are left out"
+        );
     }
     Ok(())
 }
@@ -216,7 +218,7 @@ where
     I: Iterator<Item = export::Row>,
 {
     match export::write(output, rows) {
-        Ok(count) => say!("juror: {count} rows written"),
+        Ok(count) => note!("juror: {count} rows written"),
         // As it is, so that a reader who has had enough is known as such.
         Err(ExportError::Io { cause, .. }) if cause.kind() == io::ErrorKind::BrokenPipe => {
             return Err(cause.into());

@@ -1,12 +1,5 @@
 //! The command line: arguments, one file a command, output as lines of JSON or a sentence.
 
-/// Says something on standard error; nothing in it steers the terminal, whatever data it tells of.
-macro_rules! say {
-    ($($words:tt)*) => {
-        eprintln!("{}", crate::tui::text::inert(&format!($($words)*), false))
-    };
-}
-
 mod annotations;
 mod best_of;
 mod bound;
@@ -184,7 +177,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            say!("juror: {error:#}");
+            note!("juror: {error:#}");
             ExitCode::from(2)
         }
     }
@@ -194,11 +187,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn tell(errors: &[RowError]) {
     const SHOWN: usize = 20;
     for error in errors.iter().take(SHOWN) {
-        say!("juror: {error}");
+        note!("juror: {error}");
     }
     if errors.len() > SHOWN {
         let more = errors.len() - SHOWN;
-        say!("juror: … and {more} more rows that cannot be read");
+        note!("juror: … and {more} more rows that cannot be read");
     }
 }
 

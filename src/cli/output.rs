@@ -54,7 +54,7 @@ impl EndArguments {
         if self.json {
             writeln!(io::stdout(), "{}", serde_json::to_string(report)?)?;
         } else if !self.quiet {
-            say!("{}", words(report).trim_end());
+            note!("{}", words(report).trim_end());
         }
         Ok(())
     }

@@ -139,7 +139,7 @@ fn probe(
         seed: arguments.seed,
     };
     let mut prober = Prober::new(&judge, &engine, &run).on_first_failure(|what| {
-        bar.suspend(|| say!("juror: {what} (the first such row; see `error` in the output)"));
+        bar.suspend(|| note!("juror: {what} (the first such row; see `error` in the output)"));
     });
     if let Some(path) = super::explore::cache().filter(|_| !arguments.no_cache) {
         prober = prober.with_kept(KeptScores::new(path));

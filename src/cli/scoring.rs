@@ -135,7 +135,7 @@ impl ScoringArguments {
         let out = file.as_mut().map(|file| file as &mut dyn Write);
         let mut collector = Collector::new(wanted.clone(), out);
         let scorer = Scorer::new(&judge, &engine, &run)
-            .on_first_failure(|what| bar.suspend(|| say!("juror: {what} (the first such row)")));
+            .on_first_failure(|what| bar.suspend(|| note!("juror: {what} (the first such row)")));
         let shown = (&bar, &Measure::Rows);
         scored(scorer, &mut held(&set.records), &mut collector, shown)?;
         bar.finish_and_clear();

@@ -80,9 +80,9 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         });
         writeln!(io::stdout(), "{object}")?;
     } else if !arguments.quiet {
-        say!("{}: {}", to.display(), BinaryBytes(written.bytes));
+        note!("{}: {}", to.display(), BinaryBytes(written.bytes));
         if let Some(beside) = &beside {
-            say!(
+            note!(
                 "{}: keep it beside the file, which cannot say how this tokenizer splits texts",
                 beside.display()
             );
