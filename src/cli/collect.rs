@@ -160,7 +160,7 @@ fn plan(arguments: &Arguments) -> Result<Plan> {
         sources.set_category(name, category)?;
     }
     for file in &sources.left_out {
-        eprintln!(
+        note!(
             "juror: {}: of a test split, left out; name the file itself to collect it",
             file.display()
         );
@@ -219,14 +219,14 @@ fn plan(arguments: &Arguments) -> Result<Plan> {
 fn tell_errors(errors: &[RowError], found: &crate::data::collect::report::Report) {
     const SHOWN: usize = 20;
     for error in errors.iter().take(SHOWN) {
-        eprintln!("juror: {error}");
+        note!("juror: {error}");
     }
     let all = found
         .total
         .dropped
         .of(crate::data::collect::reason::Reason::Unreadable) as usize;
     if all > SHOWN {
-        eprintln!("juror: … and {} more rows that cannot be read", all - SHOWN);
+        note!("juror: … and {} more rows that cannot be read", all - SHOWN);
     }
 }
 

@@ -18,10 +18,10 @@ pub fn read(path: &Path, wanted: &Wanted) -> Result<(Scored, usize)> {
         bail!("{place}: no row is left by --where");
     }
     if rows.mixed {
-        eprintln!("juror: {place}: rows of several judges or templates are evaluated as one");
+        note!("juror: {place}: rows of several judges or templates are evaluated as one");
     }
     if rows.modes.len() > 1 {
-        eprintln!(
+        note!(
             "juror: {place}: rows with and without a reference are evaluated as one; `--where mode=reference` takes some \
              of them"
         );

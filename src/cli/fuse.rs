@@ -141,7 +141,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
             Ok(out.write_all(b"\n")?)
         })?;
     }
-    eprintln!(
+    note!(
         "juror: {count} of {} rows fused ({})",
         rows.len(),
         fusion.name()?

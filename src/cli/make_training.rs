@@ -121,7 +121,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     keep(&folder.join("with_reference.json"), &with)?;
     keep(&folder.join("reference_free.json"), &without)?;
     if !arguments.scoring.quiet {
-        eprintln!(
+        note!(
             "juror: {} of {} responses have a digit; the others have no reference or no score",
             kept.len(),
             rows.len()

@@ -42,6 +42,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 
+use crate::data::collect::error::CollectError;
+use crate::data::export::ExportError;
 use crate::data::options::DEFAULT_LABELS;
 use crate::data::{FieldMap, ReadOptions, RowError};
 
@@ -173,7 +175,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("juror: {error:#}");
+            note!("juror: {error:#}");
             ExitCode::from(2)
         }
     }
@@ -183,20 +185,23 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn tell(errors: &[RowError]) {
     const SHOWN: usize = 20;
     for error in errors.iter().take(SHOWN) {
-        eprintln!("juror: {error}");
+        note!("juror: {error}");
     }
     if errors.len() > SHOWN {
         let more = errors.len() - SHOWN;
-        eprintln!("juror: … and {more} more rows that cannot be read");
+        note!("juror: … and {more} more rows that cannot be read");
     }
 }
 
 /// Whoever read our output has had enough.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let broken = |cause: &std::io::Error| cause.kind() == std::io::ErrorKind::BrokenPipe;
     error.chain().any(|cause| {
-        cause
-            .downcast_ref::<std::io::Error>()
-            .is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+        let export = cause.downcast_ref::<ExportError>();
+        let collect = cause.downcast_ref::<CollectError>();
+        cause.downcast_ref::<std::io::Error>().is_some_and(broken)
+            || matches!(export, Some(ExportError::Io { cause, .. }) if broken(cause))
+            || matches!(collect, Some(CollectError::Write { cause, .. }) if broken(cause))
     })
 }
 

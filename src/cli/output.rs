@@ -53,7 +53,7 @@ impl EndArguments {
         if self.json {
             writeln!(io::stdout(), "{}", serde_json::to_string(report)?)?;
         } else if !self.quiet {
-            eprintln!("{}", words(report).trim_end());
+            note!("{}", words(report).trim_end());
         }
         Ok(())
     }

@@ -76,7 +76,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         let load_s = started.elapsed().as_secs_f64();
         let pairer = Pairer::new(&judge, &engine, run).on_first_failure(|what| {
             bar.suspend(|| {
-                eprintln!("juror: {what} (the first such row; see `error` in the output)");
+                note!("juror: {what} (the first such row; see `error` in the output)");
             });
         });
         let started = Instant::now();

@@ -204,7 +204,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     } = reflector;
     bar.finish_and_clear();
     for (cause, times) in refusals.iter().take(5) {
-        eprintln!("juror: the teacher: {cause} ({times} times)");
+        note!("juror: the teacher: {cause} ({times} times)");
     }
     ended.with_context(|| match &journal {
         Some(path) => format!(

@@ -53,7 +53,7 @@ impl SamplingArguments {
             let records = set.records.iter_mut().filter(|r| r.responses.is_empty());
             for (record, texts) in records.zip(texts) {
                 let texts = texts.unwrap_or_else(|cause| {
-                    bar.suspend(|| eprintln!("juror: {}: {cause}", record.id));
+                    bar.suspend(|| note!("juror: {}: {cause}", record.id));
                     Vec::new()
                 });
                 let response = |(n, text): (usize, String)| Response {

@@ -117,14 +117,14 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         ..summary
     };
     if summary.undecided > 0 {
-        eprintln!(
+        note!(
             "juror: {} rows have no verdict: the threshold was calibrated on rows of the other mode",
             summary.undecided
         );
     }
     let tolerance = summary.drift_tolerance.unwrap_or(f64::INFINITY);
     if let Some(drift) = summary.drift.filter(|drift| *drift > tolerance) {
-        eprintln!(
+        note!(
             "juror: these scores are not like those that the threshold was calibrated on (population stability \
              index {drift:.2}): it may not hold for them; label some of them and calibrate again"
         );
@@ -238,7 +238,7 @@ fn score(
         scorer = scorer.with_finished(rows);
     }
     let scorer = scorer.with_samples(samples).on_first_failure(|what| {
-        bar.suspend(|| eprintln!("juror: {what} (the first such row; see `error` in the output)"))
+        bar.suspend(|| note!("juror: {what} (the first such row; see `error` in the output)"))
     });
     let (mut records, measure) = input.records(bar);
     let summary = scored(scorer, &mut records, out, (bar, &measure))?;

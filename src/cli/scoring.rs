@@ -134,9 +134,8 @@ impl ScoringArguments {
         bar.set_length(set.response_count() as u64);
         let out = file.as_mut().map(|file| file as &mut dyn Write);
         let mut collector = Collector::new(wanted.clone(), out);
-        let scorer = Scorer::new(&judge, &engine, &run).on_first_failure(|what| {
-            bar.suspend(|| eprintln!("juror: {what} (the first such row)"))
-        });
+        let scorer = Scorer::new(&judge, &engine, &run)
+            .on_first_failure(|what| bar.suspend(|| note!("juror: {what} (the first such row)")));
         let shown = (&bar, &Measure::Rows);
         scored(scorer, &mut held(&set.records), &mut collector, shown)?;
         bar.finish_and_clear();

@@ -145,7 +145,7 @@ fn play(
         strict: arguments.data.strict,
     };
     let runner = Runner::new(judge, engine, run).on_first_failure(|what| {
-        bar.suspend(|| eprintln!("juror: {what} (the first such row; see `error` in the output)"));
+        bar.suspend(|| note!("juror: {what} (the first such row; see `error` in the output)"));
     });
     let before = bar.position();
     Ok(runner.run(records, out, &mut |judgments, _| {

@@ -109,14 +109,14 @@ fn remember(output: &Path, kind: Kind) {
             Ok(store.keep_training(&Training::begins(output, kind.name()))?)
         });
     if let Err(cause) = kept {
-        eprintln!("juror: the Runs screen will not show this training: {cause:#}");
+        note!("juror: the Runs screen will not show this training: {cause:#}");
     }
 }
 
 fn say(bar: &ProgressBar, quiet: bool, told: Told<'_>) {
     match told {
         Told::Note(_) | Told::Evaluated(..) if quiet => (),
-        Told::Note(note) => bar.suspend(|| eprintln!("juror: {note}")),
+        Told::Note(note) => bar.suspend(|| note!("juror: {note}")),
         Told::Taken(taken, total) => {
             bar.set_length(total as u64);
             bar.set_position(taken.step as u64);
@@ -127,7 +127,7 @@ fn say(bar: &ProgressBar, quiet: bool, told: Told<'_>) {
             ));
         }
         Told::Evaluated(step, figures) => {
-            bar.suspend(|| eprintln!("juror: step {step}: {}", list(figures)));
+            bar.suspend(|| note!("juror: step {step}: {}", list(figures)));
         }
     }
 }

@@ -60,7 +60,7 @@ pub fn merge(arguments: &MergeArguments) -> Result<()> {
     spare(&arguments.files, [Some(&arguments.output)])?;
     let events = merged(&arguments.files)?;
     write_to(&arguments.output, |out| Ok(exchange::write(&events, out)?))?;
-    eprintln!("juror: {} annotations written", events.len());
+    note!("juror: {} annotations written", events.len());
     Ok(())
 }
 

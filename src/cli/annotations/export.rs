@@ -79,6 +79,6 @@ fn events(annotator: Option<&str>, output: &Path) -> Result<()> {
         events.retain(|event| event.annotator == name);
     }
     write_to(output, |out| Ok(exchange::write(&events, out)?))?;
-    eprintln!("juror: {} annotations written", events.len());
+    note!("juror: {} annotations written", events.len());
     Ok(())
 }

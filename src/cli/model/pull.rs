@@ -63,7 +63,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     } else {
         writeln!(io::stdout(), "{}", path.display())?;
         if !arguments.quiet {
-            eprintln!(
+            note!(
                 "{}: {} fetched in {seconds:.1} s",
                 arguments.name,
                 BinaryBytes(fetched)

@@ -100,10 +100,9 @@ impl Input {
                 stream.on_bad_row(move |error| {
                     told += 1;
                     match told {
-                        ..=TOLD => shown.suspend(|| eprintln!("juror: {error}")),
-                        n if n == TOLD + 1 => shown.suspend(|| {
-                            eprintln!("juror: … more such rows are counted at the end")
-                        }),
+                        ..=TOLD => shown.suspend(|| note!("juror: {error}")),
+                        n if n == TOLD + 1 => shown
+                            .suspend(|| note!("juror: … more such rows are counted at the end")),
                         _ => (),
                     }
                 });

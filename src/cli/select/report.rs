@@ -143,10 +143,10 @@ impl Report {
     /// What writing says.
     pub fn tell(&self, json: bool, quiet: bool, taken: bool) -> Result<()> {
         if let Some(first) = &self.first_error {
-            eprintln!("juror: {first} (the first such row; see `error` in the score file)");
+            note!("juror: {first} (the first such row; see `error` in the score file)");
         }
         if self.errors > 0 {
-            eprintln!(
+            note!(
                 "juror: {} rows have no score and are not selected",
                 self.errors
             );
@@ -154,7 +154,7 @@ impl Report {
         if json {
             writeln!(io::stdout(), "{}", serde_json::to_string(self)?)?;
         } else if !quiet {
-            eprintln!("{}", self.sentence());
+            note!("{}", self.sentence());
             match taken {
                 true => eprint!("{}", self.table()),
                 false => write!(io::stdout(), "{}", self.table())?,

@@ -77,7 +77,7 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     let (history, going_on) = history(&arguments.output)?;
     for bad in &history.bad {
         let path = arguments.output.join(FILE);
-        eprintln!("juror: {}:{}: {}", path.display(), bad.line, bad.cause);
+        note!("juror: {}:{}: {}", path.display(), bad.line, bad.cause);
     }
     let report = report(&history, going_on);
     tell(&report, arguments.json, |report| text(report, &history))

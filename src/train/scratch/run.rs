@@ -152,7 +152,7 @@ impl Log {
     }
 
     fn line(&mut self, value: &serde_json::Value) -> Result<()> {
-        eprintln!("{value}");
+        note!("{value}");
         writeln!(self.0, "{value}").context("cannot write the training log")
     }
 }
