@@ -10,6 +10,8 @@ mod golden;
 mod http;
 mod hub;
 mod judging;
+#[cfg(unix)]
+mod killed;
 mod model_commands;
 mod pairs;
 mod pairwise;

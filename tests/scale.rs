@@ -12,7 +12,7 @@ use super::pipelines::{data, json_of};
 use super::score::{juror, said};
 
 /// A run that looks nothing up, on its way.
-fn started(home: &Path, arguments: &[&str]) -> Child {
+pub fn started(home: &Path, arguments: &[&str]) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_juror"));
     let command = command.args(arguments).env("JUROR_HOME", home);
     command.current_dir(env!("CARGO_MANIFEST_DIR"));
@@ -21,7 +21,7 @@ fn started(home: &Path, arguments: &[&str]) -> Child {
 }
 
 /// Many records, each text another.
-fn many(folder: &Path, count: usize) -> String {
+pub fn many(folder: &Path, count: usize) -> String {
     let path = folder.join("many.jsonl");
     let row = |i: usize| {
         serde_json::json!({"id": format!("r{i}"), "instruction": format!("Name {i} trees of the north."),

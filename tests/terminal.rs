@@ -21,14 +21,14 @@ fn size(cols: u16, rows: u16) -> PtySize {
 }
 
 /// A terminal with a program in it.
-struct Pty {
-    child: Box<dyn Child + Send + Sync>,
+pub struct Pty {
+    pub child: Box<dyn Child + Send + Sync>,
     writer: Box<dyn Write + Send>,
     master: Box<dyn MasterPty + Send>,
     output: Receiver<Vec<u8>>,
     parser: vt100::Parser,
     /// Where the program remembers things; gone with the test unless another takes it over.
-    home: Option<tempfile::TempDir>,
+    pub home: Option<tempfile::TempDir>,
 }
 
 impl Pty {
@@ -37,7 +37,7 @@ impl Pty {
     }
 
     /// With what an earlier one remembered.
-    fn at_home(home: tempfile::TempDir, arguments: &[&str], cols: u16, rows: u16) -> Self {
+    pub fn at_home(home: tempfile::TempDir, arguments: &[&str], cols: u16, rows: u16) -> Self {
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_juror"));
         command.args(arguments);
         Self::open_at(home, command, cols, rows)
@@ -75,7 +75,7 @@ impl Pty {
         }
     }
 
-    fn press(&mut self, keys: &str) {
+    pub fn press(&mut self, keys: &str) {
         self.writer.write_all(keys.as_bytes()).unwrap();
         self.writer.flush().unwrap();
     }
@@ -85,12 +85,12 @@ impl Pty {
         self.parser.screen_mut().set_size(rows, cols);
     }
 
-    fn text(&self) -> String {
+    pub fn text(&self) -> String {
         self.parser.screen().contents()
     }
 
     /// Waits until the screen is as wished.
-    fn wait(&mut self, what: &str, wished: impl Fn(&vt100::Screen) -> bool) {
+    pub fn wait(&mut self, what: &str, wished: impl Fn(&vt100::Screen) -> bool) {
         let start = Instant::now();
         while !wished(self.parser.screen()) {
             assert!(start.elapsed() < PATIENCE, "no {what}:\n{}", self.text());
@@ -100,7 +100,31 @@ impl Pty {
         }
     }
 
-    fn wait_for(&mut self, text: &str) {
+    /// Takes what comes until the screen is as wished or a moment has come; whether it is as wished.
+    pub fn until(&mut self, moment: Instant, wished: impl Fn(&str) -> bool) -> bool {
+        loop {
+            if wished(&self.text()) {
+                return true;
+            }
+            let left = moment.saturating_duration_since(Instant::now());
+            match self.output.recv_timeout(left) {
+                Ok(bytes) => self.parser.process(&bytes),
+                Err(_) => return false,
+            }
+        }
+    }
+
+    /// Ends it without a farewell, as if the machine had lost its power; takes what it had drawn before.
+    #[cfg(unix)]
+    pub fn kill(&mut self) {
+        signal(self, "KILL");
+        self.child.wait().unwrap();
+        while let Ok(bytes) = self.output.recv_timeout(Duration::from_millis(50)) {
+            self.parser.process(&bytes);
+        }
+    }
+
+    pub fn wait_for(&mut self, text: &str) {
         self.wait(text, |screen| screen.contents().contains(text));
     }
 
@@ -114,7 +138,7 @@ impl Pty {
     }
 
     /// Waits for the end and checks that the terminal is as it was before.
-    fn wait_for_end(&mut self) {
+    pub fn wait_for_end(&mut self) {
         let start = Instant::now();
         while self.child.try_wait().unwrap().is_none() {
             assert!(
@@ -200,15 +224,45 @@ fn a_terminal_too_small_is_told_the_size_it_needs() {
     pty.wait_for_end();
 }
 
+#[cfg(unix)]
+fn signal(pty: &Pty, name: &str) {
+    let id = pty.child.process_id().unwrap().to_string();
+    let sent = std::process::Command::new("kill")
+        .args([&format!("-{name}"), &id])
+        .status();
+    assert!(sent.unwrap().success());
+}
+
+#[cfg(unix)]
 #[test]
 fn a_signal_gives_the_terminal_back() {
     let mut pty = Pty::juror(&[], 120, 40);
     pty.wait_for("Records");
-    let id = pty.child.process_id().unwrap().to_string();
-    let status = std::process::Command::new("kill")
-        .args(["-TERM", &id])
-        .status();
-    assert!(status.unwrap().success());
+    signal(&pty, "TERM");
+    pty.wait_for_end();
+}
+
+#[cfg(unix)]
+#[test]
+fn what_was_stopped_takes_the_terminal_again_and_draws_everything() {
+    let mut pty = Pty::juror(&["--no-judge"], 120, 40);
+    pty.wait_for("Records");
+    for _ in 0..2 {
+        signal(&pty, "STOP");
+        // A shell has the terminal meanwhile: modes of its own, and another screen.
+        pty.parser
+            .process(b"\x1b[?1049l\x1b[?2004l\x1b[?1000l\x1b[2J");
+        assert!(!pty.text().contains("Records"));
+        signal(&pty, "CONT");
+        pty.wait("everything drawn", |screen| {
+            let text = screen.contents();
+            screen.alternate_screen()
+                && screen.bracketed_paste()
+                && text.contains("Records")
+                && text.contains("F6 Runs")
+        });
+    }
+    pty.press("q");
     pty.wait_for_end();
 }
 
@@ -267,6 +321,7 @@ fn labels(home: &std::path::Path) -> usize {
         .count()
 }
 
+#[cfg(unix)]
 #[test]
 fn what_was_rated_outlives_a_kill() {
     let data = [
@@ -285,13 +340,7 @@ fn what_was_rated_outlives_a_kill() {
     }
     pty.press("cunclear\r");
     pty.wait_for("unclear");
-    // No farewell: as if the machine had lost its power.
-    let id = pty.child.process_id().unwrap().to_string();
-    let killed = std::process::Command::new("kill")
-        .args(["-KILL", &id])
-        .status();
-    assert!(killed.unwrap().success());
-    pty.child.wait().unwrap();
+    pty.kill();
     let home = pty.home.take().unwrap();
     assert_eq!(labels(home.path()), 10);
     let mut pty = Pty::at_home(home, &data, 100, 30);

@@ -1,6 +1,5 @@
 //! `juror export DATA… -o FILE --as records|labels|pairs`
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
@@ -8,7 +7,7 @@ use clap::{Args, ValueEnum};
 
 use super::DataArguments;
 use super::output::spare;
-use crate::data::export::{self, ExportError, Format, PairRule};
+use crate::data::export::{self, Format, PairRule};
 use crate::data::{self, DataSet, ReadOptions, Record, Response};
 use crate::store::{Journal, Store, tables};
 
@@ -217,13 +216,7 @@ fn write<I>(output: &Path, rows: impl Fn() -> I) -> Result<()>
 where
     I: Iterator<Item = export::Row>,
 {
-    match export::write(output, rows) {
-        Ok(count) => note!("juror: {count} rows written"),
-        // As it is, so that a reader who has had enough is known as such.
-        Err(ExportError::Io { cause, .. }) if cause.kind() == io::ErrorKind::BrokenPipe => {
-            return Err(cause.into());
-        }
-        Err(error) => return Err(error.into()),
-    }
+    let count = export::write(output, rows)?;
+    note!("juror: {count} rows written");
     Ok(())
 }

@@ -43,6 +43,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 
+use crate::data::collect::error::CollectError;
+use crate::data::export::ExportError;
 use crate::data::options::DEFAULT_LABELS;
 use crate::data::{FieldMap, ReadOptions, RowError};
 
@@ -197,10 +199,13 @@ fn tell(errors: &[RowError]) {
 
 /// Whoever read our output has had enough.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let broken = |cause: &std::io::Error| cause.kind() == std::io::ErrorKind::BrokenPipe;
     error.chain().any(|cause| {
-        cause
-            .downcast_ref::<std::io::Error>()
-            .is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
+        let export = cause.downcast_ref::<ExportError>();
+        let collect = cause.downcast_ref::<CollectError>();
+        cause.downcast_ref::<std::io::Error>().is_some_and(broken)
+            || matches!(export, Some(ExportError::Io { cause, .. }) if broken(cause))
+            || matches!(collect, Some(CollectError::Write { cause, .. }) if broken(cause))
     })
 }
 

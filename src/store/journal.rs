@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use rusqlite::params;
+use rusqlite::{Transaction, params};
 use serde::{Deserialize, Serialize};
 
 use super::{Result, Store};
@@ -318,30 +318,70 @@ impl Store {
     /// # Errors
     /// What the database says.
     pub fn add_events(&mut self, events: &[Event]) -> Result<usize> {
-        self.write(|transaction| {
-            let mut one = transaction.prepare(
-                "INSERT OR IGNORE INTO events (uid, at, annotator, subject, record, response, kind, name, value, text,
-                 target, seconds, blind) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-            )?;
-            let mut new = 0;
-            for e in events {
-                new += one.execute(params![
-                    e.uid,
-                    e.at,
-                    e.annotator,
-                    e.subject.0.to_be_bytes(),
-                    e.record,
-                    e.response,
-                    e.kind.word(),
-                    e.name,
-                    e.value,
-                    e.text,
-                    e.target,
-                    e.seconds,
-                    e.blind,
-                ])?;
-            }
-            Ok(new)
-        })
+        self.write(|transaction| add(transaction, events))
     }
+
+    /// Adds what an annotator does now; gives it back as it is kept. What is said last counts, so it is never kept as
+    /// earlier than what the same annotator said before, though the clock may have been put back meanwhile.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub fn add_now(&mut self, event: Event) -> Result<Event> {
+        let known = self.latest.get(&event.annotator).copied();
+        let known = known.unwrap_or_default();
+        let (latest, event) = self.write(|transaction| {
+            let mut newer = transaction.prepare_cached(
+                "SELECT MAX(id), MAX(at) FROM events WHERE annotator = ?1 AND id > ?2",
+            )?;
+            let (id, at): (Option<i64>, Option<i64>) = newer
+                .query_row(params![event.annotator, known.id], |row| {
+                    Ok((row.get(0)?, row.get(1)?))
+                })?;
+            let latest = Latest {
+                id: id.unwrap_or(known.id),
+                at: known.at.max(at),
+            };
+            let event = Event {
+                at: latest.at.map_or(event.at, |at| at.max(event.at)),
+                ..event
+            };
+            add(transaction, std::slice::from_ref(&event))?;
+            Ok((latest, event))
+        })?;
+        self.latest.insert(event.annotator.clone(), latest);
+        Ok(event)
+    }
+}
+
+/// The time of an annotator's latest event among those up to an `id`.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Latest {
+    id: i64,
+    at: Option<i64>,
+}
+
+fn add(transaction: &Transaction<'_>, events: &[Event]) -> rusqlite::Result<usize> {
+    let mut one = transaction.prepare_cached(
+        "INSERT OR IGNORE INTO events (uid, at, annotator, subject, record, response, kind, name, value, text,
+         target, seconds, blind) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+    )?;
+    let mut new = 0;
+    for e in events {
+        new += one.execute(params![
+            e.uid,
+            e.at,
+            e.annotator,
+            e.subject.0.to_be_bytes(),
+            e.record,
+            e.response,
+            e.kind.word(),
+            e.name,
+            e.value,
+            e.text,
+            e.target,
+            e.seconds,
+            e.blind,
+        ])?;
+    }
+    Ok(new)
 }

@@ -14,6 +14,7 @@ pub mod session;
 pub mod tables;
 pub mod trainings;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -75,6 +76,7 @@ const FORMATS: [&str; 2] = [include_str!("format_1.sql"), include_str!("format_2
 pub struct Store {
     connection: Connection,
     path: PathBuf,
+    latest: HashMap<String, journal::Latest>,
 }
 
 impl Store {
@@ -102,6 +104,7 @@ impl Store {
         let mut store = Store {
             connection,
             path: path.to_owned(),
+            latest: HashMap::new(),
         };
         store.prepare()?;
         Ok(store)

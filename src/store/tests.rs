@@ -29,6 +29,38 @@ fn event(number: usize, who: &str, subject: u128, kind: Kind) -> Event {
 }
 
 #[test]
+fn what_is_said_last_counts_whatever_the_clock_says() {
+    let (folder, mut store) = store();
+    let said = |number: usize, at: i64, kind, target: Option<&str>| Event {
+        at,
+        target: target.map(str::to_owned),
+        ..event(number, "ada", 7, kind)
+    };
+    let value = |store: &Store| {
+        let journal = Journal::of(store.events().unwrap());
+        let said = journal.said("ada", SubjectKey(7));
+        said.and_then(|said| said.labels.get("rating").copied())
+    };
+    store.add_now(said(1, 5_000, Kind::Label, None)).unwrap();
+    // The clock is put back by an hour, and what was said is changed.
+    let kept = store.add_now(said(2, 1_400, Kind::Label, None)).unwrap();
+    assert_eq!((kept.at, value(&store)), (5_000, Some(2.0)));
+    // Another program says something at the right time, somebody else later.
+    let mut other = Store::at(&folder.path().join("juror.db")).unwrap();
+    other.add_now(said(3, 6_000, Kind::Label, None)).unwrap();
+    let bob = event(9_000, "bob", 7, Kind::Label);
+    assert_eq!(other.add_now(bob).unwrap().at, 9_000);
+    drop(store);
+    let mut store = Store::at(&folder.path().join("juror.db")).unwrap();
+    let kept = store
+        .add_now(said(4, 2_000, Kind::Undo, Some("ada-3")))
+        .unwrap();
+    assert_eq!((kept.at, value(&store)), (6_000, Some(2.0)));
+    let kept = store.add_now(said(5, 7_000, Kind::Label, None)).unwrap();
+    assert_eq!((kept.at, value(&store)), (7_000, Some(5.0)));
+}
+
+#[test]
 fn events_outlive_the_program_and_come_once() {
     let (folder, mut store) = store();
     let mut comment = event(2, "ada", 7, Kind::Comment);

@@ -55,8 +55,11 @@ pub fn start(
 
 fn kept(store: &mut Store, keep: Keep) -> Kept {
     match keep {
-        Keep::Event { ticket, event } => match store.add_events(std::slice::from_ref(&*event)) {
-            Ok(_) => Kept::Event { ticket, event },
+        Keep::Event { ticket, event } => match store.add_now(*event) {
+            Ok(event) => Kept::Event {
+                ticket,
+                event: Box::new(event),
+            },
             Err(error) => Kept::Refused {
                 ticket,
                 cause: error.to_string(),

@@ -94,6 +94,8 @@ enum Incoming {
     Message(Box<Message>),
     /// Asked to end by this signal.
     Signal(i32),
+    /// The process was stopped and goes on: a shell may have had the terminal meanwhile.
+    Continued,
     /// The terminal can no longer be read.
     Closed,
 }
@@ -288,6 +290,8 @@ async fn serve(
     loop {
         if dirty && Instant::now() >= next_frame {
             session.draw(state)?;
+            let rates = state.screen == Screen::Annotate;
+            state.annotate.drawn = state.annotate.row().filter(|_| rates);
             next_frame = Instant::now() + FRAME;
             dirty = false;
         }
@@ -296,6 +300,10 @@ async fn serve(
             incoming = inbox.recv() => match incoming {
                 Some(Incoming::Message(message)) => messages.push(*message),
                 Some(Incoming::Signal(signal)) => return Ok(Some(signal)),
+                Some(Incoming::Continued) => {
+                    session.retake();
+                    dirty = true;
+                }
                 Some(Incoming::Closed) | None => return Ok(None),
             },
             event = next_event(&mut first.events) => messages.push(match event {
@@ -323,6 +331,10 @@ async fn serve(
             match incoming {
                 Incoming::Message(message) => messages.push(*message),
                 Incoming::Signal(signal) => return Ok(Some(signal)),
+                Incoming::Continued => {
+                    session.retake();
+                    dirty = true;
+                }
                 Incoming::Closed => return Ok(None),
             }
         }
@@ -546,16 +558,22 @@ fn read_data(load: DataLoader, sender: UnboundedSender<Incoming>) {
 /// Ends in good order when asked to, and by force where the loop does not come round.
 #[cfg(unix)]
 fn watch_signals(sender: UnboundedSender<Incoming>, pause: Arc<Pause>) -> anyhow::Result<()> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGHUP, SIGINT])?;
+    use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM};
+    let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGHUP, SIGINT, SIGCONT])?;
     thread::spawn(move || {
-        // Ctrl-C in the person's editor is meant for the editor.
-        let is_ours = |signal: &i32| *signal != SIGINT || !pause.wanted.load(Ordering::SeqCst);
-        if let Some(signal) = signals.forever().find(is_ours) {
-            let _ = sender.send(Incoming::Signal(signal));
-            thread::sleep(Duration::from_secs(1));
-            super::terminal::restore();
-            let _ = signal_hook::low_level::emulate_default_handler(signal);
+        for signal in signals.forever() {
+            let elsewhere = pause.wanted.load(Ordering::SeqCst);
+            match signal {
+                // Ctrl-C in the person's editor is meant for the editor, which has the terminal.
+                SIGINT | SIGCONT if elsewhere => (),
+                SIGCONT => drop(sender.send(Incoming::Continued)),
+                signal => {
+                    let _ = sender.send(Incoming::Signal(signal));
+                    thread::sleep(Duration::from_secs(1));
+                    super::terminal::restore();
+                    let _ = signal_hook::low_level::emulate_default_handler(signal);
+                }
+            }
         }
     });
     Ok(())

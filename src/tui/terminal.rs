@@ -77,8 +77,16 @@ impl Session {
     pub fn suspended<T>(&mut self, work: impl FnOnce() -> T) -> T {
         restore();
         let done = work();
+        self.retake();
+        done
+    }
+
+    /// Takes the terminal again after somebody else had it; all is drawn anew.
+    pub fn retake(&mut self) {
         TAKEN.store(true, Ordering::SeqCst);
-        // What fails here fails again at the next frame, and is told there.
+        // What fails here fails again at the next frame, and is told there. Modes that are taken to be ours already are
+        // not set again.
+        let _ = disable_raw_mode();
         let _ = enable_raw_mode();
         let _ = execute!(
             stdout(),
@@ -92,7 +100,6 @@ impl Session {
         if let Ok(terminal) = Terminal::new(CrosstermBackend::new(stdout())) {
             self.terminal = terminal;
         }
-        done
     }
 
     /// Puts text on the terminal's clipboard.

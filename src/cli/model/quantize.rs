@@ -9,6 +9,7 @@ use clap::builder::PossibleValuesParser;
 use indicatif::{BinaryBytes, ProgressBar, ProgressStyle};
 use serde_json::json;
 
+use crate::data::atomic;
 use crate::model::base::merged;
 use crate::model::gguf::{self, Kind};
 use crate::model::safetensors_folder::SafetensorsFolder;
@@ -104,7 +105,7 @@ fn copy_beside(from: &Path, to: &Path) -> Result<PathBuf> {
             beside.display(),
             from.display()
         ),
-        Err(_) => std::fs::write(&beside, bytes).with_context(place)?,
+        Err(_) => atomic::write(&beside, &bytes).with_context(place)?,
     }
     Ok(beside)
 }

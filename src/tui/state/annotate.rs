@@ -46,6 +46,8 @@ pub struct Annotate {
     /// When the response came on screen, in milliseconds.
     pub shown_at: i64,
     pub shown: Option<SubjectKey>,
+    /// What the last frame has shown to be rated: data that come may have put something else there since.
+    pub drawn: Option<Row>,
     /// Whether it was looked at without being blind.
     pub peeked: bool,
     /// An event that is not on disk yet.

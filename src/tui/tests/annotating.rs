@@ -23,6 +23,17 @@ fn said(bench: &Bench, at: usize) -> Option<f64> {
 }
 
 #[test]
+fn what_is_not_on_screen_yet_is_not_rated() {
+    let mut bench = bench();
+    bench.state.annotate.drawn = bench.state.annotate.queue.get(3).copied();
+    bench.keys("7s");
+    assert_eq!((said(&bench, 0), bench.state.annotate.at), (None, 0));
+    bench.state.annotate.drawn = bench.state.annotate.row();
+    bench.keys("7");
+    assert_eq!((said(&bench, 0), bench.state.annotate.at), (Some(7.0), 1));
+}
+
+#[test]
 fn a_digit_rates_and_goes_on() {
     let mut bench = bench();
     let all: usize = records().iter().map(|r| r.responses.len()).sum();

@@ -131,8 +131,15 @@ pub fn undo(state: &mut State, again: bool) -> Vec<Effect> {
 
 /// Says something of the response on screen.
 fn set(state: &mut State, kind: Kind, fill: impl FnOnce(&mut Event)) -> Vec<Effect> {
+    let (drawn, row) = (state.annotate.drawn, state.annotate.row());
+    if drawn.is_some() && drawn != row {
+        // The key was meant for what was on screen when it was pressed.
+        let said = "Another response has just come on screen: look at it first.";
+        state.say(Tone::Warning, said);
+        return Vec::new();
+    }
     state.annotate.wish = None;
-    say_of(state, state.annotate.row(), kind, fill)
+    say_of(state, row, kind, fill)
 }
 
 fn say_of(

@@ -4,8 +4,7 @@ mod shape;
 mod tokens;
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::BufWriter;
+use std::io::{Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use candle_core::quantized::gguf_file::{self, Value as Meta};
@@ -16,6 +15,7 @@ use super::super::architecture::{DecoderConfig, Head};
 use super::super::tensors::Tensors;
 use super::super::{ModelError, Result, files};
 use super::names::{Change, Family};
+use crate::data::atomic::AtomicFile;
 
 /// Metadata of a file under way.
 pub(super) type Metadata = BTreeMap<String, Meta>;
@@ -222,24 +222,16 @@ fn tensor(values: Vec<f32>, shape: &[usize], kind: GgmlDType) -> Result<QTensor>
 
 /// Writes beside `to` and moves it there; the number of bytes.
 fn save(to: &Path, metadata: &Metadata, tensors: &[(String, QTensor)]) -> Result<u64> {
-    let failed = |e: &dyn std::fmt::Display| ModelError::file(to, e.to_string());
-    let part = to.with_extension("gguf.part");
     let written = || -> candle_core::Result<u64> {
         let metadata: Vec<(&str, &Meta)> = metadata.iter().map(|(k, v)| (k.as_str(), v)).collect();
         let tensors: Vec<(&str, &QTensor)> = tensors.iter().map(|(n, t)| (n.as_str(), t)).collect();
-        let mut file = BufWriter::new(File::create(&part)?);
+        let mut file = AtomicFile::create(to)?;
         gguf_file::write(&mut file, &metadata, &tensors)?;
-        let file = file.into_inner().map_err(|e| e.into_error())?;
-        file.sync_all()?;
-        Ok(file.metadata()?.len())
+        let bytes = file.seek(SeekFrom::End(0))?;
+        file.finish()?;
+        Ok(bytes)
     };
-    let bytes = written().map_err(|e| {
-        // What is there of it is of no use.
-        let _ = std::fs::remove_file(&part);
-        failed(&e)
-    })?;
-    std::fs::rename(&part, to).map_err(|e| failed(&e))?;
-    Ok(bytes)
+    written().map_err(|e| ModelError::file(to, e.to_string()))
 }
 
 #[cfg(test)]

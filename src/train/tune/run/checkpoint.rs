@@ -64,7 +64,7 @@ pub fn save(
     let partial = output.join(format!(".checkpoint-{}.partial", progress.step));
     let _ = fs::remove_dir_all(&partial);
     let written = write(&partial, net, (base, base_folder), adam, progress).and_then(|()| {
-        let _ = fs::remove_dir_all(&folder);
+        discard(&folder);
         let place = || format!("cannot make {}", folder.display());
         fs::rename(&partial, &folder).with_context(place)
     });
@@ -81,10 +81,32 @@ pub fn save(
     }
     let all = folders(output);
     for (_, old) in &all[..all.len().saturating_sub(KEPT)] {
-        // An old one that cannot be removed is in nobody's way.
-        let _ = fs::remove_dir_all(old);
+        discard(old);
     }
     Ok(())
+}
+
+/// Removes a checkpoint, under another name: what is half gone must not look like a whole one. One that cannot be
+/// removed is in nobody's way.
+fn discard(folder: &Path) {
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    let gone = folder.with_file_name(format!(".{name}.gone"));
+    let _ = fs::remove_dir_all(&gone);
+    if fs::rename(folder, &gone).is_ok() {
+        let _ = fs::remove_dir_all(&gone);
+    }
+}
+
+/// Removes what a training that was killed has left half written or half removed; nobody else writes there now.
+pub fn sweep(output: &Path) {
+    for entry in fs::read_dir(output).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let half = name.ends_with(".partial") || name.ends_with(".gone");
+        if name.starts_with(".checkpoint-") && half {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 fn write(

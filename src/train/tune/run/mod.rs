@@ -170,6 +170,7 @@ pub fn train(
             ..Progress::default()
         },
     };
+    checkpoint::sweep(&plan.output);
     if let (true, Some(folder)) = (resume, checkpoint::newest(&plan.output)) {
         run.progress = checkpoint::load(&folder, run.net, &mut run.adam, &plan.settings)?;
     }
