@@ -172,7 +172,8 @@ pub fn without(text: &str, spans: &[Span]) -> String {
     ranges.sort_by_key(|range| range.start);
     let mut kept = String::with_capacity(text.len());
     let (mut from, mut gap) = (0, "");
-    for range in ranges.into_iter().chain([text.len()..text.len()]) {
+    let end = std::iter::once(text.len()..text.len());
+    for range in ranges.into_iter().chain(end) {
         let piece = text.get(from..range.start).unwrap_or_default();
         let words = piece.trim();
         let lead = &piece[..piece.len() - piece.trim_start().len()];

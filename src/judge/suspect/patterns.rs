@@ -61,15 +61,9 @@ const ADDRESSES: [&str; 9] = [
         answers!(),
         r"\b.{0,40}\b(?:must|should|deserves?|merits?|has to|needs to|ought to)\b.{0,20}\b(?:(?:highest|maximum|perfect|full|top)(?: possible)? (?:score|rating|grade|marks?|points?|credit)|(?:score|rating|grade) of \d|be (?:rated|scored|graded))"
     ),
-    concat!(
-        r"\b(?:dear|hello|attention|note (?:to|for)|message (?:to|for)|instructions? (?:to|for)|reminder (?:to|for))[,:]?\s+(?:the\s+|any\s+|all\s+)?(?:(?:ai|llm|automated|human|fellow)\s+)?(?:graders?|autograders?|evaluators?|raters?|scorers?)\b"
-    ),
-    concat!(
-        r"\b(?:this|my|the)\s+(?:response|answer|submission)\s+(?:is|was)\s+(?:\w+\s+){0,3}(?:better|superior|equal|identical)\b.{0,20}\bthe reference\b"
-    ),
-    concat!(
-        r"\b(?:grader|autograder|evaluator|rater|scorer|(?:ai|llm|automated|automatic) judge)s?\b.{0,60}\b(?:rate me|rate (?:this|it|my)|give (?:me|this|it|my)|full marks|highest (?:score|rating)|maximum (?:score|rating)|perfect (?:score|rating)|high scores?)\b"
-    ),
+    r"\b(?:dear|hello|attention|note (?:to|for)|message (?:to|for)|instructions? (?:to|for)|reminder (?:to|for))[,:]?\s+(?:the\s+|any\s+|all\s+)?(?:(?:ai|llm|automated|human|fellow)\s+)?(?:graders?|autograders?|evaluators?|raters?|scorers?)\b",
+    r"\b(?:this|my|the)\s+(?:response|answer|submission)\s+(?:is|was)\s+(?:\w+\s+){0,3}(?:better|superior|equal|identical)\b.{0,20}\bthe reference\b",
+    r"\b(?:grader|autograder|evaluator|rater|scorer|(?:ai|llm|automated|automatic) judge)s?\b.{0,60}\b(?:rate me|rate (?:this|it|my)|give (?:me|this|it|my)|full marks|highest (?:score|rating)|maximum (?:score|rating)|perfect (?:score|rating)|high scores?)\b",
 ];
 
 const MAY_ADDRESS: [&str; 9] = [
@@ -98,9 +92,7 @@ const MAY_ADDRESS: [&str; 9] = [
         judges!(),
         r"\b"
     ),
-    concat!(
-        r"\b(?:assign|give|award)\s+(?:it|this|me|this one|that)\s+(?:\w+\s+){0,2}?(?:highest|maximum|perfect|full|top)(?: possible)? (?:score|rating|grade|marks?|points?|credit)\b"
-    ),
+    r"\b(?:assign|give|award)\s+(?:it|this|me|this one|that)\s+(?:\w+\s+){0,2}?(?:highest|maximum|perfect|full|top)(?: possible)? (?:score|rating|grade|marks?|points?|credit)\b",
     r"\b(?:rate|score|grade)\s+(?:me|this|it)\s+(?:as\b|an?\s|with\s|highly|\d)",
     r"^\W*system\s+(?:message|override|notice|prompt|note)\s*:",
     r"\bthank(?:s| you) for (?:the|your|a)\s+(?:\d{1,2}\b|(?:high|top|perfect|full|good|maximum) (?:score|rating|marks|grade))",
