@@ -351,7 +351,7 @@ impl Filling<'_> {
         self.facts.add(&found.record);
         let bytes = bytes(found);
         // Records stay in order: from the first that is not held, none is.
-        self.hold = self.hold.checked_sub(bytes).unwrap_or(0);
+        self.hold = self.hold.saturating_sub(bytes);
         self.hold > 0
     }
 
