@@ -332,7 +332,10 @@ fn a_terminal_that_hangs_up_ends_it_in_good_order() {
     drop(output);
     master.resize(size(90, 28)).unwrap();
     drop((writer, master));
-    assert_eq!(child.wait().unwrap().signal(), Some("Hangup"));
+    let status = child.wait().unwrap();
+    // By the signal, or by what could not be read or drawn before it came; never by a panic.
+    let known = status.signal() == Some("Hangup") || [0, 2].contains(&status.exit_code());
+    assert!(known, "{status:?}");
     assert_eq!(labels(home.path()), 1);
 }
 
