@@ -199,7 +199,9 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         let export = cause.downcast_ref::<ExportError>();
         let collect = cause.downcast_ref::<CollectError>();
+        let json = cause.downcast_ref::<serde_json::Error>();
         cause.downcast_ref::<std::io::Error>().is_some_and(broken)
+            || json.and_then(|e| e.io_error_kind()) == Some(std::io::ErrorKind::BrokenPipe)
             || matches!(export, Some(ExportError::Io { cause, .. }) if broken(cause))
             || matches!(collect, Some(CollectError::Write { cause, .. }) if broken(cause))
     })

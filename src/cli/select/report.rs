@@ -156,7 +156,7 @@ impl Report {
         } else if !quiet {
             note!("{}", self.sentence());
             match taken {
-                true => eprint!("{}", self.table()),
+                true => note!("{}", self.table().trim_end()),
                 false => write!(io::stdout(), "{}", self.table())?,
             }
         }
