@@ -311,6 +311,34 @@ fn a_panic_gives_the_terminal_back_and_is_told_there() {
     pty.wait_for("asked to panic");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_terminal_that_hangs_up_ends_it_in_good_order() {
+    let mut pty = Pty::juror(&["--no-judge", "--annotator", "ada"], 100, 30);
+    pty.wait_for("Records");
+    pty.press("\u{1b}[15~");
+    pty.wait_for("0 of 504");
+    pty.press("7");
+    pty.wait_for("1 of 504");
+    let home = pty.home.take().unwrap();
+    let Pty {
+        mut child,
+        writer,
+        master,
+        output,
+        ..
+    } = pty;
+    // The thread that reads ends with the next frame, and with it all that held the terminal.
+    drop(output);
+    master.resize(size(90, 28)).unwrap();
+    drop((writer, master));
+    let status = child.wait().unwrap();
+    // By the signal, or by what could not be read or drawn before it came; never by a panic.
+    let known = status.signal() == Some("Hangup") || [0, 2].contains(&status.exit_code());
+    assert!(known, "{status:?}");
+    assert_eq!(labels(home.path()), 1);
+}
+
 /// How many labels the database holds.
 fn labels(home: &std::path::Path) -> usize {
     let store = juror::store::Store::at(&home.join("juror.db")).unwrap();

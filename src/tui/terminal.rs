@@ -1,6 +1,7 @@
 //! The terminal taken over, and given back whatever happens.
 
 use std::io::{self, IsTerminal, Stdout, stdout};
+use std::mem::ManuallyDrop;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -25,7 +26,9 @@ static TAKEN: AtomicBool = AtomicBool::new(false);
 
 /// The terminal while it is ours; dropping gives it back.
 pub struct Session {
-    terminal: Terminal<CrosstermBackend<Stdout>>,
+    /// Not dropped with us: it would panic where it cannot say that its cursor cannot be shown, as when the terminal
+    /// has hung up.
+    terminal: ManuallyDrop<Terminal<CrosstermBackend<Stdout>>>,
 }
 
 impl Session {
@@ -51,7 +54,9 @@ impl Session {
             return Err(error);
         }
         match Terminal::new(CrosstermBackend::new(stdout())) {
-            Ok(terminal) => Ok(Session { terminal }),
+            Ok(terminal) => Ok(Session {
+                terminal: ManuallyDrop::new(terminal),
+            }),
             Err(error) => {
                 restore();
                 Err(error)
@@ -88,7 +93,7 @@ impl Session {
         // not set again.
         let _ = disable_raw_mode();
         let _ = enable_raw_mode();
-        let _ = execute!(
+        let there = execute!(
             stdout(),
             EnterAlternateScreen,
             EnableBracketedPaste,
@@ -98,7 +103,10 @@ impl Session {
         // One that knows nothing draws everything; `Terminal::clear` would wait for the terminal to say where its
         // cursor is.
         if let Ok(terminal) = Terminal::new(CrosstermBackend::new(stdout())) {
-            self.terminal = terminal;
+            let old = std::mem::replace(&mut self.terminal, ManuallyDrop::new(terminal));
+            if there.is_ok() {
+                drop(ManuallyDrop::into_inner(old));
+            }
         }
     }
 
