@@ -92,8 +92,31 @@ pub fn write_to<T>(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<T>)
         return Ok(done);
     }
     let place = || format!("cannot write {}", path.display());
-    let mut file = AtomicFile::create(path).with_context(place)?;
-    let done = write(&mut file)?;
-    file.finish().with_context(place)?;
+    let mut file = Noticing {
+        file: AtomicFile::create(path).with_context(place)?,
+        refused: false,
+    };
+    let done = write(&mut file);
+    let done = match file.refused {
+        true => done.with_context(place)?,
+        false => done?,
+    };
+    file.file.finish().with_context(place)?;
     Ok(done)
+}
+
+/// Tells whether it was the file that refused, of all that may go wrong while it is written.
+struct Noticing {
+    file: AtomicFile,
+    refused: bool,
+}
+
+impl Write for Noticing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes).inspect_err(|_| self.refused = true)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush().inspect_err(|_| self.refused = true)
+    }
 }

@@ -95,7 +95,7 @@ fn told(losses: &Losses) -> Option<String> {
 #[derive(Debug, thiserror::Error)]
 pub enum IfdError {
     /// What was found could not be passed on.
-    #[error("cannot write the results: {0}")]
+    #[error("cannot write the results")]
     Write(#[from] io::Error),
     /// The engine went away.
     #[error(transparent)]

@@ -76,7 +76,7 @@ pub enum PairError {
         cause: String,
     },
     /// The output could not be written.
-    #[error("cannot write the results: {0}")]
+    #[error("cannot write the results")]
     Write(#[from] io::Error),
     /// The engine went away.
     #[error(transparent)]

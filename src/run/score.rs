@@ -233,7 +233,7 @@ pub enum ScoreError {
     )]
     Resume { row: usize, cause: String },
     /// The output could not be written.
-    #[error("cannot write the results: {0}")]
+    #[error("cannot write the results")]
     Write(#[from] io::Error),
     /// A signal that cannot be had of these models, whatever the row.
     #[error("{0}")]
