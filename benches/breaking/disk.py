@@ -194,9 +194,9 @@ def vanished(place):
     leave(explorer, wait="Records")
     folder = gone(99)
     explorer = Explorer(place, data, "--annotator", "ada", "--scale", "rating=0-9", cwd=folder)
-    os.rmdir(folder)
     hand = Annotator(explorer, random.Random(1), time.monotonic() + 60)
     expect(hand.begin() is not False, f"it does not annotate without a working directory:\n{explorer.text()}")
+    os.rmdir(folder)
     for number in range(12):
         hand.one(number)
     # An export to a name without a folder cannot go anywhere, and says so.
