@@ -4,6 +4,7 @@
 //! cannot be entered in the middle (compressed, one array) are copied to a temporary file as they are read.
 
 mod build;
+mod copying;
 mod kept;
 mod lines;
 mod quick;

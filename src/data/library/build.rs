@@ -3,12 +3,13 @@
 //! The first records are held. Behind them JSON lines are parsed on all cores, and what is kept of a record is where it
 //! begins and the keys of its responses.
 
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use tempfile::NamedTempFile;
 
+use super::copying::Copy;
 use super::kept::{Kept, Spare};
 use super::lines::{self, Start};
 use super::{Backing, Facts, Item, Library, Place, Progress, stamp};
@@ -18,8 +19,8 @@ use crate::data::ids::Ids;
 use crate::data::options::ReadOptions;
 use crate::data::read::{self, Found, Records, Rest};
 use crate::data::record::Record;
+use crate::data::source;
 use crate::data::subject::SubjectKey;
-use crate::data::{source, write};
 
 /// Text of records that are held, in bytes.
 const HELD: usize = 48 << 20;
@@ -133,19 +134,19 @@ fn joins(paths: &[PathBuf], options: &ReadOptions) -> Result<bool, DataError> {
     Ok(false)
 }
 
-struct Filling<'a> {
-    library: &'a Library,
-    options: &'a ReadOptions,
+pub(super) struct Filling<'a> {
+    pub(super) library: &'a Library,
+    pub(super) options: &'a ReadOptions,
     /// Bytes of text that may still be held.
     hold: usize,
     facts: Facts,
     errors: Vec<RowError>,
     bad: usize,
     first_bad: Option<RowError>,
-    ids: Ids,
+    pub(super) ids: Ids,
     told: Instant,
     tell: &'a mut dyn FnMut(Progress),
-    spare: Option<Spare>,
+    pub(super) spare: Option<Spare>,
 }
 
 impl Place {
@@ -285,57 +286,8 @@ impl Filling<'_> {
         self.place(place, keys, renamed.then_some(found.record.id));
     }
 
-    /// Records that are copied where they are not held.
-    fn copied(
-        &mut self,
-        path: &Path,
-        first: Option<Found>,
-        mut records: Records,
-    ) -> Result<(), DataError> {
-        self.spare = None;
-        let mut copy: Option<Copy> = None;
-        let mut next = first.map(Ok);
-        loop {
-            let Some(row) = next.take().or_else(|| records.next_shaped()) else {
-                break;
-            };
-            if let Some(found) = self.good(row)? {
-                self.another(path, &mut copy, found)?;
-                self.tell_of_part(&mut copy).map_err(|e| io(path, e))?;
-            }
-        }
-        match copy {
-            Some(mut copy) => copy.out.flush().map_err(|e| io(path, e)),
-            None => Ok(()),
-        }
-    }
-
-    /// One of these.
-    fn another(
-        &mut self,
-        path: &Path,
-        copy: &mut Option<Copy>,
-        mut found: Found,
-    ) -> Result<(), DataError> {
-        let renamed = self.ids.make_unique(&mut found.record.id);
-        if self.holds(&found) {
-            self.hold(found.record);
-            return Ok(());
-        }
-        let mut open = match copy.take() {
-            Some(open) => open,
-            None => self.copy(path)?,
-        };
-        self.keep_labels(open.file, &found);
-        let place = open.add(&found).map_err(|e| io(path, e))?;
-        *copy = Some(open);
-        let keys = SubjectKey::of_all(&found.record);
-        self.place(place, keys, renamed.then_some(found.record.id));
-        Ok(())
-    }
-
     /// A row that could be read; what could not be is noted.
-    fn good<T>(&mut self, row: Result<T, RowError>) -> Result<Option<T>, DataError> {
+    pub(super) fn good<T>(&mut self, row: Result<T, RowError>) -> Result<Option<T>, DataError> {
         match row {
             Ok(found) => Ok(Some(found)),
             Err(error) if self.options.strict => Err(error.into()),
@@ -347,7 +299,7 @@ impl Filling<'_> {
     }
 
     /// Counts a record, and says whether it is held.
-    fn holds(&mut self, found: &Found) -> bool {
+    pub(super) fn holds(&mut self, found: &Found) -> bool {
         self.facts.add(&found.record);
         let bytes = bytes(found);
         // Records stay in order: from the first that is not held, none is.
@@ -355,12 +307,12 @@ impl Filling<'_> {
         self.hold > 0
     }
 
-    fn hold(&mut self, record: Record) {
+    pub(super) fn hold(&mut self, record: Record) {
         let item = Item::new(record);
         self.library.write().held.push(item.into());
     }
 
-    fn place(&mut self, place: Place, keys: Vec<SubjectKey>, renamed: Option<String>) {
+    pub(super) fn place(&mut self, place: Place, keys: Vec<SubjectKey>, renamed: Option<String>) {
         let mut index = self.library.write();
         if let Some(id) = renamed {
             let at = index.len();
@@ -372,7 +324,7 @@ impl Filling<'_> {
         index.ends.push(end);
     }
 
-    fn backing(
+    pub(super) fn backing(
         &self,
         path: PathBuf,
         options: ReadOptions,
@@ -393,35 +345,6 @@ impl Filling<'_> {
         Ok(number)
     }
 
-    /// A temporary file for records that cannot be read again where they are.
-    fn copy(&self, path: &Path) -> Result<Copy, DataError> {
-        let file = NamedTempFile::new().map_err(|e| io(path, e))?;
-        let out = BufWriter::new(file.reopen().map_err(|e| io(path, e))?);
-        let options = ReadOptions {
-            labels: self.options.labels.clone(),
-            ..ReadOptions::default()
-        };
-        let number = self.backing(file.path().to_path_buf(), options, Some(file))?;
-        Ok(Copy {
-            out,
-            at: 0,
-            file: number,
-        })
-    }
-
-    /// What was a label is one when it is read again.
-    fn keep_labels(&self, file: u16, found: &Found) {
-        let names = found.record.responses.iter().flat_map(|r| r.labels.keys());
-        let mut index = self.library.write();
-        if let Some(backing) = index.files.get_mut(usize::from(file)) {
-            for name in names {
-                if !backing.options.labels.contains(name) {
-                    backing.options.labels.push(name.clone());
-                }
-            }
-        }
-    }
-
     fn bad(&mut self, error: RowError) {
         self.bad += 1;
         if self.first_bad.is_none() {
@@ -430,7 +353,7 @@ impl Filling<'_> {
         self.errors.push(error);
     }
 
-    fn tell_of_part(&mut self, copy: &mut Option<Copy>) -> std::io::Result<()> {
+    pub(super) fn tell_of_part(&mut self, copy: &mut Option<Copy>) -> std::io::Result<()> {
         let due = self.facts.records == FIRST
             || (self.facts.records.is_multiple_of(64) && self.told.elapsed() >= OFTEN);
         if !due {
@@ -465,29 +388,6 @@ impl Filling<'_> {
     }
 }
 
-/// Records in Juror's own format, one a line.
-struct Copy {
-    out: BufWriter<std::fs::File>,
-    at: u64,
-    file: u16,
-}
-
-impl Copy {
-    fn add(&mut self, found: &Found) -> std::io::Result<Place> {
-        let mut line = serde_json::to_vec(&write::to_json(&found.record))?;
-        line.push(b'\n');
-        self.out.write_all(&line)?;
-        let place = Place {
-            start: self.at,
-            row: 0,
-            file: self.file,
-            shape: Shape::Responses,
-        };
-        self.at += line.len() as u64;
-        Ok(place)
-    }
-}
-
 /// About as much memory as the record takes.
 fn bytes(found: &Found) -> usize {
     let record = &found.record;
@@ -510,7 +410,7 @@ fn bytes(found: &Found) -> usize {
         + texts
 }
 
-fn io(path: &Path, cause: std::io::Error) -> DataError {
+pub(super) fn io(path: &Path, cause: std::io::Error) -> DataError {
     DataError::Io {
         path: path.to_path_buf(),
         cause,

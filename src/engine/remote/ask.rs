@@ -123,9 +123,7 @@ impl Asker<'_> {
                 body["top_logprobs"] = depth.into();
             }
         }
-        for (name, value) in which.as_object().into_iter().flatten() {
-            body[name] = value.clone();
-        }
+        pick::add(&mut body, which);
         self.exchange(prompt, &body, reply::first_tokens)
     }
 

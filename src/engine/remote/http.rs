@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 use ureq::http::Response;
-use ureq::{Agent, Body, Proxy};
+use ureq::{Agent, Body, Proxy, RequestBuilder};
 
 use super::address::Address;
 use super::stream::Streamed;
@@ -57,14 +57,7 @@ impl Http {
 
     /// Posts JSON.
     pub fn post(&self, url: &str, body: &Value) -> Step<Value> {
-        let mut request = self
-            .agent
-            .post(url)
-            .header("Content-Type", "application/json");
-        if let Some(key) = &self.key {
-            request = request.header("Authorization", key.bearer());
-        }
-        let sent = request.send(body.to_string());
+        let sent = self.send(url, body);
         self.answer(url, sent)
     }
 
@@ -75,14 +68,7 @@ impl Http {
         body: &Value,
         tell: &mut dyn FnMut(&str),
     ) -> Step<Value> {
-        let mut request = self
-            .agent
-            .post(url)
-            .header("Content-Type", "application/json");
-        if let Some(key) = &self.key {
-            request = request.header("Authorization", key.bearer());
-        }
-        let sent = request.send(body.to_string());
+        let sent = self.send(url, body);
         let is_stream = sent.as_ref().is_ok_and(|response| {
             let kind = response.headers().get("content-type");
             let kind = kind.and_then(|kind| kind.to_str().ok());
@@ -110,12 +96,21 @@ impl Http {
 
     /// Gets JSON.
     pub fn get(&self, url: &str) -> Step<Value> {
-        let mut request = self.agent.get(url);
-        if let Some(key) = &self.key {
-            request = request.header("Authorization", key.bearer());
-        }
-        let sent = request.call();
+        let sent = self.with_key(self.agent.get(url)).call();
         self.answer(url, sent)
+    }
+
+    fn send(&self, url: &str, body: &Value) -> Result<Response<Body>, ureq::Error> {
+        let request = self.with_key(self.agent.post(url));
+        let request = request.header("Content-Type", "application/json");
+        request.send(body.to_string())
+    }
+
+    fn with_key<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
+        match &self.key {
+            Some(key) => request.header("Authorization", key.bearer()),
+            None => request,
+        }
     }
 
     fn answer(&self, url: &str, sent: Result<Response<Body>, ureq::Error>) -> Step<Value> {

@@ -54,8 +54,15 @@ pub(super) fn only_token(answer: &Value) -> Result<Option<u64>, String> {
     }
 }
 
+/// Adds such fields to a request.
+pub(super) fn add(body: &mut Value, which: &Value) {
+    for (name, value) in which.as_object().into_iter().flatten() {
+        body[name] = value.clone();
+    }
+}
+
 impl Picks {
-    /// The requests that ask for tokens: each is a request's further fields.
+    /// The requests that ask for tokens: each is a request's further fields, see [`add`].
     pub(super) fn requests(self, ids: &[u64]) -> Vec<Value> {
         match self {
             Picks::Many => vec![json!({"logprob_token_ids": ids})],

@@ -316,9 +316,7 @@ impl Probing<'_> {
                 return false;
             };
             let mut body = self.question(endpoint, Some(1));
-            for (name, value) in which.as_object().into_iter().flatten() {
-                body[name] = value.clone();
-            }
+            pick::add(&mut body, which);
             let answer = self.post(endpoint, &body);
             let Ok(likely) = answer.and_then(|answer| reply::first_tokens(&answer)) else {
                 return false;
