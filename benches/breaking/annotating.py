@@ -9,7 +9,7 @@ from screen import Explorer
 
 SHOWN = re.compile(r"Answer \d to ([a-z]\d{6})")
 F5 = b"\x1b[15~"
-RECORDS = 6000
+RECORDS = 12000
 
 
 def item(text):
@@ -29,8 +29,7 @@ class Annotator:
         wait = self.explorer.until
         return (wait(lambda text: "Records" in text, self.deadline)
                 and self.press(F5)
-                # While data are read, what comes next may still change under the cursor.
-                and wait(lambda text: item(text) and " of " in text and "so far" not in text and "reading" not in text, self.deadline))
+                and wait(lambda text: item(text) and " of " in text, self.deadline))
 
     def press(self, keys):
         self.explorer.press(keys)
@@ -40,7 +39,7 @@ class Annotator:
         """One event: sure once the screen shows what follows from it."""
         self.doubtful = event
         self.press(keys)
-        refused = lambda text: any(word in text for word in ("still being", "Not kept", "just come on screen"))
+        refused = lambda text: any(word in text for word in ("still being", "still read", "Not kept", "just come on screen"))
         if not self.explorer.until(lambda text: shown(text) or refused(text), self.deadline, patience=60):
             return False
         if not shown(self.explorer.text()):

@@ -290,8 +290,7 @@ async fn serve(
     loop {
         if dirty && Instant::now() >= next_frame {
             session.draw(state)?;
-            let rates = state.screen == Screen::Annotate;
-            state.annotate.drawn = state.annotate.row().filter(|_| rates);
+            state.note_drawn();
             next_frame = Instant::now() + FRAME;
             dirty = false;
         }

@@ -7,6 +7,7 @@ use super::{Queue, QueuePlace, Row, State, Together};
 use crate::data::SubjectKey;
 use crate::store::journal::Said;
 use crate::store::{Event, Journal, Kind};
+use crate::tui::layout::Screen;
 
 /// Pauses longer than this do not count into the pace, in milliseconds.
 const PAUSE: i64 = 5 * 60 * 1000;
@@ -38,7 +39,7 @@ pub struct Annotate {
     pub made_of: Option<MadeOf>,
     /// The queue was asked about the records before this one.
     pub walked: usize,
-    /// Where to go once the queue has it.
+    /// Where the person was when the program ended, until the queue has come to that, or they went elsewhere.
     pub wish: Option<QueuePlace>,
     /// Responses of the data that somebody has said something of, among the records before `said_to`.
     pub known: BTreeMap<Row, SubjectKey>,
@@ -47,7 +48,7 @@ pub struct Annotate {
     pub shown_at: i64,
     pub shown: Option<SubjectKey>,
     /// What the last frame has shown to be rated: data that come may have put something else there since.
-    pub drawn: Option<Row>,
+    pub(super) drawn: Option<Row>,
     /// Whether it was looked at without being blind.
     pub peeked: bool,
     /// An event that is not on disk yet.
@@ -62,13 +63,31 @@ pub struct Annotate {
 }
 
 impl Annotate {
-    /// The response to be rated.
+    /// The response to be rated; none until the queue has come to where the annotator was: what was on screen before
+    /// that would be another.
     pub fn row(&self) -> Option<Row> {
-        self.queue.get(self.at).copied()
+        self.queue.get(self.at).filter(|_| !self.returns()).copied()
+    }
+
+    /// Whether the queue has yet to come to where the annotator was.
+    pub fn returns(&self) -> bool {
+        let wish = self.wish.as_ref();
+        wish.is_some_and(|wish| wish.annotator == self.annotator)
     }
 }
 
 impl State {
+    /// A frame was drawn: what it shows to be rated was seen.
+    pub fn note_drawn(&mut self) {
+        let rates = self.screen == Screen::Annotate;
+        self.annotate.drawn = self.annotate.row().filter(|_| rates);
+    }
+
+    /// Whether the response to be rated was on screen already.
+    pub fn is_drawn(&self) -> bool {
+        self.annotate.drawn == self.annotate.row()
+    }
+
     /// What the annotator has said of a response.
     pub fn said(&self, key: SubjectKey) -> Option<&Said> {
         let annotate = &self.annotate;

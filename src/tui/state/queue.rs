@@ -129,7 +129,9 @@ impl State {
             true => false,
             false => self.extend_queue(),
         };
-        if again || more {
+        if self.annotate.returns() {
+            self.find_wish();
+        } else if again || more {
             self.find_place(current);
         }
     }
@@ -196,19 +198,36 @@ impl State {
         rows.into_iter().map(|(_, row)| row).collect()
     }
 
-    /// Stays at a row, or goes where the person was when the program ended, or to the first without a word.
-    fn find_place(&mut self, current: Option<Row>) {
-        let annotate = &self.annotate;
-        let wished = annotate.wish.as_ref().filter(|wish| {
-            let item = self.item(wish.record);
-            wish.annotator == annotate.annotator && item.is_some_and(|item| item.id == wish.id)
-        });
-        let wished = wished.and_then(|wish| self.place_of((wish.record, wish.response)));
-        if let Some(at) = wished {
-            self.annotate.at = at;
-            self.annotate.wish = None;
+    /// Goes where the person was when the program ended, once the queue has come to that.
+    fn find_wish(&mut self) {
+        let Some(wish) = self.annotate.wish.clone() else {
+            return;
+        };
+        let comes = match self.annotate.order.needs_scores() {
+            // What is scored next is not known: it is waited for no longer than for anything.
+            true => self.annotate.queue.is_empty(),
+            false => wish.record >= self.annotate.walked && self.more_comes(),
+        };
+        if comes {
             return;
         }
+        self.annotate.wish = None;
+        let item = self.item(wish.record);
+        let same = item.is_some_and(|item| item.id == wish.id);
+        let at = self.place_of((wish.record, wish.response));
+        match at.filter(|_| same) {
+            Some(at) => self.annotate.at = at,
+            None => drop(self.to_unsaid(0)),
+        }
+    }
+
+    /// Whether the queue may have more responses later than it has now.
+    pub fn more_comes(&self) -> bool {
+        self.data == DataStatus::Loading || self.queue_is_behind()
+    }
+
+    /// Stays at a row, or goes to the first without a word.
+    fn find_place(&mut self, current: Option<Row>) {
         match current.and_then(|row| self.place_of(row)) {
             Some(at) => self.annotate.at = at,
             None => drop(self.to_unsaid(0)),

@@ -4,6 +4,7 @@ use super::fixture::{Bench, records};
 use crate::data::{Library, Record};
 use crate::stats::evaluation::{Rows, Settings, raters};
 use crate::tui::effect::{Effect, Keep};
+use crate::tui::key::Key;
 use crate::tui::layout::Screen;
 use crate::tui::message::{Kept, Message};
 use crate::tui::state::{DataStatus, Loaded, Overlay, Purpose, Queue, Together};
@@ -25,10 +26,13 @@ fn said(bench: &Bench, at: usize) -> Option<f64> {
 #[test]
 fn what_is_not_on_screen_yet_is_not_rated() {
     let mut bench = bench();
-    bench.state.annotate.drawn = bench.state.annotate.queue.get(3).copied();
-    bench.keys("7s");
+    bench.keys("JJJ").state.note_drawn();
+    bench.state.annotate.at = 0;
+    for key in Key::parse_typed("7sc").unwrap() {
+        bench.send(Message::Key(key));
+    }
     assert_eq!((said(&bench, 0), bench.state.annotate.at), (None, 0));
-    bench.state.annotate.drawn = bench.state.annotate.row();
+    assert!(bench.state.overlay.is_none(), "{:?}", bench.state.overlay);
     bench.keys("7");
     assert_eq!((said(&bench, 0), bench.state.annotate.at), (Some(7.0), 1));
 }
@@ -274,8 +278,10 @@ fn a_click_on_a_digit_rates() {
         })
     };
     // The digits stand three columns apart, in the second line of the pane.
+    bench.state.note_drawn();
     bench.send(mouse(area.x + 2 + 3 * 4 + 1, area.y + 2));
     assert_eq!(said(&bench, 0), Some(4.0));
+    bench.state.note_drawn();
     bench.send(mouse(area.x + 2 + 3 * 10 + 1, area.y + 2));
     assert_eq!(said(&bench, 1), None, "beside the last digit");
 }
@@ -472,6 +478,73 @@ fn queue_and_place_outlive_the_program() {
         (bench.state.annotate.row(), bench.state.annotate.at),
         (row, at)
     );
+}
+
+#[test]
+fn until_the_data_come_to_where_a_person_was_nothing_is_rated() {
+    let all = plain(30_000);
+    let mut bench = Bench::new(120, 40);
+    bench.state.place_key = "place".into();
+    bench.open_store().load(all.clone()).keys("<f5>");
+    while bench.state.annotate.row().unwrap().0 < 20_000 {
+        bench.keys("J");
+    }
+    let row = bench.state.annotate.row();
+    bench.keys("<f1>");
+    let begin = |bench: Bench| {
+        let mut bench = bench.restart();
+        bench.state.place_key = "place".into();
+        let (library, _) = Library::of(all.clone());
+        bench.open_store().send(part(&library, 256, false));
+        bench.keys("<f5>");
+        (bench, library)
+    };
+    let (mut bench, library) = begin(bench);
+    let events = |bench: &Bench| {
+        let journal = bench.state.annotate.journal.as_ref().unwrap();
+        journal.done_by(&bench.state.annotate.annotator).len()
+    };
+    for (width, height) in [(120, 40), (80, 24), (60, 20)] {
+        bench.state.size = (width, height);
+        let screen = bench.send(Message::Tick).screen();
+        assert!(screen.contains("Reading up to where you were"), "{screen}");
+        assert_eq!(bench.state.annotate.row(), None);
+        bench.keys("7csxu");
+        assert_eq!((events(&bench), &bench.state.overlay), (0, &None));
+    }
+    assert!(bench.screen().contains("still read up to where you were"));
+    bench.send(part(&library, 21_000, false));
+    assert_eq!(bench.state.annotate.row(), row);
+    bench.keys("7");
+    assert_eq!((events(&bench), bench.state.labelled().count()), (1, 1));
+    // Who moves does not want to return, and stays there.
+    let (mut bench, library) = begin(bench);
+    let here = bench.keys("J").state.annotate.row();
+    assert!(here.is_some_and(|(record, _)| record < 256));
+    bench.send(part(&library, 30_000, true));
+    assert_eq!(bench.state.annotate.row(), here);
+}
+
+#[test]
+fn data_that_end_before_where_a_person_was_are_rated_all_the_same() {
+    let mut bench = Bench::new(120, 40);
+    bench.state.place_key = "place".into();
+    bench.open_store().load(plain(300)).keys("<f5>");
+    while bench.state.annotate.row().unwrap().0 < 200 {
+        bench.keys("J");
+    }
+    bench.keys("<f1>");
+    let mut bench = bench.restart();
+    bench.state.place_key = "place".into();
+    let (library, _) = Library::of(plain(100));
+    bench
+        .open_store()
+        .send(part(&library, 100, false))
+        .keys("<f5>");
+    assert_eq!(bench.state.annotate.row(), None);
+    bench.send(part(&library, 100, true));
+    assert_eq!(bench.state.annotate.at, 0);
+    assert!(bench.state.annotate.row().is_some());
 }
 
 #[test]

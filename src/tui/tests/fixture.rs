@@ -285,9 +285,10 @@ impl Bench {
         self
     }
 
-    /// Presses keys: `jj]ihello<esc>`.
+    /// Presses keys, a frame before each: `jj]ihello<esc>`.
     pub fn keys(&mut self, keys: &str) -> &mut Self {
         for key in Key::parse_typed(keys).unwrap() {
+            self.state.note_drawn();
             self.send(Message::Key(key));
         }
         self

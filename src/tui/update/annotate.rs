@@ -34,7 +34,10 @@ pub fn clear(state: &mut State) -> Vec<Effect> {
     let current = state.annotate.row();
     let key = current.and_then(|row| state.row_key(row.0, row.1));
     let said = key.and_then(|key| state.said(key));
-    if state.annotate.journal.is_some() && !said.is_some_and(|s| s.labels.contains_key(&name)) {
+    if state.annotate.row().is_some()
+        && state.annotate.journal.is_some()
+        && !said.is_some_and(|s| s.labels.contains_key(&name))
+    {
         state.say(Tone::Plain, format!("There is no {name} to take back."));
         return Vec::new();
     }
@@ -50,7 +53,7 @@ pub fn comment(state: &mut State, row: Row, text: String) -> Vec<Effect> {
 
 /// Lets a comment be typed on the response on screen, or on the one rated last: a digit moves on at once.
 pub fn ask_comment(state: &mut State, last: bool) {
-    if !is_ready(state) {
+    if !is_ready(state) || (!last && !is_seen(state)) {
         return;
     }
     let row = match last {
@@ -131,15 +134,20 @@ pub fn undo(state: &mut State, again: bool) -> Vec<Effect> {
 
 /// Says something of the response on screen.
 fn set(state: &mut State, kind: Kind, fill: impl FnOnce(&mut Event)) -> Vec<Effect> {
-    let (drawn, row) = (state.annotate.drawn, state.annotate.row());
-    if drawn.is_some() && drawn != row {
-        // The key was meant for what was on screen when it was pressed.
-        let said = "Another response has just come on screen: look at it first.";
-        state.say(Tone::Warning, said);
+    if !is_seen(state) {
         return Vec::new();
     }
-    state.annotate.wish = None;
-    say_of(state, row, kind, fill)
+    say_of(state, state.annotate.row(), kind, fill)
+}
+
+/// Whether the response to be rated was on screen when the key was pressed, which was meant for what was; says so if not.
+fn is_seen(state: &mut State) -> bool {
+    let seen = state.is_drawn();
+    if !seen {
+        let said = "Another response has just come on screen: look at it first.";
+        state.say(Tone::Warning, said);
+    }
+    seen
 }
 
 fn say_of(
@@ -156,6 +164,8 @@ fn say_of(
         return Vec::new();
     };
     fill(&mut event);
+    // Another's place: this is where somebody is now.
+    state.annotate.wish = None;
     keep(state, event)
 }
 
@@ -174,6 +184,10 @@ fn is_ready(state: &mut State) -> bool {
     }
     if state.annotate.journal.is_none() {
         state.say(Tone::Plain, "Annotations are still being read.");
+        return false;
+    }
+    if state.annotate.returns() {
+        state.say(Tone::Plain, "The data are still read up to where you were.");
         return false;
     }
     // One at a time: what comes next is not known before this one is kept.

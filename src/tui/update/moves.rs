@@ -80,10 +80,15 @@ pub fn to_end(state: &mut State, last: bool) {
 /// Moves to another record; while annotating, to another response of the queue.
 pub fn record(state: &mut State, step: isize) {
     if state.screen == Screen::Annotate {
-        let last = state.annotate.queue.len().saturating_sub(1);
-        let at = state.annotate.at.saturating_add_signed(step);
-        state.annotate.at = at.min(last);
+        let returned = !state.annotate.returns();
         state.annotate.wish = None;
+        if returned {
+            let last = state.annotate.queue.len().saturating_sub(1);
+            let at = state.annotate.at.saturating_add_signed(step);
+            state.annotate.at = at.min(last);
+        } else {
+            state.to_unsaid(0);
+        }
         return;
     }
     go(state, state.cursor.saturating_add_signed(step));

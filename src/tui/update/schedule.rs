@@ -260,7 +260,11 @@ fn wanted_ahead(state: &State) -> Vec<(SubjectKey, (usize, usize))> {
 /// The rows that come next in the queue, then those that are labelled already, which the judge is compared on.
 fn wanted_to_rate(state: &State) -> Vec<(SubjectKey, (usize, usize))> {
     let annotate = &state.annotate;
-    let coming = annotate.queue.iter().skip(annotate.at).take(AHEAD);
+    let from = match annotate.returns() {
+        true => annotate.queue.len(),
+        false => annotate.at,
+    };
+    let coming = annotate.queue.iter().skip(from).take(AHEAD);
     let keyed = coming.filter_map(|row| Some((state.row_key(row.0, row.1)?, *row)));
     let labelled = state.labelled().map(|(row, key)| (key, row));
     let missing = |key: &SubjectKey| {

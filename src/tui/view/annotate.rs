@@ -10,7 +10,7 @@ use super::paint::{Paint, focused};
 use crate::stats::Interval;
 use crate::store::journal::Said;
 use crate::tui::layout::{Pane, padded};
-use crate::tui::state::{DataStatus, FEW, Queue, State, Together};
+use crate::tui::state::{FEW, Queue, State, Together};
 use crate::tui::widget::{Bar, PaneFrame, Row, scrollbar};
 
 /// Draws the rating pane.
@@ -92,7 +92,8 @@ fn lines(state: &State, paint: &Paint<'_>, width: usize) -> Vec<Line<'static>> {
         ));
         lines.push(Line::default());
     }
-    if annotate.queue.is_empty() && annotate.trouble.is_none() {
+    // The text says what is waited for there.
+    if annotate.queue.is_empty() && annotate.trouble.is_none() && !annotate.returns() {
         let why = match (&annotate.journal, annotate.order) {
             (None, _) => "Reading what was said before.",
             (_, order) if order.needs_scores() => "Nothing that is scored belongs here yet.",
@@ -127,7 +128,7 @@ fn lines(state: &State, paint: &Paint<'_>, width: usize) -> Vec<Line<'static>> {
     };
     let (done, all) = (state.said_count(), annotate.queue.len());
     // More may belong to it: the data are still coming.
-    let so_far = match state.data == DataStatus::Loading || state.queue_is_behind() {
+    let so_far = match state.more_comes() {
         true if all > 0 => " so far",
         _ => "",
     };

@@ -161,6 +161,16 @@ fn nothing(state: &State, paint: &Paint<'_>) -> Option<Vec<(String, &'static str
                 "ui.text.dim",
             ),
         ],
+        _ if state.screen == Screen::Annotate && state.annotate.returns() => {
+            let spin = paint.glyphs.spin(state.tick);
+            vec![
+                (
+                    format!("{spin} Reading up to where you were"),
+                    "state.loading",
+                ),
+                ("J begins at once.".to_string(), "ui.text.dim"),
+            ]
+        }
         _ if state.listed() == 0 => vec![
             (
                 match (&state.listing.query, state.listing.searching) {
