@@ -18,10 +18,6 @@ use juror::run::row::{Distribution, Named, Row};
 use juror::stats::bootstrap::SplitMix64;
 use serde_json::{Map, json};
 
-/// The one that the program has.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 #[derive(Parser)]
 struct Arguments {
     #[arg(long, default_value_t = 1_000_000)]

@@ -3,6 +3,12 @@
 //! Imports run one way: `kernel ← model ← engine ← judge ← method, train ← run ← cli, tui`, with `data`,
 //! `stats`, `report` and `store` beside them.
 
+/// Training and inference allocate and free large buffers all the time, and rows are read by one thread and dropped by
+/// another: this allocator keeps its pages, and has no lock that threads wait for. Here, so that tests and benches have
+/// what the program has.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A line on standard error. Nothing in it steers the terminal, whatever data it tells of. Where nobody reads that any more,
 /// nobody misses it: `eprintln!` would panic.
 macro_rules! note {

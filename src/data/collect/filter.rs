@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use super::hash::{join, text_hash};
+use super::hash::{Hashed, join, text_hash};
 use super::language::foreign;
 use super::reason::{Drop, Reason};
 use super::words::words;
@@ -175,7 +175,8 @@ fn repeated(normal: &str) -> Option<String> {
     if words.len() < 24 {
         return None;
     }
-    let mut grams: HashMap<u64, usize> = HashMap::with_capacity(words.len());
+    let mut grams: HashMap<u64, usize, Hashed> = HashMap::default();
+    grams.reserve(words.len());
     let mut most = (0, "");
     for three in words.windows(3) {
         let hash = join(three[0].1, join(three[1].1, three[2].1));

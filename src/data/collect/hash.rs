@@ -1,5 +1,34 @@
 //! Hashes that stay the same from version to version: the classifier's weights are found by them.
 
+use std::hash::{BuildHasherDefault, Hasher};
+
+/// Tables of what is a hash or a digest: such keys are random already.
+pub type Hashed = BuildHasherDefault<AsItIs>;
+
+/// Hashes a hash to itself.
+#[derive(Default)]
+pub struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0 << 8 ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.0 = self.0.rotate_left(32) ^ u64::from(number);
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 ^= number;
+    }
+}
+
 /// Mixes the bits of a number so that each depends on all.
 pub fn mix(mut x: u64) -> u64 {
     x ^= x >> 33;

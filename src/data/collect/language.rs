@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use super::hash::{Hashed, text_hash};
 use super::words::words;
 
 /// Small words, each of one of these languages alone.
@@ -66,7 +67,7 @@ pub fn foreign(normal: &str) -> Option<&'static str> {
     for word in words(normal) {
         all += 1;
         for (language, count) in counts.iter_mut().enumerate() {
-            let bit = TABLE.get(word).copied().unwrap_or_default() >> language & 1;
+            let bit = TABLE.get(&text_hash(word)).copied().unwrap_or_default() >> language & 1;
             *count += usize::from(bit);
         }
     }
@@ -123,11 +124,11 @@ fn foreign_script(normal: &str) -> Option<&'static str> {
 }
 
 /// Small words, with a bit for each language that has it.
-static TABLE: LazyLock<HashMap<&'static str, u16>> = LazyLock::new(|| {
-    let mut table: HashMap<&str, u16> = HashMap::new();
+static TABLE: LazyLock<HashMap<u64, u16, Hashed>> = LazyLock::new(|| {
+    let mut table: HashMap<u64, u16, Hashed> = HashMap::default();
     for (at, (_, small)) in SMALL.iter().enumerate() {
         for word in small.split_whitespace() {
-            *table.entry(word).or_default() |= 1 << at;
+            *table.entry(text_hash(word)).or_default() |= 1 << at;
         }
     }
     table

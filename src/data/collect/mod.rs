@@ -24,9 +24,9 @@ pub mod spill;
 pub mod words;
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{SyncSender, sync_channel};
 
 use rayon::prelude::*;
 use serde_json::{Value, json};
@@ -34,6 +34,7 @@ use serde_json::{Value, json};
 use self::contamination::TestSets;
 use self::error::CollectError;
 use self::filter::Limits;
+use self::hash::Hashed;
 use self::ids::Ids;
 use self::near::bands::BandFiles;
 use self::near::sketch::Sketch;
@@ -42,7 +43,7 @@ use self::reading::{Batch, Reader};
 use self::reason::{Drop, Reason};
 use self::report::{Counts, Report};
 use self::row::{Fresh, Judged, Rules, judge};
-use self::source::Sources;
+use self::source::{Source, Sources};
 use self::spill::{Entry, Stream, TextWriter};
 use crate::data::atomic::{self, AtomicFile};
 use crate::data::export::Format;
@@ -168,31 +169,37 @@ fn nothing(report: &Report, beside: &Beside) -> CollectError {
     }
 }
 
-/// Digests are random already.
-#[derive(Default)]
-struct AsItIs(u64);
-
-impl Hasher for AsItIs {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0 << 8 ^ u64::from(*byte);
-        }
-    }
-
-    fn write_u32(&mut self, number: u32) {
-        self.0 = self.0.rotate_left(32) ^ u64::from(number);
-    }
-}
-
 /// The first row of each text: twelve bytes of a digest, which no two of billions of texts share by chance.
-type Known = HashMap<[u32; 3], u32, BuildHasherDefault<AsItIs>>;
+type Known = HashMap<[u32; 3], u32, Hashed>;
+
+/// Batches of judged rows that wait.
+const AHEAD: usize = 1;
 
 /// Rows told of in messages.
 const TOLD: usize = 100;
+
+/// Judged rows of one source.
+type JudgedRows<'a> = Result<(usize, &'a str, Vec<Judged>), DataError>;
+
+/// Judges the rows of all sources on all cores, as long as somebody listens.
+fn judge_all<'a>(sources: &'a [Source], rules: &Rules<'_>, send: &SyncSender<JudgedRows<'a>>) {
+    let reader = Reader::start(sources);
+    for batch in reader.batches() {
+        let judged = batch.map(|Batch { source, file, rows }| {
+            let from = sources.get(source)?;
+            let judged = rows
+                .into_par_iter()
+                .map(|row| judge(from, file, row, rules));
+            Some((source, from.name.as_str(), judged.collect()))
+        });
+        let Some(judged) = judged.transpose() else {
+            continue;
+        };
+        if send.send(judged).is_err() {
+            return;
+        }
+    }
+}
 
 /// The pass over all rows, and what it leaves.
 struct Pass {
@@ -255,29 +262,27 @@ impl Pass {
             tests: &plan.tests,
             with_responses: plan.with_responses,
         };
-        let mut done = 0;
-        let reader = Reader::start(&plan.sources.list);
-        for batch in reader.batches() {
-            let Batch { source, file, rows } = batch?;
-            let Some(from) = plan.sources.list.get(source) else {
-                continue;
-            };
-            let judged: Vec<Judged> = rows
-                .into_par_iter()
-                .map(|row| judge(from, file, row, &rules))
-                .collect();
-            for judged in judged {
-                if plan.strict
-                    && let Some(error) = judged.error
-                {
-                    return Err(error.into());
+        let sources = &plan.sources.list;
+        std::thread::scope(|scope| {
+            let (send, batches) = sync_channel(AHEAD);
+            // The next rows are judged while these are written down.
+            scope.spawn(move || judge_all(sources, &rules, &send));
+            let mut done = 0;
+            for batch in batches {
+                let (source, name, judged): (usize, &str, Vec<Judged>) = batch?;
+                for judged in judged {
+                    if plan.strict
+                        && let Some(error) = judged.error
+                    {
+                        return Err(error.into());
+                    }
+                    done += 1;
+                    self.take(source, name, judged).map_err(spill)?;
                 }
-                done += 1;
-                self.take(source, &from.name, judged).map_err(spill)?;
+                progress("reading", done, 0);
             }
-            progress("reading", done, 0);
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     fn take(&mut self, source: usize, name: &str, judged: Judged) -> io::Result<()> {

@@ -1,6 +1,9 @@
 //! The form of a text that is compared: words in lower case, one blank between them. Originals are never replaced by it.
 
-use super::hash::text_hash;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+
+use super::hash::{Hashed, text_hash};
 
 /// Words that may come, go or be exchanged for one another without another task being asked.
 const NEUTRAL: &str = "a an the this that these those please kindly can could would will shall should you your yours i \
@@ -75,7 +78,10 @@ pub fn normal(text: &str) -> String {
             if is_ideograph(c) {
                 part(&mut out);
             }
-            out.extend(c.to_lowercase());
+            match c.is_ascii() {
+                true => out.push(c.to_ascii_lowercase()),
+                false => out.extend(c.to_lowercase()),
+            }
             if is_ideograph(c) {
                 part(&mut out);
             }
@@ -221,40 +227,42 @@ pub fn is_exact(word: &str) -> bool {
 }
 
 /// A word without its ending and spelling: what stays is equal where the meaning is.
-pub fn stem(word: &str) -> String {
+pub fn stem(word: &str) -> Cow<'_, str> {
     if is_exact(word) || !word.is_ascii() {
-        return word.to_owned();
+        return Cow::Borrowed(word);
     }
-    if let Some((_, first)) = lists()
-        .synonyms
-        .iter()
-        .find(|(hash, _)| *hash == text_hash(word))
+    if let Some(first) = lists().synonyms.get(&text_hash(word)) {
+        return Cow::Borrowed(first);
+    }
+    let start = |end: &str| word.strip_suffix(end).filter(|start| start.len() >= 3);
+    let word = ["ing", "ed", "es", "s"]
+        .into_iter()
+        .find_map(start)
+        .unwrap_or(word);
+    if word.len() < 5 {
+        return Cow::Borrowed(word);
+    }
+    let word = word.trim_end_matches('e');
+    // Nearly no word has any of these.
+    let bytes = word.as_bytes();
+    if !bytes.ends_with(b"is")
+        && !bytes
+            .windows(3)
+            .any(|part| part == b"our" || part == b"isa")
     {
-        return (*first).to_owned();
+        return Cow::Borrowed(word);
     }
-    let mut word = word.to_owned();
-    for end in ["ing", "ed", "es", "s"] {
-        if let Some(start) = word.strip_suffix(end).filter(|start| start.len() >= 3) {
-            word = start.to_owned();
-            break;
-        }
+    let mut word = word.replace("isation", "ization").replace("our", "or");
+    if let Some(start) = word.strip_suffix("is") {
+        word = format!("{start}iz");
     }
-    if word.len() >= 5 {
-        word = word
-            .trim_end_matches('e')
-            .replace("isation", "ization")
-            .replace("our", "or");
-        if let Some(start) = word.strip_suffix("is") {
-            word = format!("{start}iz");
-        }
-    }
-    word
+    Cow::Owned(word)
 }
 
 struct Lists {
-    neutral: std::collections::HashSet<u64>,
-    polar: std::collections::HashSet<u64>,
-    synonyms: Vec<(u64, &'static str)>,
+    neutral: HashSet<u64, Hashed>,
+    polar: HashSet<u64, Hashed>,
+    synonyms: HashMap<u64, &'static str, Hashed>,
 }
 
 fn lists() -> &'static Lists {

@@ -31,3 +31,23 @@ pub use probe::{About, Line, Probed, probe};
 pub use reply::Written;
 pub use settings::Settings;
 pub use trouble::Trouble;
+
+/// Reads bytes as whatever a server may answer: what `fuzz/` calls.
+#[cfg(fuzzing)]
+pub fn read_anything(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let mut streamed = stream::Streamed::default();
+    for line in text.lines() {
+        if streamed.take(line).is_err() || streamed.is_done() {
+            break;
+        }
+    }
+    let whole = streamed.whole();
+    let answers = whole.into_iter().chain(serde_json::from_slice(bytes));
+    for answer in answers {
+        let _ = (reply::counted(&answer), reply::written(&answer));
+        let _ = (reply::first_tokens(&answer), reply::embedding(&answer));
+        let _ = reply::echoed(&answer, "Rate it: good", 2..9);
+        let _ = pick::only_token(&answer);
+    }
+}

@@ -1,5 +1,7 @@
 //! What the classifier sees of a task.
 
+use std::borrow::Cow;
+
 use super::PLACES;
 use crate::data::collect::hash::{join, text_hash};
 use crate::data::collect::words::{normal, stem, words};
@@ -26,7 +28,7 @@ pub fn features(task: &str) -> (Vec<u32>, f32) {
     }
     let task = &task[..end];
     let text = normal(task);
-    let stems: Vec<String> = words(&text).map(stem).collect();
+    let stems: Vec<Cow<'_, str>> = words(&text).map(stem).collect();
     let mut hashes = Vec::with_capacity(3 * stems.len() + 8);
     let mut before = text_hash("^");
     for word in &stems {

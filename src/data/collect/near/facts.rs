@@ -1,6 +1,7 @@
 //! Whether two texts that look alike ask for the same: a template filled with other facts looks as much alike as a
 //! slip of the pen, and is another task.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::sketch::Sketch;
@@ -14,8 +15,8 @@ pub const RAREST: usize = 4;
 const BEYOND: f64 = 0.25;
 
 /// A misspelt word is so much rarer than the right one, or hardly there at all.
-const RARER: u16 = 20;
-const HARDLY: u16 = 3;
+const RARER: u32 = 20;
+const HARDLY: u32 = 3;
 
 /// A hash of all numbers and signs: texts in which these differ are never the same.
 pub fn exact_hash(normal: &str) -> u64 {
@@ -39,21 +40,21 @@ pub fn content_hashes(normal: &str) -> Vec<u64> {
 /// nearly equal share two of them.
 pub fn rarest(normal: &str, sketch: &Sketch) -> [u32; RAREST] {
     let hashes = content_hashes(normal).into_iter();
-    let mut counted: Vec<(u16, u64)> = hashes.map(|hash| (sketch.count(hash), hash)).collect();
+    let mut counted: Vec<(u32, u64)> = hashes.map(|hash| (sketch.count(hash), hash)).collect();
     counted.sort_unstable();
     let mut found = [0; RAREST];
     for (place, (count, hash)) in found.iter_mut().zip(counted) {
-        *place = class(count) << CLASS_SHIFT | (hash >> 38) as u32 | 1;
+        *place = class(count) << CLASS_SHIFT | (hash >> 39) as u32 | 1;
     }
     found
 }
 
-/// Above these bits of a rare word stands how frequent it is.
-const CLASS_SHIFT: u32 = 26;
+/// Above these bits of a rare word stands how frequent it is: seven bits, for every 32-bit count.
+const CLASS_SHIFT: u32 = 25;
 
 /// Frequencies in quarters of powers of two.
-fn class(count: u16) -> u32 {
-    (4.0 * (f32::from(count) + 1.0).log2()) as u32
+fn class(count: u32) -> u32 {
+    ((4.0 * (f64::from(count) + 1.0).log2()) as u32).min(127)
 }
 
 /// Whether two rows have other facts, as far as their rarest words alone tell: each has a word that the other lacks, both
@@ -120,7 +121,7 @@ pub fn same_facts(one: &str, other: &str, sketch: &Sketch) -> bool {
 /// The content words of a text, as they stand and by what they mean.
 struct Words<'a> {
     words: Vec<&'a str>,
-    stems: Vec<String>,
+    stems: Vec<Cow<'a, str>>,
 }
 
 impl<'a> Words<'a> {
@@ -142,7 +143,7 @@ fn difference<'a>(one: &Words<'a>, other: &Words<'a>) -> (Vec<&'a str>, Vec<&'a 
         }
         let mut found = Vec::new();
         for (word, stem) in one.words.iter().zip(&one.stems) {
-            match counts.get_mut(stem.as_str()).filter(|count| **count > 0) {
+            match counts.get_mut(stem.as_ref()).filter(|count| **count > 0) {
                 Some(count) => *count -= 1,
                 None => found.push(*word),
             }
@@ -154,7 +155,7 @@ fn difference<'a>(one: &Words<'a>, other: &Words<'a>) -> (Vec<&'a str>, Vec<&'a 
 
 /// Whether one or two words moved past others: `from French to German` is not `from German to French`. Whole sentences
 /// may move.
-fn exchanged(one: &[String], other: &[String]) -> bool {
+fn exchanged(one: &[Cow<'_, str>], other: &[Cow<'_, str>]) -> bool {
     let same = one.iter().zip(other).take_while(|(a, b)| a == b).count();
     let (one, other) = (&one[same..], &other[same..]);
     let same = one
@@ -194,7 +195,7 @@ fn misspelt(one: &str, other: &str, sketch: &Sketch) -> bool {
     }
     let [a, b] = [one, other].map(|word| sketch.count(text_hash(&stem(word))));
     let (rarer, other) = (a.min(b), a.max(b));
-    rarer <= HARDLY || u32::from(rarer) * u32::from(RARER) <= u32::from(other)
+    rarer <= HARDLY || rarer.saturating_mul(RARER) <= other
 }
 
 /// Whether a word is a neutral one of this text with a slip in it.

@@ -5,6 +5,8 @@
 
 use std::sync::LazyLock;
 
+use multiversion::multiversion;
+
 use crate::data::collect::hash::{join, mix};
 
 /// Bands of a signature; two texts are candidates where one band is equal.
@@ -14,6 +16,9 @@ pub const BANDS: usize = 28;
 pub const ROWS: usize = 5;
 
 const HASHES: usize = BANDS * ROWS;
+
+/// Shingles that are hashed at a time.
+const CHUNK: usize = 64;
 
 /// A multiplier and a summand each.
 static HASHING: LazyLock<Vec<(u32, u32)>> = LazyLock::new(|| {
@@ -30,17 +35,7 @@ static HASHING: LazyLock<Vec<(u32, u32)>> = LazyLock::new(|| {
 
 /// The keys of the bands of a set of shingles. Sets with another `tag` are never candidates.
 pub fn band_keys(shingles: &[u64], tag: u64) -> [u64; BANDS] {
-    let mut least = [u32::MAX; HASHES];
-    let hashing: &[(u32, u32)] = &HASHING;
-    // A few shingles at a time, so that the running minimum stays in registers.
-    for chunk in shingles.chunks(64) {
-        for (least, (factor, summand)) in least.iter_mut().zip(hashing) {
-            let hashes = chunk
-                .iter()
-                .map(|x| (*x as u32).wrapping_mul(*factor).wrapping_add(*summand));
-            *least = hashes.fold(*least, u32::min);
-        }
-    }
+    let least = minima(shingles, &HASHING);
     let mut keys = [0; BANDS];
     for (at, (key, band)) in keys.iter_mut().zip(least.chunks(ROWS)).enumerate() {
         *key = band.iter().fold(join(tag, at as u64), |key, hash| {
@@ -48,6 +43,32 @@ pub fn band_keys(shingles: &[u64], tag: u64) -> [u64; BANDS] {
         });
     }
     keys
+}
+
+/// The least value of each hash over all shingles.
+#[multiversion(targets(
+    "x86_64+avx512f+avx512vl",
+    "x86_64+avx2",
+    "x86_64+sse4.1",
+    "aarch64+neon"
+))]
+fn minima(shingles: &[u64], hashing: &[(u32, u32)]) -> [u32; HASHES] {
+    let mut least = [u32::MAX; HASHES];
+    let mut low = [0; CHUNK];
+    // A few shingles at a time, so that the running minimum stays in registers.
+    for chunk in shingles.chunks(CHUNK) {
+        // Where there are fewer, some come again: that changes no minimum.
+        for (low, x) in low.iter_mut().zip(chunk.iter().cycle()) {
+            *low = *x as u32;
+        }
+        for (least, (factor, summand)) in least.iter_mut().zip(hashing) {
+            let hashes = low
+                .iter()
+                .map(|x| x.wrapping_mul(*factor).wrapping_add(*summand));
+            *least = hashes.fold(*least, u32::min);
+        }
+    }
+    least
 }
 
 #[cfg(test)]

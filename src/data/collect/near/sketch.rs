@@ -5,9 +5,9 @@ use crate::data::collect::hash::mix;
 const LINES: usize = 2;
 const WIDTH: usize = 1 << 22;
 
-/// Counters that are never too small; they end at 65,535.
+/// Counters that are never too small; they end at four billion.
 pub struct Sketch {
-    counters: Vec<u16>,
+    counters: Vec<u32>,
 }
 
 impl Default for Sketch {
@@ -34,7 +34,7 @@ impl Sketch {
     }
 
     /// In how many rows it was, or somewhat more.
-    pub fn count(&self, hash: u64) -> u16 {
+    pub fn count(&self, hash: u64) -> u32 {
         let counters =
             Self::places(hash).map(|place| self.counters.get(place).copied().unwrap_or_default());
         counters.into_iter().min().unwrap_or_default()

@@ -1,0 +1,43 @@
+//! Every reader of data. What was read is written and read again: the same texts.
+#![no_main]
+
+use juror::data::judged::Judged;
+use juror::data::{ReadOptions, SubjectKey, judged, read, scored, write};
+use libfuzzer_sys::fuzz_target;
+
+const ENDINGS: [&str; 10] = [
+    "jsonl", "json", "csv", "tsv", "parquet", "arrow", "jsonl.gz", "jsonl.zst", "csv.gz", "feather",
+];
+
+fuzz_target!(|input: &[u8]| {
+    let Some((ending, bytes)) = juror_fuzz::chosen(input, &ENDINGS) else {
+        return;
+    };
+    let path = juror_fuzz::file(&format!("data.{ending}"), bytes);
+    let options = ReadOptions {
+        labels: vec!["rating".into()],
+        ..ReadOptions::default()
+    };
+    match read(&[path.clone()], &options) {
+        Err(error) => juror_fuzz::check_message(&error.to_string()),
+        Ok(set) => {
+            for error in &set.errors {
+                juror_fuzz::check_message(&error.to_string());
+            }
+            let keys = |records: &[juror::data::Record]| -> Vec<SubjectKey> {
+                records.iter().flat_map(SubjectKey::of_all).collect()
+            };
+            let lines: Vec<String> = set
+                .records
+                .iter()
+                .map(|record| write::to_json(record).to_string())
+                .collect();
+            let again = juror_fuzz::file("again.jsonl", lines.join("\n").as_bytes());
+            let again = read(&[again], &options).expect("what was written");
+            assert_eq!(keys(&set.records), keys(&again.records), "{lines:?}");
+        }
+    }
+    let _ = scored::read(&path, &scored::Wanted::default());
+    let fields = juror::data::FieldMap::new();
+    let _ = Judged::default().read(&path, &fields, &judged::Wanted::default());
+});
