@@ -6,6 +6,8 @@
 /// Training and inference allocate and free large buffers all the time, and rows are read by one thread and dropped by
 /// another: this allocator keeps its pages, and has no lock that threads wait for. Here, so that tests and benches have
 /// what the program has.
+/// (Sanitizers look at the system's own, which `--cfg system_allocator` leaves in place.)
+#[cfg(not(system_allocator))]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -5,6 +5,7 @@
     python3 benches/breaking kill --kills 50 --seed 7         # kills alone; --only annotating,scoring
     python3 benches/breaking faults --only disk,clock         # full disks (needs root for small file systems), signals, …
     python3 benches/breaking same                             # the same inputs, the same bytes
+    python3 benches/breaking endurance --actions 200000       # keys for half an hour beside a batch; not part of `all`
 
 Everything runs in temporary folders with a store of its own. Exit code 1 if anything was lost.
 """
@@ -17,6 +18,7 @@ import time
 
 import annotating
 import collecting
+import endurance
 import exporting
 import faults
 import same
@@ -46,12 +48,14 @@ def kill(options, only):
 
 def main():
     parser = argparse.ArgumentParser(prog="breaking", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="?", choices=["all", "kill", "faults", "same"], default="all")
+    parser.add_argument("what", nargs="?", choices=["all", "kill", "faults", "same", "endurance"], default="all")
     parser.add_argument("--juror", type=pathlib.Path, default=pathlib.Path("target/release/juror"))
     parser.add_argument("--kills", type=int, default=500)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default="", help="scenarios, with commas between them")
     parser.add_argument("--times", type=int, default=10, help="how often the same is computed")
+    parser.add_argument("--actions", type=int, default=200_000)
+    parser.add_argument("--pace", type=float, default=150, help="actions a second")
     options = parser.parse_args()
     options.juror = options.juror.resolve()
     if not options.juror.is_file():
@@ -64,6 +68,8 @@ def main():
         failed |= faults.run(options, only)
     if options.what in ("all", "same"):
         failed |= same.run(options, only)
+    if options.what == "endurance":
+        failed |= endurance.run(options, options.actions)
     sys.exit(1 if failed else 0)
 
 

@@ -60,13 +60,18 @@ mod tests {
         folder(&home).unwrap();
         assert_eq!(mode(&home), 0o700);
         let path = home.join("juror.db");
-        let store = Store::at(&path).unwrap();
-        let beside = fs::read_dir(&home)
-            .unwrap()
-            .flatten()
-            .map(|entry| mode(&entry.path()));
-        assert!(beside.into_iter().all(|mode| mode == 0o600));
-        drop(store);
+        let mut store = Store::at(&path).unwrap();
+        let mut other = Store::at(&path).unwrap();
+        store.remember("annotator", "ada").unwrap();
+        other.remember("annotator", "bob").unwrap();
+        // What two people write is in SQLite's log beside it, until the last of them goes.
+        let beside = fs::read_dir(&home).unwrap().flatten();
+        let beside: Vec<_> = beside
+            .map(|entry| (entry.file_name(), mode(&entry.path())))
+            .collect();
+        assert!(beside.iter().any(|(name, _)| name == "juror.db-wal"));
+        assert!(beside.iter().all(|(_, mode)| *mode == 0o600), "{beside:?}");
+        drop((store, other));
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
         drop(Store::at(&path).unwrap());
         assert_eq!(mode(&path), 0o600);

@@ -163,6 +163,8 @@ impl Reader {
     /// The next block; none at the end. The error is cause and cure.
     fn next(&mut self) -> Result<Option<Block>, String> {
         let mut bytes = std::mem::take(&mut self.ahead);
+        // At once, and not by doubling, which would copy everything once more.
+        bytes.reserve(BLOCK + BLOCK / 8);
         let end = loop {
             let before = bytes.len();
             if self.ended {

@@ -56,10 +56,11 @@ fn wrap_line(line: &str, columns: usize, lines: &mut Vec<String>) {
 /// Ends the line; a closing sign takes the word before it along. Returns the columns carried.
 fn carry(current: &mut String, next: &str, lines: &mut Vec<String>) -> usize {
     let split = if is_closing(next) {
-        current
-            .trim_end()
-            .rfind(char::is_whitespace)
-            .map(|at| at + 1)
+        // Some blanks have several bytes: French sets one before `!`.
+        let mut letters = current.trim_end().char_indices();
+        letters
+            .rfind(|(_, c)| c.is_whitespace())
+            .map(|(at, blank)| at + blank.len_utf8())
             .filter(|at| *at < current.len())
     } else {
         None
@@ -135,6 +136,12 @@ pub fn truncate_start(text: &str, columns: usize, ellipsis: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sign_takes_the_word_behind_a_blank_of_several_bytes_along() {
+        assert_eq!(wrap("le\u{a0}mot!", 6), ["le", "mot!"]);
+        assert_eq!(wrap("a\u{202f}?!", 2), ["a", "?!"]);
+    }
 
     #[test]
     fn words_stay_whole_where_they_fit() {
