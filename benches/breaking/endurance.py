@@ -71,7 +71,8 @@ class Batch:
             self.runs += 1
             arguments = ["score", self.data, "-o", f"out-{self.runs}.jsonl", "--threads", "1", "--no-cache"]
             self.child = subprocess.Popen([self.place.juror, *arguments], cwd=self.place.root, env=self.place.environment(),
-                                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                          preexec_fn=lambda: os.nice(2))  # as the explorer is
 
     def end(self):
         self.child.kill()
@@ -123,8 +124,9 @@ def run(options, actions):
             drain(explorer.terminal)
             if action % SAMPLED == 0:
                 batch.go_on()
-                waits.append(answered(explorer.terminal, F[1 + action // SAMPLED % 5]))
                 hand.screen = 1 + action // SAMPLED % 5
+                wait = answered(explorer.terminal, F[hand.screen])
+                waits += [] if wait is None else [(wait, hand.screen, action)]
             if action % LOOKED_AT == 0:
                 if not explorer.lives():
                     print(f"ended after {action} actions", file=sys.stderr)
@@ -148,11 +150,12 @@ def run(options, actions):
         base = place.database()
         events = base.execute("SELECT count(*) FROM events").fetchone()[0]
         base.close()
-        return told(watch.seen, sorted(w for w in waits if w is not None), (actions, seconds, batch.runs, events, ended))
+        return told(watch.seen, sorted(waits), (actions, seconds, batch.runs, events, ended))
 
 
-def told(seen, waits, run):
+def told(seen, measured, run):
     actions, seconds, batches, events, ended = run
+    waits = [wait for wait, _, _ in measured]
     warm = [one for one in seen if one[0] >= WARM * actions]
     first, last = warm[0], warm[-1]
     drift = 100 * (last[1] / first[1] - 1)
@@ -165,6 +168,8 @@ def told(seen, waits, run):
           f"| {at(0.5):.1f}, {at(0.99):.1f}, {waits[-1]:.1f} ms of {len(waits)}; {share:.1f} % above {BUDGET:.0f} ms |")
     for action, memory, threads, files in seen[:: max(len(seen) // 10, 1)]:
         print(f"  {action:7} actions: {memory:.1f} MiB, {threads} threads, {files} files", file=sys.stderr)
+    for wait, screen, action in measured[-8:]:
+        print(f"  {wait:.1f} ms to show F{screen} at action {action}", file=sys.stderr)
     if ended != 0:
         print(f"it ended with {ended}", file=sys.stderr)
     return abs(drift) > 5 or last[2] > first[2] or last[3] > first[3] or ended != 0

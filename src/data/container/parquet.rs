@@ -1,5 +1,6 @@
 //! Parquet: rows out of columns, a row group after the other.
 
+mod footer;
 mod schema;
 mod value;
 
@@ -32,14 +33,22 @@ impl ParquetRows {
             path: path.to_path_buf(),
             cause,
         };
-        let file = super::seekable(path, source)?;
-        let read = fenced(|| SerializedFileReader::new(file));
-        let reader = read.map_err(|cause| {
+        let mut file = super::seekable(path, source)?;
+        let io = |cause| DataError::Io {
+            path: path.to_path_buf(),
+            cause,
+        };
+        let no_footer = |cause: &str| {
             damaged(format!(
                 "a Parquet file without a whole footer ({cause}): it is damaged or truncated; write or download it \
                  again"
             ))
-        })?;
+        };
+        if !footer::holds(&mut file).map_err(io)? {
+            return Err(no_footer("it says that more is in it than is there"));
+        }
+        let read = fenced(|| SerializedFileReader::new(file));
+        let reader = read.map_err(|cause| no_footer(&cause.to_string()))?;
         let meta = reader.metadata();
         schema::check(meta.file_metadata().schema())
             .and_then(|()| schema::check_groups(meta))
