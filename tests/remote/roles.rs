@@ -156,6 +156,28 @@ fn doctor_tells_what_a_server_can() {
 }
 
 #[test]
+fn a_server_that_fails_to_list_its_models_judges_all_the_same() {
+    let (server, place) = (Server::start(digits), Place::new(0));
+    server.with(|state| state.broken.insert("/models"));
+    let output = place.juror(&["doctor", "--judge", &server.name()]);
+    assert!(output.status.success(), "{}", said(&output));
+    let table = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        table.contains("500 Internal Server Error") && table.contains("12 likeliest"),
+        "{table}"
+    );
+    // Where everything fails, no judge is there.
+    server.with(|state| {
+        state
+            .broken
+            .extend(["completions", "/embeddings", "/tokenize"])
+    });
+    let output = place.juror(&["doctor", "--judge", &server.name()]);
+    assert!(!output.status.success());
+    assert!(said(&output).contains("500 Internal"), "{}", said(&output));
+}
+
+#[test]
 fn a_run_that_is_killed_leaves_no_request_behind() {
     let (server, place) = (Server::start(digits), Place::new(8));
     server.with(|state| state.delay = std::time::Duration::from_secs(20));

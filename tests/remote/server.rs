@@ -46,6 +46,8 @@ pub struct State {
     pub delay: Duration,
     /// Endpoints that are not there.
     pub without: HashSet<&'static str>,
+    /// Endpoints that always fail.
+    pub broken: HashSet<&'static str>,
     /// More at a time are refused, with this wait.
     pub most: Option<(usize, &'static str)>,
     pub under_way: usize,
@@ -156,6 +158,9 @@ impl Server {
                     "",
                     r#"{"error":{"message":"no such endpoint"}}"#,
                 ));
+            }
+            if state.broken.iter().any(|end| seen.path.ends_with(end)) {
+                fault = Some(Fault::Status(500, "", "Internal Server Error"));
             }
             state.under_way += 1;
             if let Some((_, wait)) = state.most.filter(|(most, _)| state.under_way > *most) {

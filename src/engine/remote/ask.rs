@@ -307,6 +307,7 @@ impl Asker<'_> {
                     cause,
                     wait,
                     is_busy,
+                    ..
                 }) => (cause, wait, is_busy),
             };
             if (self.is_stopped)() {

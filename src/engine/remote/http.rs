@@ -137,6 +137,8 @@ impl Http {
                 cause: format!("{url} answers {status}"),
                 wait,
                 is_busy: matches!(status.as_u16(), 429 | 503),
+                // Whoever answers so may stand before a server that is down.
+                is_reached: false,
             };
         }
         let server =
@@ -164,6 +166,7 @@ impl Http {
                         cause,
                         wait,
                         is_busy: false,
+                        is_reached: true,
                     },
                     false => Again::Never(Trouble::Request(cause)),
                 }

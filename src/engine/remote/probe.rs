@@ -144,6 +144,7 @@ impl Probing<'_> {
                     cause,
                     wait,
                     is_busy,
+                    is_reached,
                 }) => {
                     attempts += 1;
                     let most = if is_busy {
@@ -152,7 +153,7 @@ impl Probing<'_> {
                         self.settings.retries.min(1)
                     };
                     if attempts > most {
-                        return Err((cause, true));
+                        return Err((cause, !is_reached));
                     }
                     let pause = wait.unwrap_or_else(|| self.settings.pause(attempts - 1));
                     thread::sleep(pause.min(LONGEST));
@@ -180,7 +181,7 @@ impl Probing<'_> {
         let url = self.address.at("models");
         let answer = match self.ask(|| self.http.get(&url)) {
             Ok(answer) => answer,
-            // A server that cannot be reached is asked nothing else; one without this endpoint is.
+            // A server that cannot be reached is asked nothing else; one without this endpoint, or that fails at it, is.
             Err((cause, true)) => return Err(cause),
             Err((cause, false)) => {
                 self.tell("models", Err(cause));
@@ -199,6 +200,7 @@ impl Probing<'_> {
             .collect();
         let found = match own {
             Some(_) => Ok(format!("lists {}", self.model)),
+            None if names.is_empty() => Err("lists none".to_owned()),
             None => Err(format!(
                 "does not list {}, but {}",
                 self.model,

@@ -29,6 +29,8 @@ pub(super) enum Again {
         wait: Option<Duration>,
         /// The server says that it has too much to do.
         is_busy: bool,
+        /// It was reached: something is wrong with what it was asked, or with itself.
+        is_reached: bool,
     },
 }
 
@@ -39,6 +41,7 @@ impl Again {
             cause,
             wait: None,
             is_busy: false,
+            is_reached: false,
         }
     }
 }
