@@ -172,5 +172,4 @@ def told(seen, measured, run):
         print(f"  {wait:.1f} ms to show F{screen} at action {action}", file=sys.stderr)
     if ended != 0:
         print(f"it ended with {ended}", file=sys.stderr)
-    # Less than before is no leak.
-    return drift > 5 or last[2] > first[2] or last[3] > first[3] or ended != 0
+    return abs(drift) > 5 or last[2] > first[2] or last[3] > first[3] or ended != 0

@@ -1,5 +1,5 @@
-//! Whether a Parquet footer can be what it says: a list has no more elements than bytes behind it. The library goes through
-//! the list first and finds out afterwards, minutes later for two billion truth values that are not there.
+//! Whether a Parquet footer can be what it says: a list has no more elements than bytes behind it. The library counts
+//! through truth values that are not there, and finds out afterwards.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
