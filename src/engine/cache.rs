@@ -10,6 +10,10 @@ use std::sync::Arc;
 use super::request::Role;
 use crate::model::decoder::pass::{Keys, Known};
 
+/// The share of the budget that is freed at once where it is spent. To find the leaves used longest
+/// ago all of them are looked at, which must not be done again for every prompt.
+const FREED_AT_ONCE: usize = 16;
+
 /// What tells trees apart: another model, or another RoPE for long sequences.
 pub type Root = (Role, bool);
 
@@ -209,14 +213,16 @@ impl<K: Keys> PrefixCache<K> {
         }
     }
 
-    /// Drops leaves, the one used longest ago first, until the budget is kept.
+    /// Where the budget is spent, drops leaves, the one used longest ago first, until there is room
+    /// for more than the next prompt.
     fn shrink(&mut self) {
         if self.bytes <= self.budget {
             return;
         }
         let mut leaves: Vec<(u64, usize)> = self.leaves().collect();
         leaves.sort_unstable_by(|a, b| b.cmp(a));
-        while self.bytes > self.budget {
+        let kept = self.budget - self.budget / FREED_AT_ONCE;
+        while self.bytes > kept {
             let Some((_, place)) = leaves.pop() else {
                 break;
             };
@@ -262,7 +268,9 @@ impl<K: Keys> PrefixCache<K> {
             }
             None => {
                 for beginnings in self.roots.values_mut() {
-                    beginnings.retain(|_, p| *p != place);
+                    if beginnings.get(&first) == Some(&place) {
+                        beginnings.remove(&first);
+                    }
                 }
             }
         }
@@ -328,6 +336,19 @@ mod tests {
             }
             prop_assert!(cache.longest((Role::Policy, false), &prompts[0]).is_empty());
         }
+    }
+
+    #[test]
+    fn a_spent_budget_makes_room_for_many_prompts() {
+        let mut cache = PrefixCache::new(320);
+        let mut shrunk = 0;
+        for prompt in 0..1000 {
+            let before = cache.bytes();
+            keep(&mut cache, &[prompt, 1]);
+            shrunk += usize::from(cache.bytes() < before + 2);
+        }
+        // 160 prompts fill it; each time it is spent, eleven make room for eleven.
+        assert_eq!(shrunk, 77);
     }
 
     #[test]
