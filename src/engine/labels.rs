@@ -1,19 +1,101 @@
 //! From logits to the probabilities of labels.
 
-use super::compute::Stopped;
 use super::request::Ask;
 use crate::kernel::vector;
 
-/// What the first distribution tells of the labels.
-pub enum Known {
-    /// Each label is one token: their probabilities.
-    All(Vec<f64>),
-    /// Some go on: log-probabilities of every next token.
-    Next(Vec<f64>),
+/// The labels of a prompt, whose probabilities are found token by token: the product of the conditional ones. A label that
+/// begins another does not swallow it: `P("1") = p(1) · (1 − p(0 | 1))`.
+pub struct Walk<'l> {
+    labels: &'l [Vec<u32>],
+    probabilities: Vec<f64>,
+    open: Vec<Stem>,
 }
 
-/// What the first distribution tells, or why it tells nothing.
-pub type First = Result<Known, String>;
+/// What some labels begin with and go on behind.
+pub struct Stem {
+    /// None at the prompt's end.
+    pub tokens: Vec<u32>,
+    labels: Vec<usize>,
+    /// Its probability.
+    reached: f64,
+}
+
+impl<'l> Walk<'l> {
+    /// Reads the distribution behind the prompt; labels outside the `top` likeliest tokens count as 0.
+    ///
+    /// # Errors
+    /// As [`Walk::take`].
+    pub fn new(labels: &'l [Vec<u32>], logits: &[f32], top: Option<usize>) -> Result<Self, String> {
+        let mut walk = Walk {
+            labels,
+            probabilities: vec![0.0; labels.len()],
+            open: Vec::new(),
+        };
+        let root = Stem {
+            tokens: Vec::new(),
+            labels: (0..labels.len()).collect(),
+            reached: 1.0,
+        };
+        let least = top.and_then(|top| nth_largest(logits, top));
+        walk.on(root, logits, least)?;
+        Ok(walk)
+    }
+
+    /// The stems whose next distribution is needed; each is to be given back with it.
+    pub fn stems(&mut self) -> Vec<Stem> {
+        std::mem::take(&mut self.open)
+    }
+
+    /// Reads the distribution behind a stem.
+    ///
+    /// # Errors
+    /// Logits that are not numbers; a label outside the vocabulary.
+    pub fn take(&mut self, stem: Stem, logits: &[f32]) -> Result<(), String> {
+        self.on(stem, logits, None)
+    }
+
+    /// Of every label, in their order, when no stem is left.
+    pub fn probabilities(self) -> Vec<f64> {
+        self.probabilities
+    }
+
+    /// Logits below `least` count as nothing.
+    fn on(&mut self, stem: Stem, logits: &[f32], least: Option<f32>) -> Result<(), String> {
+        let log_sum = log_sum_exp(logits)?;
+        let (labels, depth) = (self.labels, stem.tokens.len());
+        let token_of = |label: &usize| labels[*label].get(depth).copied();
+        let mut tokens: Vec<u32> = stem.labels.iter().filter_map(token_of).collect();
+        tokens.sort_unstable();
+        tokens.dedup();
+        let mut going_on = 0.0;
+        for token in tokens {
+            let logit = logits.get(token as usize).ok_or_else(|| outside(token))?;
+            let p = match least {
+                Some(least) if *logit < least => 0.0,
+                _ => (f64::from(*logit) - log_sum).exp(),
+            };
+            going_on += p;
+            let own = stem.labels.iter().copied();
+            let under: Vec<usize> = own.filter(|l| token_of(l) == Some(token)).collect();
+            if under.iter().all(|l| labels[*l].len() == depth + 1) {
+                for label in under {
+                    self.probabilities[label] = stem.reached * p;
+                }
+            } else if p > 0.0 {
+                self.open.push(Stem {
+                    tokens: [stem.tokens.as_slice(), &[token]].concat(),
+                    labels: under,
+                    reached: stem.reached * p,
+                });
+            }
+        }
+        let ended = |label: &&usize| labels[**label].len() == depth;
+        for label in stem.labels.iter().filter(ended) {
+            self.probabilities[*label] = stem.reached * (1.0 - going_on);
+        }
+        Ok(())
+    }
+}
 
 /// Whether an ask needs nothing of the head but its labels.
 pub fn alone(ask: &Ask) -> bool {
@@ -24,9 +106,6 @@ pub fn alone(ask: &Ask) -> bool {
         _ => false,
     }
 }
-
-/// Gives the log-probabilities behind some more tokens.
-type After<'a> = dyn FnMut(&[u32]) -> Result<Vec<f64>, Stopped> + 'a;
 
 /// `logit − ln Σ e^logit`, in f64.
 ///
@@ -83,7 +162,11 @@ fn logarithm(max: f32, sum: f64) -> Result<f64, String> {
 ///
 /// # Errors
 /// Logits that are not numbers; a label that is not among the tokens.
-pub fn among(labels: &[Vec<u32>], tokens: &[u32], logits: &[f32]) -> First {
+pub fn among<'l>(
+    labels: &'l [Vec<u32>],
+    tokens: &[u32],
+    logits: &[f32],
+) -> Result<Walk<'l>, String> {
     let one = |label: &Vec<u32>| {
         let at = tokens.binary_search(&label[0]).ok();
         let logit = at.and_then(|at| logits.get(at));
@@ -92,33 +175,11 @@ pub fn among(labels: &[Vec<u32>], tokens: &[u32], logits: &[f32]) -> First {
     let own = labels.iter().map(one).collect::<Result<Vec<f32>, _>>()?;
     let log_sum = log_sum_exp(&own)?;
     let share = |logit: &f32| (f64::from(*logit) - log_sum).exp();
-    Ok(Known::All(own.iter().map(share).collect()))
-}
-
-/// Reads the first distribution; labels outside the `top` likeliest tokens count as 0.
-///
-/// # Errors
-/// Logits that are not numbers; a label outside the vocabulary.
-pub fn first(labels: &[Vec<u32>], logits: &[f32], top: Option<usize>) -> First {
-    let mut known = distribution(labels, logits)?;
-    if let Some(least) = top.and_then(|top| nth_largest(logits, top)) {
-        match &mut known {
-            Known::Next(next) => next
-                .iter_mut()
-                .zip(logits)
-                .filter(|(_, logit)| **logit < least)
-                .for_each(|(p, _)| *p = f64::NEG_INFINITY),
-            Known::All(all) => {
-                for (p, label) in all.iter_mut().zip(labels) {
-                    let logit = label.first().and_then(|id| logits.get(*id as usize));
-                    if logit.is_some_and(|logit| *logit < least) {
-                        *p = 0.0;
-                    }
-                }
-            }
-        }
-    }
-    Ok(known)
+    Ok(Walk {
+        labels,
+        probabilities: own.iter().map(share).collect(),
+        open: Vec::new(),
+    })
 }
 
 /// The smallest of the `count` largest, where there are more.
@@ -129,88 +190,8 @@ fn nth_largest(logits: &[f32], count: usize) -> Option<f32> {
     Some(*found)
 }
 
-fn distribution(labels: &[Vec<u32>], logits: &[f32]) -> First {
-    if labels.iter().any(|l| l.len() != 1) {
-        return log_probabilities(logits).map(Known::Next);
-    }
-    let log_sum = log_sum_exp(logits)?;
-    let one = |label: &Vec<u32>| match logits.get(label[0] as usize) {
-        Some(logit) => Ok((f64::from(*logit) - log_sum).exp()),
-        None => Err(outside(label[0])),
-    };
-    labels
-        .iter()
-        .map(one)
-        .collect::<Result<_, _>>()
-        .map(Known::All)
-}
-
 fn outside(token: u32) -> String {
     format!("label token {token} is outside the vocabulary")
-}
-
-/// Probabilities of labels of several tokens: the product of the conditional ones; a label that
-/// begins another does not swallow it: `P("1") = p(1) · (1 − p(0 | 1))`.
-///
-/// # Errors
-/// What `after` says; a label outside the vocabulary.
-pub fn onward(
-    labels: &[Vec<u32>],
-    next: &[f64],
-    after: &mut After<'_>,
-) -> Result<Vec<f64>, Stopped> {
-    let mut probabilities = vec![0.0; labels.len()];
-    let open: Vec<usize> = (0..labels.len()).collect();
-    branch(labels, &open, &[], 1.0, next, after, &mut probabilities)?;
-    Ok(probabilities)
-}
-
-/// `open` are the labels that begin with `so_far`, which has probability `reached`; `next` are the
-/// log-probabilities after it.
-fn branch(
-    labels: &[Vec<u32>],
-    open: &[usize],
-    so_far: &[u32],
-    reached: f64,
-    next: &[f64],
-    after: &mut After<'_>,
-    probabilities: &mut [f64],
-) -> Result<(), Stopped> {
-    let depth = so_far.len();
-    let token_of = |label: &usize| labels[*label].get(depth).copied();
-    let mut tokens: Vec<u32> = open.iter().filter_map(token_of).collect();
-    tokens.sort_unstable();
-    tokens.dedup();
-    let mut going_on = 0.0;
-    for token in tokens {
-        let log = next.get(token as usize);
-        let p = log.ok_or_else(|| Stopped::Failed(outside(token)))?.exp();
-        going_on += p;
-        let under: Vec<usize> = open
-            .iter()
-            .copied()
-            .filter(|l| token_of(l) == Some(token))
-            .collect();
-        if under.iter().all(|l| labels[*l].len() == depth + 1) {
-            under.iter().for_each(|l| probabilities[*l] = reached * p);
-            continue;
-        }
-        let longer = [so_far, &[token]].concat();
-        let next = after(&longer)?;
-        branch(
-            labels,
-            &under,
-            &longer,
-            reached * p,
-            &next,
-            after,
-            probabilities,
-        )?;
-    }
-    for label in open.iter().filter(|l| labels[**l].len() == depth) {
-        probabilities[*label] = reached * (1.0 - going_on);
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -233,39 +214,59 @@ mod tests {
         assert!(nearly_log_sum_exp(&[f32::NEG_INFINITY; 3]).is_err());
     }
 
+    /// Logits of these probabilities.
+    fn logits(probabilities: &[f64]) -> Vec<f32> {
+        probabilities.iter().map(|p| p.ln() as f32).collect()
+    }
+
     #[test]
     fn a_label_that_begins_another_keeps_its_own_share() {
         // Vocabulary: 0 = "1", 1 = "0", 2 = "2".
-        let labels = vec![vec![0], vec![2], vec![0, 1]];
-        let next: Vec<f64> = [0.5, 0.2, 0.3f64].iter().map(|p| p.ln()).collect();
-        let found = onward(&labels, &next, &mut |so_far| {
-            assert_eq!(so_far, [0]);
-            Ok([0.1, 0.4, 0.5f64].iter().map(|p| p.ln()).collect())
-        });
-        let found = found.unwrap_or_default();
-        for (got, want) in found.iter().zip([0.5 * 0.6, 0.3, 0.5 * 0.4]) {
-            assert!((got - want).abs() < 1e-12);
+        let labels = [vec![0], vec![2], vec![0, 1], vec![0, 1, 2], vec![1, 2]];
+        let mut walk = Walk::new(&labels, &logits(&[0.5, 0.2, 0.3]), None).unwrap();
+        let mut asked = Vec::new();
+        loop {
+            let stems = walk.stems();
+            if stems.is_empty() {
+                break;
+            }
+            for stem in stems {
+                asked.push(stem.tokens.clone());
+                let behind = match stem.tokens[..] {
+                    [0] => [0.1, 0.4, 0.5],
+                    [1] => [0.3, 0.6, 0.1],
+                    _ => [0.2, 0.1, 0.7],
+                };
+                walk.take(stem, &logits(&behind)).unwrap();
+            }
+        }
+        assert_eq!(asked, [vec![0], vec![1], vec![0, 1]]);
+        let wanted = [0.5 * 0.6, 0.3, 0.5 * 0.4 * 0.3, 0.5 * 0.4 * 0.7, 0.2 * 0.1];
+        for (got, want) in walk.probabilities().iter().zip(wanted) {
+            assert!((got - want).abs() < 1e-7, "{got} {want}");
         }
     }
 
     #[test]
     fn labels_outside_the_likeliest_tokens_count_as_nothing() {
-        let labels = [vec![0], vec![1], vec![2]];
-        let Ok(Known::All(p)) = first(&labels, &[2.0, 1.0, 0.0, 3.0], Some(2)) else {
-            panic!("single tokens are read at once");
-        };
+        let labels = [vec![0], vec![1], vec![2], vec![2, 0]];
+        let mut walk = Walk::new(&labels, &[2.0, 1.0, 0.0, 3.0], Some(2)).unwrap();
+        // What has no chance is not looked at further.
+        assert!(walk.stems().is_empty());
+        let p = walk.probabilities();
         let all: f64 = [2.0f64, 1.0, 0.0, 3.0].iter().map(|l| l.exp()).sum();
         assert!((p[0] - 2f64.exp() / all).abs() < 1e-12);
-        assert_eq!(p[1..], [0.0, 0.0]);
+        assert_eq!(p[1..], [0.0, 0.0, 0.0]);
     }
 
     #[test]
     fn logits_that_are_not_numbers_are_an_error() {
-        assert!(first(&[vec![0]], &[f32::NAN, 1.0], None).is_err());
-        assert!(first(&[vec![7]], &[0.0, 1.0], None).is_err());
-        let Ok(Known::All(p)) = first(&[vec![0], vec![1]], &[0.0, 0.0], None) else {
-            panic!("single tokens are read at once");
-        };
+        assert!(Walk::new(&[vec![0]], &[f32::NAN, 1.0], None).is_err());
+        assert!(Walk::new(&[vec![7]], &[0.0, 1.0], None).is_err());
+        let labels = [vec![0], vec![1]];
+        let p = Walk::new(&labels, &[0.0, 0.0], None)
+            .unwrap()
+            .probabilities();
         assert!((p[0] - 0.5).abs() < 1e-12 && (p[1] - 0.5).abs() < 1e-12);
     }
 }

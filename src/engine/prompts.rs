@@ -37,32 +37,36 @@ impl<'a> Wish<'a> {
     }
 }
 
+/// Stems of labels whose next distributions are computed together.
+const STEMS: usize = 64;
+
 /// What is read off a prompt.
-enum Reading {
-    First(Option<labels::First>),
+enum Reading<'t> {
+    Labels(Result<labels::Walk<'t>, String>),
     LogProbs(Result<Vec<f64>, String>),
     Reward(Result<Vec<f64>, String>),
 }
 
-impl Reading {
+impl<'t> Reading<'t> {
     fn of(task: &Task) -> Self {
+        let nothing = || "nothing to compute".to_owned();
         match task.ask {
             Ask::LogProbs { .. } => Reading::LogProbs(Ok(Vec::new())),
-            Ask::Reward => Reading::Reward(Err("nothing to compute".into())),
-            _ => Reading::First(None),
+            Ask::Reward => Reading::Reward(Err(nothing())),
+            _ => Reading::Labels(Err(nothing())),
         }
     }
 
     /// Takes the head's output at a token, of these ids alone or of all. A prompt's tokens come in
     /// order.
-    fn take(&mut self, task: &Task, at: usize, of: Option<&[u32]>, logits: &[f32]) {
+    fn take(&mut self, task: &'t Task, at: usize, of: Option<&[u32]>, logits: &[f32]) {
         match self {
-            Reading::First(found) => {
+            Reading::Labels(found) => {
                 let labels = asked(task);
-                *found = Some(match of {
+                *found = match of {
                     Some(ids) => labels::among(labels, ids, logits),
-                    None => labels::first(labels, logits, top(task)),
-                });
+                    None => labels::Walk::new(labels, logits, top(task)),
+                };
             }
             Reading::LogProbs(known) => {
                 let asked = |from: usize| at + 1 >= from;
@@ -171,7 +175,7 @@ impl<C: Compute> Computer<'_, C> {
     ) -> Ended<()> {
         let tasks: Vec<&Task> = places.iter().map(|place| batch.task(*place)).collect();
         let wishes: Vec<Wish<'_>> = tasks.iter().map(|task| Wish::of(task)).collect();
-        let mut readings: Vec<Reading> = tasks.iter().map(|task| Reading::of(task)).collect();
+        let mut readings: Vec<Reading<'_>> = tasks.iter().map(|task| Reading::of(task)).collect();
         let of = alone.then(|| {
             let all = tasks.iter().flat_map(|task| asked(task)).flatten();
             all.copied().collect::<BTreeSet<u32>>()
@@ -182,20 +186,19 @@ impl<C: Compute> Computer<'_, C> {
             readings[prompt].take(tasks[prompt], at, of, logits);
         };
         let (chains, computed) = self.prompts(role, long, of, &wishes, &batch.jobs, take)?;
+        self.onward(role, long, &mut readings, &chains, &batch.jobs)?;
         let mut outcomes = Vec::with_capacity(places.len());
         for (at, reading) in readings.into_iter().enumerate() {
             let computed = computed[at];
             let outcome = match reading {
-                Reading::First(first) => {
-                    let chain = &chains[at];
-                    self.labels(role, long, tasks[at], first, chain, &batch.jobs)
-                        .map(|probabilities| Outcome::Labels {
-                            probabilities,
-                            mass: !alone,
-                            missing: 0.0,
-                            computed,
-                        })
-                }
+                Reading::Labels(walk) => walk
+                    .map(|walk| Outcome::Labels {
+                        probabilities: walk.probabilities(),
+                        mass: !alone,
+                        missing: 0.0,
+                        computed,
+                    })
+                    .map_err(Stopped::Failed),
                 Reading::LogProbs(values) => values
                     .map(|values| Outcome::LogProbs { values, computed })
                     .map_err(Stopped::Failed),
@@ -203,9 +206,6 @@ impl<C: Compute> Computer<'_, C> {
                     .map(|labels| Outcome::Reward { labels, computed })
                     .map_err(Stopped::Failed),
             };
-            if matches!(outcome, Err(Stopped::Cancelled)) {
-                return Err(Stopped::Cancelled);
-            }
             outcomes.push(outcome);
         }
         for (place, outcome) in places.iter().zip(outcomes) {
@@ -214,49 +214,71 @@ impl<C: Compute> Computer<'_, C> {
         Ok(())
     }
 
-    /// Probabilities of labels from what the first distribution tells of them.
-    fn labels(
+    /// Goes on with labels of several tokens, those of all prompts together: the weights are read once for many.
+    fn onward(
         &mut self,
         role: Role,
         long: bool,
-        task: &Task,
-        first: Option<labels::First>,
-        chain: &[Known<C::Keys>],
+        readings: &mut [Reading<'_>],
+        chains: &[Vec<Known<C::Keys>>],
         jobs: &[Job],
-    ) -> Ended<Vec<f64>> {
-        match first {
-            None => Err(Stopped::Failed("nothing to compute".into())),
-            Some(Err(cause)) => Err(Stopped::Failed(cause)),
-            Some(Ok(labels::Known::All(probabilities))) => Ok(probabilities),
-            Some(Ok(labels::Known::Next(next))) => {
-                labels::onward(asked(task), &next, &mut |tokens| {
-                    self.after(role, long, chain, tokens, jobs)
-                })
+    ) -> Ended<()> {
+        loop {
+            let mut stems = Vec::new();
+            for (prompt, reading) in readings.iter_mut().enumerate() {
+                if let Reading::Labels(Ok(walk)) = reading {
+                    stems.extend(walk.stems().into_iter().map(|stem| (prompt, stem)));
+                }
+            }
+            if stems.is_empty() {
+                return Ok(());
+            }
+            let mut stems = stems.into_iter().peekable();
+            while stems.peek().is_some() {
+                let some: Vec<_> = stems.by_ref().take(STEMS).collect();
+                self.pause(jobs)?;
+                let logits = match self.behind_stems(role, long, &some, chains, jobs) {
+                    Err(Stopped::Failed(cause)) => Err(cause),
+                    ended => Ok(ended?),
+                };
+                let width = logits.as_ref().map_or(0, |l| l.len() / some.len());
+                for (row, (prompt, stem)) in some.into_iter().enumerate() {
+                    let reading = &mut readings[prompt];
+                    let Reading::Labels(Ok(walk)) = reading else {
+                        continue;
+                    };
+                    let taken = match &logits {
+                        Ok(logits) => walk.take(stem, &logits[row * width..(row + 1) * width]),
+                        Err(cause) => Err(cause.clone()),
+                    };
+                    if let Err(cause) = taken {
+                        *reading = Reading::Labels(Err(cause));
+                    }
+                }
             }
         }
     }
 
-    /// Log-probabilities of the next token after a chain and some more tokens.
-    fn after(
+    /// What the head says behind stems, one after the other.
+    fn behind_stems(
         &mut self,
         role: Role,
         long: bool,
-        chain: &[Known<C::Keys>],
-        tokens: &[u32],
+        stems: &[(usize, labels::Stem)],
+        chains: &[Vec<Known<C::Keys>>],
         jobs: &[Job],
-    ) -> Ended<Vec<f64>> {
-        let keys = self.decoder(role)?.keys(tokens.len())?;
-        let mut pass = Pass {
-            segments: vec![Segment {
-                ids: tokens.to_vec(),
-                chain: chain.iter().cloned().map(Link::Known).collect(),
+    ) -> Ended<Vec<f32>> {
+        let decoder = self.decoder(role)?;
+        let mut segments = Vec::with_capacity(stems.len());
+        for (prompt, stem) in stems {
+            segments.push(Segment {
+                ids: stem.tokens.clone(),
+                chain: chains[*prompt].iter().cloned().map(Link::Known).collect(),
                 wanted: Wanted::Last,
-                keys,
-            }],
-            long,
-        };
-        let hidden = self.forward(role, &mut pass, jobs)?;
-        let logits = self.decoder(role)?.logits(&hidden, None)?;
-        labels::log_probabilities(&logits).map_err(Stopped::Failed)
+                keys: decoder.keys(stem.tokens.len())?,
+            });
+        }
+        let hidden = self.forward(role, &mut Pass { segments, long }, jobs)?;
+        Ok(self.decoder(role)?.logits(&hidden, None)?)
     }
 }

@@ -267,26 +267,41 @@ fn labels_of_several_tokens_multiply_and_do_not_swallow_each_other() {
         .encode_data("How many? ", true)
         .unwrap()
         .ids;
-    let ask = |labels: Vec<Vec<u32>>, extra: &[u32]| {
-        let mut ids = prompt.clone();
-        ids.extend(extra);
-        let task = Task {
-            role: Role::Judge,
-            ids,
-            ask: Ask::Labels {
-                labels,
-                mass: true,
-                top: None,
-            },
-        };
-        match compute(&engine, vec![task]).remove(0) {
+    let task = |labels: Vec<Vec<u32>>, extra: &[u32]| Task {
+        role: Role::Judge,
+        ids: [prompt.as_slice(), extra].concat(),
+        ask: Ask::Labels {
+            labels,
+            mass: true,
+            top: None,
+        },
+    };
+    let probabilities = |tasks: Vec<Task>| -> Vec<Vec<f64>> {
+        let of = |outcome: Outcome| match outcome {
             Outcome::Labels { probabilities, .. } => probabilities,
             other => panic!("{other:?}"),
-        }
+        };
+        compute(&engine, tasks).into_iter().map(of).collect()
     };
+    let ask = |labels, extra: &[u32]| probabilities(vec![task(labels, extra)]).remove(0);
     let (one, zero) = (id("1"), id("0"));
     let first = ask(vec![vec![one]], &[])[0];
     let then = ask(vec![vec![zero]], &[one])[0];
     let both = ask(vec![vec![one], vec![one, zero]], &[]);
     close(&both, &[first * (1.0 - then), first * then], 1e-5);
+
+    // Those of many prompts go on together, and each as if it were alone.
+    let tasks: Vec<Task> = (0..70u32)
+        .map(|n| {
+            task(
+                vec![vec![one], vec![one, zero], vec![zero, one, n]],
+                &[n, 70],
+            )
+        })
+        .collect();
+    let alone = tasks
+        .iter()
+        .map(|task| probabilities(vec![task.clone()]).remove(0));
+    let alone: Vec<_> = alone.collect();
+    assert_eq!(probabilities(tasks), alone);
 }
