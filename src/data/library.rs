@@ -3,6 +3,7 @@
 //! A record that is not held costs 24 bytes, and 16 for the key of each response; it is read again from its file when it is asked for. Files that
 //! cannot be entered in the middle (compressed, one array) are copied to a temporary file as they are read.
 
+mod brief;
 mod build;
 mod copying;
 mod kept;
@@ -58,25 +59,38 @@ pub struct Facts {
     pub records: usize,
     pub responses: usize,
     /// How many responses have a label, its least and its largest value.
-    pub labels: BTreeMap<String, (usize, f64, f64)>,
+    pub labels: LabelRanges,
+}
+
+/// By the name of a label, how many there are, the least and the largest.
+type LabelRanges = BTreeMap<String, (usize, f64, f64)>;
+
+/// Adds labels of one name to what is known of them.
+fn add_labels(ranges: &mut LabelRanges, name: &str, added: (usize, f64, f64)) {
+    match ranges.get_mut(name) {
+        Some((count, low, high)) => {
+            *count += added.0;
+            *low = low.min(added.1);
+            *high = high.max(added.2);
+        }
+        None => {
+            ranges.insert(name.to_owned(), added);
+        }
+    }
+}
+
+/// Adds the labels of a record.
+fn add_labels_of(ranges: &mut LabelRanges, record: &Record) {
+    for (name, value) in record.responses.iter().flat_map(|r| &r.labels) {
+        add_labels(ranges, name, (1, *value, *value));
+    }
 }
 
 impl Facts {
     fn add(&mut self, record: &Record) {
         self.records += 1;
         self.responses += record.responses.len();
-        for (name, value) in record.responses.iter().flat_map(|r| &r.labels) {
-            match self.labels.get_mut(name) {
-                Some((count, low, high)) => {
-                    *count += 1;
-                    *low = low.min(*value);
-                    *high = high.max(*value);
-                }
-                None => {
-                    self.labels.insert(name.clone(), (1, *value, *value));
-                }
-            }
-        }
+        add_labels_of(&mut self.labels, record);
     }
 }
 

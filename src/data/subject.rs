@@ -22,21 +22,11 @@ impl SubjectKey {
 
     /// Of all responses of a record, in their order; what they share is hashed once.
     pub fn of_all(record: &Record) -> Vec<Self> {
-        let mut shared = Sha256::new();
-        let task = record.task();
+        let task = (record.instruction.as_str(), record.input.as_deref());
         let parts = [&record.context, &record.reference, &record.rubric];
-        take(&mut shared, Some(&task));
-        for part in parts {
-            take(&mut shared, part.as_deref());
-        }
+        let shared = Shared::new(task, parts.map(Option::as_deref));
         let responses = record.responses.iter();
-        responses
-            .map(|response| {
-                let mut hasher = shared.clone();
-                take(&mut hasher, Some(&response.text));
-                Self::end(hasher)
-            })
-            .collect()
+        responses.map(|r| shared.and_response(&r.text)).collect()
     }
 
     /// The same of what is put before a judge.
@@ -71,11 +61,65 @@ impl SubjectKey {
 fn take(hasher: &mut Sha256, part: Option<&str>) {
     match part {
         Some(text) => {
-            hasher.update([1]);
-            hasher.update((text.len() as u64).to_le_bytes());
+            begin(hasher, text.len());
             hasher.update(text);
         }
         None => hasher.update([0]),
+    }
+}
+
+/// What stands before a text of so many bytes.
+fn begin(hasher: &mut Sha256, bytes: usize) {
+    hasher.update([1]);
+    hasher.update((bytes as u64).to_le_bytes());
+}
+
+/// What the responses of a record have in common, hashed once.
+pub(super) struct Shared {
+    hasher: Sha256,
+    /// Bytes of the instruction, and whether there is an input: what the task does not tell of its two texts.
+    of_task: (usize, bool),
+}
+
+impl Shared {
+    /// Of instruction and input, and of context, reference and rubric.
+    pub fn new((instruction, input): (&str, Option<&str>), parts: [Option<&str>; 3]) -> Self {
+        let mut hasher = Sha256::new();
+        match input {
+            // As `Record::task` joins them.
+            Some(input) => {
+                let blank = "\n\n";
+                begin(&mut hasher, instruction.len() + blank.len() + input.len());
+                for text in [instruction, blank, input] {
+                    hasher.update(text);
+                }
+            }
+            None => take(&mut hasher, Some(instruction)),
+        }
+        for part in parts {
+            take(&mut hasher, part);
+        }
+        Shared {
+            hasher,
+            of_task: (instruction.len(), input.is_some()),
+        }
+    }
+
+    /// The key of a response.
+    pub fn and_response(&self, text: &str) -> SubjectKey {
+        let mut hasher = self.hasher.clone();
+        take(&mut hasher, Some(text));
+        SubjectKey::end(hasher)
+    }
+
+    /// Stands for everything of a record but its answers; no response has this key.
+    pub fn and_category(&self, category: Option<&str>) -> SubjectKey {
+        let mut hasher = self.hasher.clone();
+        let (instruction, has_input) = self.of_task;
+        hasher.update([2, u8::from(has_input)]);
+        hasher.update((instruction as u64).to_le_bytes());
+        take(&mut hasher, category);
+        SubjectKey::end(hasher)
     }
 }
 
@@ -113,6 +157,25 @@ impl Subject {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_shared_is_hashed_as_the_whole() {
+        let response = |text: &str| crate::data::Response {
+            text: text.into(),
+            ..crate::data::Response::default()
+        };
+        for input in [None, Some(String::new()), Some("d\n".into())] {
+            let record = Record {
+                instruction: "ab".into(),
+                input,
+                reference: Some("r".into()),
+                responses: vec![response("c"), response("")],
+                ..Record::default()
+            };
+            let keys = [SubjectKey::of(&record, "c"), SubjectKey::of(&record, "")];
+            assert_eq!(SubjectKey::of_all(&record), keys);
+        }
+    }
 
     #[test]
     fn keys_tell_texts_apart() {

@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 
 use tempfile::NamedTempFile;
 
+use super::brief::Brief;
 use super::copying::Copy;
 use super::kept::{Kept, Spare};
 use super::lines::{self, Start};
-use super::{Backing, Facts, Item, Library, Place, Progress, stamp};
+use super::{Backing, Facts, Item, Library, Place, Progress, add_labels, add_labels_of, stamp};
 use crate::data::detect::Shape;
 use crate::data::error::{DataError, RowError};
 use crate::data::ids::Ids;
@@ -150,12 +151,13 @@ pub(super) struct Filling<'a> {
 }
 
 impl Place {
-    fn new(start: u64, found: &Found, file: u16) -> Self {
+    /// `row` is how many there are before it in its file.
+    fn new(start: u64, row: u64, file: u16, shape: Shape) -> Self {
         Place {
             start,
-            row: u32::try_from(found.row).unwrap_or(u32::MAX),
+            row: u32::try_from(row).unwrap_or(u32::MAX),
             file,
-            shape: found.shape,
+            shape,
         }
     }
 }
@@ -203,7 +205,7 @@ impl Filling<'_> {
                 None => self.backing(path.to_path_buf(), self.options.clone(), None)?,
             };
             file = Some(number);
-            let place = Place::new(before + start, &found, number);
+            let place = Place::new(before + start, found.row, number, found.shape);
             let renamed = self.ids.make_unique(&mut found.record.id);
             let keys = SubjectKey::of_all(&found.record);
             match self.holds(&found) {
@@ -240,38 +242,38 @@ impl Filling<'_> {
         };
         // It may have more rows yet.
         let mut open = rest.pending.map(|found| {
-            let place = Place::new(before + found.start.unwrap_or(0), &found, file);
-            let keys = SubjectKey::of_all(&found.record);
-            (found, place, keys)
+            add_labels_of(&mut self.facts.labels, &found.record);
+            let start = before + found.start.unwrap_or(0);
+            let place = Place::new(start, found.row, file, found.shape);
+            (Brief::of(&found.record, found.shape), place)
         });
         let mut seen = rest.seen;
         let options = self.options;
-        let done = lines::each(path, options, from, |line| {
-            seen += 1;
-            let Some((mut record, shape, keys)) = self.good(line.row)? else {
-                return Ok(());
-            };
-            if let Some((found, _, known)) = &mut open
-                && found.takes(&record, shape)
-            {
-                found.record.responses.extend(record.responses);
-                known.extend(keys);
-                return Ok(());
+        let done = lines::each(path, options, from, |part| -> Result<(), DataError> {
+            for line in part.lines {
+                seen += 1;
+                let Some(mut row) = self.good(line.row)? else {
+                    continue;
+                };
+                if let Some((brief, _)) = &mut open
+                    && brief.takes(&row)
+                {
+                    brief.keys.extend(row.keys);
+                    continue;
+                }
+                if row.id.is_empty() {
+                    row.id = read::made_id(&rest.stem, seen);
+                }
+                let place = Place::new(line.start, seen - 1, file, row.shape);
+                if let Some(done) = open.replace((row, place)) {
+                    self.end_of_lines(done);
+                }
+                self.tell_of_part(&mut None).map_err(|e| io(path, e))?;
             }
-            if record.id.is_empty() {
-                record.id = read::made_id(&rest.stem, seen);
+            for (name, range) in part.labels {
+                add_labels(&mut self.facts.labels, &name, range);
             }
-            let found = Found {
-                record,
-                shape,
-                start: Some(line.start - before),
-                row: seen - 1,
-            };
-            let place = Place::new(line.start, &found, file);
-            if let Some(done) = open.replace((found, place, keys)) {
-                self.end_of_lines(done);
-            }
-            self.tell_of_part(&mut None).map_err(|e| io(path, e))
+            Ok(())
         });
         done.map_err(|e| io(path, e))??;
         if let Some(done) = open {
@@ -280,10 +282,11 @@ impl Filling<'_> {
         Ok(())
     }
 
-    fn end_of_lines(&mut self, (mut found, place, keys): (Found, Place, Vec<SubjectKey>)) {
-        let renamed = self.ids.make_unique(&mut found.record.id);
-        self.facts.add(&found.record);
-        self.place(place, keys, renamed.then_some(found.record.id));
+    fn end_of_lines(&mut self, (mut brief, place): (Brief, Place)) {
+        let renamed = self.ids.make_unique(&mut brief.id);
+        self.facts.records += 1;
+        self.facts.responses += brief.keys.len();
+        self.place(place, brief.keys, renamed.then_some(brief.id));
     }
 
     /// A row that could be read; what could not be is noted.
@@ -312,7 +315,12 @@ impl Filling<'_> {
         self.library.write().held.push(item.into());
     }
 
-    pub(super) fn place(&mut self, place: Place, keys: Vec<SubjectKey>, renamed: Option<String>) {
+    pub(super) fn place(
+        &mut self,
+        place: Place,
+        keys: impl IntoIterator<Item = SubjectKey>,
+        renamed: Option<String>,
+    ) {
         let mut index = self.library.write();
         if let Some(id) = renamed {
             let at = index.len();

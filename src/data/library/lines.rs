@@ -8,14 +8,13 @@ use std::thread;
 
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
-use super::quick;
+use super::brief::Brief;
+use super::{LabelRanges, add_labels, add_labels_of, quick};
 use crate::data::container::{JsonRows, MAX_ROW_BYTES, broken, too_long};
 use crate::data::detect::Shape;
 use crate::data::error::RowError;
 use crate::data::options::ReadOptions;
 use crate::data::read;
-use crate::data::record::Record;
-use crate::data::subject::SubjectKey;
 
 /// Bytes that a thread parses at a time.
 const BLOCK: usize = 512 << 10;
@@ -35,7 +34,15 @@ pub(super) struct Start {
 pub(super) struct Line {
     /// Bytes before it in the file.
     pub start: u64,
-    pub row: Result<(Record, Shape, Vec<SubjectKey>), RowError>,
+    pub row: Result<Brief, RowError>,
+}
+
+/// Lines that stand one below the other.
+#[derive(Default)]
+pub(super) struct Lines {
+    pub lines: Vec<Line>,
+    /// The labels in them.
+    pub labels: LabelRanges,
 }
 
 /// Lines that are parsed together.
@@ -45,8 +52,8 @@ struct Block {
     bytes: Vec<u8>,
 }
 
-/// Calls `take` with every line from a place in a plain file on, until it fails or the file ends. A read that fails is
-/// the last row.
+/// Calls `take` with all lines from a place in a plain file on, many at a time, until it fails or the file ends. A read that
+/// fails is the last row.
 ///
 /// # Errors
 /// What `take` says; a file that cannot be opened.
@@ -54,7 +61,7 @@ pub(super) fn each<E>(
     path: &Path,
     options: &ReadOptions,
     from: Start,
-    mut take: impl FnMut(Line) -> Result<(), E>,
+    mut take: impl FnMut(Lines) -> Result<(), E>,
 ) -> io::Result<Result<(), E>> {
     let mut file = File::open(path)?;
     file.seek(SeekFrom::Start(from.at))?;
@@ -63,14 +70,15 @@ pub(super) fn each<E>(
         start: from.at,
         line: from.line,
         ahead: Vec::new(),
+        spare: Vec::new(),
         ended: false,
     };
     thread::scope(|scope| {
         let (done, parsed) = sync_channel(1);
         let work = move || parse_all(&mut reader, path, options, from.shape, &done);
         thread::Builder::new().spawn_scoped(scope, work)?;
-        for line in parsed.into_iter().flatten().flatten() {
-            if let Err(error) = take(line) {
+        for lines in parsed.into_iter().flatten() {
+            if let Err(error) = take(lines) {
                 // The other end is dropped with this, and the thread ends.
                 return Ok(Err(error));
             }
@@ -79,7 +87,7 @@ pub(super) fn each<E>(
     })
 }
 
-type Parsed = Vec<Vec<Line>>;
+type Parsed = Vec<Lines>;
 
 fn parse_all(
     reader: &mut Reader,
@@ -89,36 +97,41 @@ fn parse_all(
     done: &SyncSender<Parsed>,
 ) {
     let many = 2 * rayon::current_num_threads();
+    let mut batch = reader.batch(many);
     loop {
-        let (mut blocks, mut failure) = (Vec::with_capacity(many), None);
-        while blocks.len() < many {
-            match reader.next() {
-                Ok(Some(block)) => blocks.push(block),
-                Ok(None) => break,
-                Err(cause) => {
-                    failure = Some(RowError::new(path, reader.line, cause));
-                    break;
-                }
-            }
-        }
         let parse = |block: &Block| parse(block, path, options, shape);
-        let mut lines: Parsed = blocks.par_iter().map(parse).collect();
+        let Batch { blocks, failure } = batch;
+        // What comes next is read while these are parsed.
         let is_last = failure.is_some() || blocks.len() < many;
-        lines.extend(failure.map(|error| {
-            vec![Line {
-                start: reader.start,
-                row: Err(error),
-            }]
+        let (mut lines, next) = rayon::join(
+            || -> Parsed { blocks.par_iter().map(parse).collect() },
+            || (!is_last).then(|| reader.batch(many)),
+        );
+        let bytes = blocks.into_iter().map(|block| block.bytes);
+        reader
+            .spare
+            .extend(bytes.filter(|b| b.capacity() <= 2 * BLOCK));
+        lines.extend(failure.map(|cause| {
+            let start = reader.start;
+            let row = Err(RowError::new(path, reader.line, cause));
+            Lines {
+                lines: vec![Line { start, row }],
+                ..Lines::default()
+            }
         }));
-        if done.send(lines).is_err() || is_last {
+        if done.send(lines).is_err() {
             return;
+        }
+        match next {
+            Some(next) => batch = next,
+            None => return,
         }
     }
 }
 
-fn parse(block: &Block, path: &Path, options: &ReadOptions, shape: Shape) -> Vec<Line> {
+fn parse(block: &Block, path: &Path, options: &ReadOptions, shape: Shape) -> Lines {
     let is_usual = shape == Shape::Row && options.fields.is_empty();
-    let mut lines = Vec::new();
+    let (mut lines, mut labels) = (Vec::new(), LabelRanges::new());
     let (mut at, mut number) = (0, block.line);
     while at < block.bytes.len() {
         let rest = &block.bytes[at..];
@@ -129,23 +142,28 @@ fn parse(block: &Block, path: &Path, options: &ReadOptions, shape: Shape) -> Vec
                 .then(|| quick::row(text, &options.labels))
                 .flatten();
             let row = match quick {
-                Some(record) => Ok((record, Shape::Row)),
+                Some((brief, found)) => {
+                    for (at, value) in found {
+                        let name = options.labels.get(at).map_or("", String::as_str);
+                        add_labels(&mut labels, name, (1, value, value));
+                    }
+                    Ok(brief)
+                }
                 None => JsonRows::parse(path, text, number, None).and_then(|row| {
                     let found = read::row(row.object, options, Some(shape));
-                    found.map_err(|message| RowError::new(path, number, message))
+                    let (record, shape) =
+                        found.map_err(|message| RowError::new(path, number, message))?;
+                    add_labels_of(&mut labels, &record);
+                    Ok(Brief::of(&record, shape))
                 }),
             };
-            let row = row.map(|(record, shape)| {
-                let keys = SubjectKey::of_all(&record);
-                (record, shape, keys)
-            });
             let start = block.start + at as u64;
             lines.push(Line { start, row });
         }
         at += end;
         number += 1;
     }
-    lines
+    Lines { lines, labels }
 }
 
 /// Cuts a file into blocks of whole lines.
@@ -156,15 +174,45 @@ struct Reader {
     line: u64,
     /// The beginning of a line that was read with the block before.
     ahead: Vec<u8>,
+    /// Room of blocks that were parsed: fresh memory would cost a page fault every 4 KiB.
+    spare: Vec<Vec<u8>>,
     ended: bool,
 }
 
+/// Blocks that are parsed together.
+struct Batch {
+    blocks: Vec<Block>,
+    /// Why there is none behind them, where it is not the file's end: cause and cure.
+    failure: Option<String>,
+}
+
 impl Reader {
+    /// The next blocks; fewer than `many` at the end.
+    fn batch(&mut self, many: usize) -> Batch {
+        let mut batch = Batch {
+            blocks: Vec::with_capacity(many),
+            failure: None,
+        };
+        while batch.blocks.len() < many {
+            match self.next() {
+                Ok(Some(block)) => batch.blocks.push(block),
+                Ok(None) => break,
+                Err(cause) => {
+                    batch.failure = Some(cause);
+                    break;
+                }
+            }
+        }
+        batch
+    }
+
     /// The next block; none at the end. The error is cause and cure.
     fn next(&mut self) -> Result<Option<Block>, String> {
-        let mut bytes = std::mem::take(&mut self.ahead);
+        let mut bytes = self.spare.pop().unwrap_or_default();
+        bytes.clear();
         // At once, and not by doubling, which would copy everything once more.
         bytes.reserve(BLOCK + BLOCK / 8);
+        bytes.append(&mut self.ahead);
         let end = loop {
             let before = bytes.len();
             if self.ended {
@@ -182,7 +230,8 @@ impl Reader {
             }
         };
         let end = if self.ended { bytes.len() } else { end };
-        self.ahead = bytes.split_off(end);
+        self.ahead.extend_from_slice(&bytes[end..]);
+        bytes.truncate(end);
         if bytes.is_empty() {
             return Ok(None);
         }

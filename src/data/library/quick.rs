@@ -1,23 +1,27 @@
 //! The row that most large files are made of, one response to an instruction, read without what its place in a file does
 //! not take: other fields are looked at and dropped. Where there is any doubt, the row is left to the reader of all shapes.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserializer as _;
 use serde::de::{self, DeserializeSeed, MapAccess, Visitor};
+use smallvec::SmallVec;
 
-use crate::data::record::{Record, Response};
+use super::brief::{Brief, Task};
+use crate::data::detect::Shape;
 
-/// Reads a row of [`Shape::Row`](crate::data::Shape::Row): its record with the texts, the id and the labels. `None` where
-/// that is not certainly what [`read::row`](crate::data::read::row) says.
-pub(super) fn row(line: &[u8], labels: &[String]) -> Option<Record> {
+/// Labels of a response: which one, and its value.
+pub(super) type Labels = SmallVec<[(usize, f64); 2]>;
+
+/// Reads a row of [`Shape::Row`]: what is kept of it, and its labels. `None` where that is not certainly what
+/// [`read::row`](crate::data::read::row) says.
+pub(super) fn row(line: &[u8], labels: &[String]) -> Option<(Brief, Labels)> {
     let text = std::str::from_utf8(line).ok()?.trim_end();
     let mut source = serde_json::Deserializer::from_str(text);
     let found = source.deserialize_map(Row { labels }).ok()?;
     source.end().ok()?;
-    let record = found?;
-    let is_blank = record.instruction.trim().is_empty() && record.input.is_none();
-    (!is_blank).then_some(record)
+    found.brief()
 }
 
 /// Which field a key is.
@@ -37,6 +41,43 @@ enum Key {
     /// A field of another shape.
     Foreign,
     Other,
+}
+
+/// A text, where it stands if nothing in it is escaped.
+type Text<'t> = Cow<'t, str>;
+
+/// What was found in a row.
+#[derive(Default)]
+struct Texts<'t> {
+    id: Text<'t>,
+    instruction: Option<Text<'t>>,
+    input: Option<Text<'t>>,
+    context: Option<Text<'t>>,
+    reference: Option<Text<'t>>,
+    rubric: Option<Text<'t>>,
+    category: Option<Text<'t>>,
+    response: Option<Text<'t>>,
+    labels: Labels,
+}
+
+impl Texts<'_> {
+    fn brief(self) -> Option<(Brief, Labels)> {
+        let task = Task {
+            instruction: self.instruction.as_deref()?,
+            input: self.input.as_deref(),
+            context: self.context.as_deref(),
+            reference: self.reference.as_deref(),
+            rubric: self.rubric.as_deref(),
+            category: self.category.as_deref(),
+        };
+        let response = self.response.as_deref()?;
+        if task.instruction.trim().is_empty() && task.input.is_none() {
+            return None;
+        }
+        let id = self.id.into_owned();
+        let brief = Brief::new(id, Shape::Row, &task, [response].into_iter());
+        Some((brief, self.labels))
+    }
 }
 
 struct KeyOf<'l>(&'l [String]);
@@ -78,8 +119,8 @@ impl Visitor<'_> for KeyOf<'_> {
 }
 
 /// A value that is no list and no object.
-enum Value {
-    Text(String),
+enum Value<'t> {
+    Text(Text<'t>),
     Number(f64),
     /// As it is written.
     Whole(String),
@@ -93,50 +134,54 @@ struct ValueOf {
 }
 
 impl<'de> DeserializeSeed<'de> for ValueOf {
-    type Value = Value;
+    type Value = Value<'de>;
 
-    fn deserialize<D: de::Deserializer<'de>>(self, source: D) -> Result<Value, D::Error> {
+    fn deserialize<D: de::Deserializer<'de>>(self, source: D) -> Result<Value<'de>, D::Error> {
         source.deserialize_any(self)
     }
 }
 
-impl Visitor<'_> for ValueOf {
-    type Value = Value;
+impl<'de> Visitor<'de> for ValueOf {
+    type Value = Value<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a text, a number, true, false or null")
     }
 
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Value, E> {
+    fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Value<'de>, E> {
+        Ok(Value::Text(Cow::Borrowed(text)))
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Value<'de>, E> {
         Ok(Value::Text(match self.keep {
-            true => text.to_owned(),
-            false => String::new(),
+            true => Cow::Owned(text.to_owned()),
+            false => Cow::default(),
         }))
     }
 
-    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Value, E> {
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Value<'de>, E> {
         Ok(match self.keep {
             true => Value::Whole(number.to_string()),
             false => Value::Number(number as f64),
         })
     }
 
-    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Value, E> {
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Value<'de>, E> {
         Ok(match self.keep {
             true => Value::Whole(number.to_string()),
             false => Value::Number(number as f64),
         })
     }
 
-    fn visit_f64<E: de::Error>(self, number: f64) -> Result<Value, E> {
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<Value<'de>, E> {
         Ok(Value::Number(number))
     }
 
-    fn visit_bool<E: de::Error>(self, _: bool) -> Result<Value, E> {
+    fn visit_bool<E: de::Error>(self, _: bool) -> Result<Value<'de>, E> {
         Ok(Value::Bool)
     }
 
-    fn visit_unit<E: de::Error>(self) -> Result<Value, E> {
+    fn visit_unit<E: de::Error>(self) -> Result<Value<'de>, E> {
         Ok(Value::Null)
     }
 }
@@ -146,18 +191,17 @@ struct Row<'l> {
 }
 
 impl<'de> Visitor<'de> for Row<'_> {
-    type Value = Option<Record>;
+    type Value = Texts<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a row")
     }
 
-    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Option<Record>, M::Error> {
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Texts<'de>, M::Error> {
         let doubt = || de::Error::custom("in doubt");
-        let (mut record, mut response) = (Record::default(), Response::default());
-        let (mut instruction, mut answer) = (None, None);
+        let mut texts = Texts::default();
         // The last of two fields of one name would count: such a row is looked at closely.
-        let mut seen: Vec<Key> = Vec::with_capacity(12);
+        let mut seen: SmallVec<[Key; 12]> = SmallVec::new();
         while let Some(key) = map.next_key_seed(KeyOf(self.labels))? {
             let is_text = matches!(key, Key::Other | Key::Text | Key::Label(_));
             let value = map.next_value_seed(ValueOf { keep: !is_text })?;
@@ -170,33 +214,27 @@ impl<'de> Visitor<'de> for Row<'_> {
                 }
                 seen.push(key);
             }
-            let filled = |text: String| Some(text).filter(|text| !text.trim().is_empty());
+            let filled = |text: Text<'de>| Some(text).filter(|text| !text.trim().is_empty());
             match (key, value) {
                 (Key::Foreign, _) => return Err(doubt()),
                 (_, Value::Null) => (),
-                (Key::Id, Value::Text(text) | Value::Whole(text)) => record.id = text,
-                (Key::Instruction, Value::Text(text)) => instruction = Some(text),
-                (Key::Input, Value::Text(text)) => record.input = filled(text),
-                (Key::Context, Value::Text(text)) => record.context = filled(text),
-                (Key::Reference, Value::Text(text)) => record.reference = filled(text),
-                (Key::Rubric, Value::Text(text)) => record.rubric = filled(text),
-                (Key::Category, Value::Text(text)) => record.category = filled(text),
-                (Key::Response, Value::Text(text)) => answer = Some(text),
+                (Key::Id, Value::Text(text)) => texts.id = text,
+                (Key::Id, Value::Whole(number)) => texts.id = number.into(),
+                (Key::Instruction, Value::Text(text)) => texts.instruction = Some(text),
+                (Key::Input, Value::Text(text)) => texts.input = filled(text),
+                (Key::Context, Value::Text(text)) => texts.context = filled(text),
+                (Key::Reference, Value::Text(text)) => texts.reference = filled(text),
+                (Key::Rubric, Value::Text(text)) => texts.rubric = filled(text),
+                (Key::Category, Value::Text(text)) => texts.category = filled(text),
+                (Key::Response, Value::Text(text)) => texts.response = Some(text),
                 (Key::Text, Value::Text(_)) => (),
                 (Key::Label(at), Value::Number(number)) if number.is_finite() => {
-                    let name = self.labels.get(at).cloned().unwrap_or_default();
-                    response.labels.insert(name, number);
+                    texts.labels.push((at, number));
                 }
                 _ => return Err(doubt()),
             }
         }
-        let (Some(instruction), Some(answer)) = (instruction, answer) else {
-            return Ok(None);
-        };
-        record.instruction = instruction;
-        response.text = answer;
-        record.responses.push(response);
-        Ok(Some(record))
+        Ok(texts)
     }
 }
 
@@ -206,33 +244,25 @@ mod tests {
     use serde_json::{Map, json};
 
     use super::*;
-    use crate::data::detect::Shape;
     use crate::data::options::ReadOptions;
-    use crate::data::{SubjectKey, read};
-
-    /// What is kept of a record whose place alone is.
-    type Kept = (String, Option<String>, Vec<SubjectKey>, Vec<(String, f64)>);
-
-    fn kept(record: &Record) -> Kept {
-        let labels = record.responses.iter().flat_map(|r| r.labels.clone());
-        (
-            record.id.clone(),
-            record.category.clone(),
-            SubjectKey::of_all(record),
-            labels.collect(),
-        )
-    }
+    use crate::data::read;
 
     /// Whether the row was read at once; if it was, as it is read otherwise.
     fn is_quick(text: &str) -> bool {
         let options = ReadOptions::default();
-        let Some(found) = row(text.as_bytes(), &options.labels) else {
+        let Some((brief, mut labels)) = row(text.as_bytes(), &options.labels) else {
             return false;
         };
         let object: Map<String, serde_json::Value> = serde_json::from_str(text).unwrap();
         let (whole, shape) = read::row(object, &options, Some(Shape::Row)).unwrap();
         assert_eq!(shape, Shape::Row, "{text}");
-        assert_eq!(kept(&found), kept(&whole), "{text}");
+        assert_eq!(brief, Brief::of(&whole, shape), "{text}");
+        labels.sort_by_key(|(at, _)| options.labels[*at].clone());
+        let named = labels
+            .into_iter()
+            .map(|(at, value)| (options.labels[at].clone(), value));
+        let whole = whole.responses.into_iter().flat_map(|r| r.labels);
+        assert!(named.eq(whole), "{text}");
         true
     }
 
