@@ -2,6 +2,7 @@
 
 import pathlib
 import random
+import signal
 import subprocess
 import threading
 import time
@@ -80,7 +81,12 @@ def two_trainings(place):
     place.done(*training.start(place, "judge", settings, "whole"))
     first = place.start(*arguments)
     until(lambda: place.path("out", "log.jsonl").exists())
-    said = place.refused(*arguments, "--resume", words=["another training"])
+    first.send_signal(signal.SIGSTOP)  # a short one would end before the second looks
+    try:
+        expect(first.poll() is None, "the first training had ended already")
+        said = place.refused(*arguments, "--resume", words=["another training"])
+    finally:
+        first.send_signal(signal.SIGCONT)
     expect(first.wait() == 0, "the first training was disturbed")
     expect(training.result(place.path("out")) == training.result(place.path("whole")), "other weights beside another training")
     return said

@@ -7,7 +7,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 #[derive(Default)]
 pub(super) struct IdSet {
     /// What stands before the number, and the ranges of numbers that were there: their first and last.
-    counted: HashMap<Box<str>, BTreeMap<u64, u64>>,
+    counted: BTreeMap<Box<str>, BTreeMap<u64, u64>>,
     hashed: HashSet<u64>,
 }
 

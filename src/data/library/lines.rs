@@ -9,7 +9,8 @@ use std::thread;
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
 use super::brief::Brief;
-use super::{LabelRanges, add_labels, add_labels_of, quick};
+use super::quick::QuickRows;
+use super::{LabelRanges, add_labels, add_labels_of};
 use crate::data::container::{JsonRows, MAX_ROW_BYTES, broken, too_long};
 use crate::data::detect::Shape;
 use crate::data::error::RowError;
@@ -18,6 +19,8 @@ use crate::data::read;
 
 /// Bytes that a thread parses at a time.
 const BLOCK: usize = 512 << 10;
+/// Blocks parsed together at least: at their end threads wait for each other.
+const BLOCKS: usize = 16;
 
 /// Where lines begin, and what is known of them.
 #[derive(Clone, Copy, Debug)]
@@ -96,7 +99,7 @@ fn parse_all(
     shape: Shape,
     done: &SyncSender<Parsed>,
 ) {
-    let many = 2 * rayon::current_num_threads();
+    let many = BLOCKS.max(2 * rayon::current_num_threads());
     let mut batch = reader.batch(many);
     loop {
         let parse = |block: &Block| parse(block, path, options, shape);
@@ -132,15 +135,14 @@ fn parse_all(
 fn parse(block: &Block, path: &Path, options: &ReadOptions, shape: Shape) -> Lines {
     let is_usual = shape == Shape::Row && options.fields.is_empty();
     let (mut lines, mut labels) = (Vec::new(), LabelRanges::new());
+    let mut rows = QuickRows::new();
     let (mut at, mut number) = (0, block.line);
     while at < block.bytes.len() {
         let rest = &block.bytes[at..];
         let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
         let text = &rest[..end];
         if !text.trim_ascii().is_empty() {
-            let quick = is_usual
-                .then(|| quick::row(text, &options.labels))
-                .flatten();
+            let quick = is_usual.then(|| rows.row(text, &options.labels)).flatten();
             let row = match quick {
                 Some((brief, found)) => {
                     for (at, value) in found {

@@ -1,11 +1,7 @@
 //! The row that most large files are made of, one response to an instruction, read without what its place in a file does
 //! not take: other fields are looked at and dropped. Where there is any doubt, the row is left to the reader of all shapes.
 
-use std::borrow::Cow;
-use std::fmt;
-
-use serde::Deserializer as _;
-use serde::de::{self, DeserializeSeed, MapAccess, Visitor};
+use simd_json::{Buffers, INPUT_PADDING, Node, StaticNode, Tape, fill_tape_padded};
 use smallvec::SmallVec;
 
 use super::brief::{Brief, Task};
@@ -14,17 +10,45 @@ use crate::data::detect::Shape;
 /// Labels of a response: which one, and its value.
 pub(super) type Labels = SmallVec<[(usize, f64); 2]>;
 
-/// Reads a row of [`Shape::Row`]: what is kept of it, and its labels. `None` where that is not certainly what
-/// [`read::row`](crate::data::read::row) says.
-pub(super) fn row(line: &[u8], labels: &[String]) -> Option<(Brief, Labels)> {
-    let text = std::str::from_utf8(line).ok()?.trim_end();
-    let mut source = serde_json::Deserializer::from_str(text);
-    let found = source.deserialize_map(Row { labels }).ok()?;
-    source.end().ok()?;
-    found.brief()
+/// Reads rows one after the other, in the same room.
+pub(super) struct QuickRows {
+    /// A row, which is written over where something in it is escaped.
+    line: Vec<u8>,
+    buffers: Buffers,
+    tape: Tape<'static>,
 }
 
-/// Which field a key is.
+impl QuickRows {
+    pub fn new() -> Self {
+        QuickRows {
+            line: Vec::new(),
+            buffers: Buffers::default(),
+            tape: Tape::null(),
+        }
+    }
+
+    /// Reads a row of [`Shape::Row`]: what is kept of it, and its labels. `None` where that is not certainly what
+    /// [`read::row`](crate::data::read::row) says.
+    pub fn row(&mut self, line: &[u8], labels: &[String]) -> Option<(Brief, Labels)> {
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        // Of parsers, some let these stand in texts. (All bytes are looked at, which is many at a time.)
+        if line.iter().fold(u8::MAX, |least, byte| least.min(*byte)) < b' ' {
+            return None;
+        }
+        self.line.clear();
+        self.line.extend_from_slice(line);
+        self.line.resize(line.len() + INPUT_PADDING, b' ');
+        let mut tape = std::mem::replace(&mut self.tape, Tape::null()).reset();
+        let parsed = fill_tape_padded(&mut self.line, line.len(), &mut self.buffers, &mut tape);
+        let texts = parsed.ok().and_then(|()| Texts::of(&tape.0, labels));
+        let found = texts.and_then(Texts::brief);
+        self.tape = tape.reset();
+        found
+    }
+}
+
+/// Which field a name is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Key {
     Id,
@@ -43,62 +67,9 @@ enum Key {
     Other,
 }
 
-/// A text, where it stands if nothing in it is escaped.
-type Text<'t> = Cow<'t, str>;
-
-/// What was found in a row.
-#[derive(Default)]
-struct Texts<'t> {
-    id: Text<'t>,
-    instruction: Option<Text<'t>>,
-    input: Option<Text<'t>>,
-    context: Option<Text<'t>>,
-    reference: Option<Text<'t>>,
-    rubric: Option<Text<'t>>,
-    category: Option<Text<'t>>,
-    response: Option<Text<'t>>,
-    labels: Labels,
-}
-
-impl Texts<'_> {
-    fn brief(self) -> Option<(Brief, Labels)> {
-        let task = Task {
-            instruction: self.instruction.as_deref()?,
-            input: self.input.as_deref(),
-            context: self.context.as_deref(),
-            reference: self.reference.as_deref(),
-            rubric: self.rubric.as_deref(),
-            category: self.category.as_deref(),
-        };
-        let response = self.response.as_deref()?;
-        if task.instruction.trim().is_empty() && task.input.is_none() {
-            return None;
-        }
-        let id = self.id.into_owned();
-        let brief = Brief::new(id, Shape::Row, &task, [response].into_iter());
-        Some((brief, self.labels))
-    }
-}
-
-struct KeyOf<'l>(&'l [String]);
-
-impl<'de> DeserializeSeed<'de> for KeyOf<'_> {
-    type Value = Key;
-
-    fn deserialize<D: de::Deserializer<'de>>(self, source: D) -> Result<Key, D::Error> {
-        source.deserialize_identifier(self)
-    }
-}
-
-impl Visitor<'_> for KeyOf<'_> {
-    type Value = Key;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a name")
-    }
-
-    fn visit_str<E: de::Error>(self, name: &str) -> Result<Key, E> {
-        Ok(match name {
+impl Key {
+    fn of(name: &str, labels: &[String]) -> Self {
+        match name {
             "id" => Key::Id,
             "instruction" => Key::Instruction,
             "input" => Key::Input,
@@ -110,131 +81,124 @@ impl Visitor<'_> for KeyOf<'_> {
             "generator" | "reason" | "rationale" | "response_id" => Key::Text,
             "responses" | "response_a" | "response_b" | "response_A" | "response_B" | "chosen"
             | "rejected" | "conversations" | "messages" => Key::Foreign,
-            _ => match self.0.iter().position(|label| label == name) {
+            _ => match labels.iter().position(|label| label == name) {
                 Some(label) => Key::Label(label),
                 None => Key::Other,
             },
-        })
+        }
     }
 }
 
-/// A value that is no list and no object.
-enum Value<'t> {
-    Text(Text<'t>),
-    Number(f64),
-    /// As it is written.
-    Whole(String),
-    Bool,
-    Null,
+/// What was found in a row.
+#[derive(Default)]
+struct Texts<'t> {
+    id: String,
+    instruction: Option<&'t str>,
+    input: Option<&'t str>,
+    context: Option<&'t str>,
+    reference: Option<&'t str>,
+    rubric: Option<&'t str>,
+    category: Option<&'t str>,
+    response: Option<&'t str>,
+    labels: Labels,
 }
 
-/// Whether a text is to be kept.
-struct ValueOf {
-    keep: bool,
+fn filled(text: &str) -> Option<&str> {
+    Some(text).filter(|text| !text.trim().is_empty())
 }
 
-impl<'de> DeserializeSeed<'de> for ValueOf {
-    type Value = Value<'de>;
-
-    fn deserialize<D: de::Deserializer<'de>>(self, source: D) -> Result<Value<'de>, D::Error> {
-        source.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for ValueOf {
-    type Value = Value<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a text, a number, true, false or null")
-    }
-
-    fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Value<'de>, E> {
-        Ok(Value::Text(Cow::Borrowed(text)))
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Value<'de>, E> {
-        Ok(Value::Text(match self.keep {
-            true => Cow::Owned(text.to_owned()),
-            false => Cow::default(),
-        }))
-    }
-
-    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Value<'de>, E> {
-        Ok(match self.keep {
-            true => Value::Whole(number.to_string()),
-            false => Value::Number(number as f64),
-        })
-    }
-
-    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Value<'de>, E> {
-        Ok(match self.keep {
-            true => Value::Whole(number.to_string()),
-            false => Value::Number(number as f64),
-        })
-    }
-
-    fn visit_f64<E: de::Error>(self, number: f64) -> Result<Value<'de>, E> {
-        Ok(Value::Number(number))
-    }
-
-    fn visit_bool<E: de::Error>(self, _: bool) -> Result<Value<'de>, E> {
-        Ok(Value::Bool)
-    }
-
-    fn visit_unit<E: de::Error>(self) -> Result<Value<'de>, E> {
-        Ok(Value::Null)
-    }
-}
-
-struct Row<'l> {
-    labels: &'l [String],
-}
-
-impl<'de> Visitor<'de> for Row<'_> {
-    type Value = Texts<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a row")
-    }
-
-    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Texts<'de>, M::Error> {
-        let doubt = || de::Error::custom("in doubt");
+impl<'t> Texts<'t> {
+    /// Of an object without lists and objects in it.
+    fn of(nodes: &[Node<'t>], labels: &[String]) -> Option<Self> {
+        let (Node::Object { len, .. }, fields) = nodes.split_first()? else {
+            return None;
+        };
+        let (fields, rest) = fields.as_chunks::<2>();
+        if fields.len() != *len || !rest.is_empty() {
+            return None;
+        }
         let mut texts = Texts::default();
         // The last of two fields of one name would count: such a row is looked at closely.
         let mut seen: SmallVec<[Key; 12]> = SmallVec::new();
-        while let Some(key) = map.next_key_seed(KeyOf(self.labels))? {
-            let is_text = matches!(key, Key::Other | Key::Text | Key::Label(_));
-            let value = map.next_value_seed(ValueOf { keep: !is_text })?;
-            if key == Key::Other {
-                continue;
+        for [name, value] in fields {
+            let Node::String(name) = name else {
+                return None;
+            };
+            let key = Key::of(name, labels);
+            match key {
+                Key::Foreign => return None,
+                Key::Text | Key::Other => (),
+                _ if seen.contains(&key) => return None,
+                _ => seen.push(key),
             }
-            if key != Key::Text {
-                if seen.contains(&key) {
-                    return Err(doubt());
-                }
-                seen.push(key);
-            }
-            let filled = |text: Text<'de>| Some(text).filter(|text| !text.trim().is_empty());
-            match (key, value) {
-                (Key::Foreign, _) => return Err(doubt()),
-                (_, Value::Null) => (),
-                (Key::Id, Value::Text(text)) => texts.id = text,
-                (Key::Id, Value::Whole(number)) => texts.id = number.into(),
-                (Key::Instruction, Value::Text(text)) => texts.instruction = Some(text),
-                (Key::Input, Value::Text(text)) => texts.input = filled(text),
-                (Key::Context, Value::Text(text)) => texts.context = filled(text),
-                (Key::Reference, Value::Text(text)) => texts.reference = filled(text),
-                (Key::Rubric, Value::Text(text)) => texts.rubric = filled(text),
-                (Key::Category, Value::Text(text)) => texts.category = filled(text),
-                (Key::Response, Value::Text(text)) => texts.response = Some(text),
-                (Key::Text, Value::Text(_)) => (),
-                (Key::Label(at), Value::Number(number)) if number.is_finite() => {
-                    texts.labels.push((at, number));
-                }
-                _ => return Err(doubt()),
-            }
+            texts.take(key, value)?;
         }
-        Ok(texts)
+        Some(texts)
+    }
+
+    fn take(&mut self, key: Key, value: &Node<'t>) -> Option<()> {
+        let text = match (key, value) {
+            (_, Node::Array { .. } | Node::Object { .. }) => return None,
+            (Key::Other, _) | (_, Node::Static(StaticNode::Null)) => return Some(()),
+            (Key::Label(at), Node::Static(number)) => {
+                self.labels.push((at, finite(*number)?));
+                return Some(());
+            }
+            (Key::Id, Node::Static(number)) => {
+                self.id = whole(*number)?;
+                return Some(());
+            }
+            (Key::Label(_), _) | (_, Node::Static(_)) => return None,
+            (_, Node::String(text)) => *text,
+        };
+        match key {
+            Key::Id => text.clone_into(&mut self.id),
+            Key::Instruction => self.instruction = Some(text),
+            Key::Input => self.input = filled(text),
+            Key::Context => self.context = filled(text),
+            Key::Reference => self.reference = filled(text),
+            Key::Rubric => self.rubric = filled(text),
+            Key::Category => self.category = filled(text),
+            Key::Response => self.response = Some(text),
+            Key::Text | Key::Label(_) | Key::Foreign | Key::Other => (),
+        }
+        Some(())
+    }
+
+    fn brief(self) -> Option<(Brief, Labels)> {
+        let task = Task {
+            instruction: self.instruction?,
+            input: self.input,
+            context: self.context,
+            reference: self.reference,
+            rubric: self.rubric,
+            category: self.category,
+        };
+        let response = self.response?;
+        if task.instruction.trim().is_empty() && task.input.is_none() {
+            return None;
+        }
+        let brief = Brief::new(self.id, Shape::Row, &task, [response].into_iter());
+        Some((brief, self.labels))
+    }
+}
+
+fn finite(number: StaticNode) -> Option<f64> {
+    let number = match number {
+        StaticNode::I64(number) => number as f64,
+        StaticNode::U64(number) => number as f64,
+        StaticNode::F64(number) => number,
+        _ => return None,
+    };
+    number.is_finite().then_some(number)
+}
+
+/// As it is written; nothing could be −0.
+fn whole(number: StaticNode) -> Option<String> {
+    match number {
+        StaticNode::I64(number) if number != 0 => Some(number.to_string()),
+        StaticNode::U64(number) if number != 0 => Some(number.to_string()),
+        _ => None,
     }
 }
 
@@ -250,7 +214,8 @@ mod tests {
     /// Whether the row was read at once; if it was, as it is read otherwise.
     fn is_quick(text: &str) -> bool {
         let options = ReadOptions::default();
-        let Some((brief, mut labels)) = row(text.as_bytes(), &options.labels) else {
+        let found = QuickRows::new().row(text.as_bytes(), &options.labels);
+        let Some((brief, mut labels)) = found else {
             return false;
         };
         let object: Map<String, serde_json::Value> = serde_json::from_str(text).unwrap();
@@ -294,17 +259,30 @@ mod tests {
             r#"{"instruction":"q","response":"r","x":"\ud800"}"#,
             r#"{"instruction":"q","response":"r","x":1e999}"#,
             r#"{"instruction":"q","response":"r"} x"#,
+            r#"{"instruction":"q","response":"r"}{}"#,
+            r#"{"instruction":"q","response":"r",}"#,
+            r#"{"instruction":"q","response":"r","rating":01}"#,
+            r#"{"instruction":"q","response":"r","rating":1.}"#,
+            r#"{"instruction":"q","response":"r","rating":+1}"#,
+            r#"{"instruction":"q","response":"r","rating":NaN}"#,
+            r#"{"instruction":"q","response":"r","x":"\ud83d\u0041"}"#,
+            r#"{"instruction":"q","response":"r","x":"\q"}"#,
+            r#"{"id":-0,"instruction":"q","response":"r"}"#,
+            "{\"instruction\":\"q\tq\",\"response\":\"r\"}",
+            "{\"instruction\":\"q\",\"response\":\"r\"}\u{c}",
+            "\u{feff}{\"instruction\":\"q\",\"response\":\"r\"}",
             r#"[1]"#,
             "",
         ] {
             assert!(!is_quick(text), "{text}");
         }
-        assert!(row(b"{\"instruction\":\"q\",\"response\":\"\xff\"}", &[]).is_none());
+        let row = b"{\"instruction\":\"q\",\"response\":\"\xff\"}";
+        assert!(QuickRows::new().row(row, &[]).is_none());
     }
 
     fn value() -> impl Strategy<Value = serde_json::Value> {
         prop_oneof![
-            6 => "[a-z \\n\"\u{e4}]{0,6}".prop_map(|text| json!(text)),
+            6 => "[a-z \\n\\\\\"\u{e4}\u{1f600}]{0,6}".prop_map(|text| json!(text)),
             2 => any::<i32>().prop_map(|n| json!(n)),
             1 => any::<f64>().prop_map(|x| json!(x)),
             1 => Just(json!(null)),
@@ -324,6 +302,23 @@ mod tests {
                 object[NAMES[name]] = value;
             }
             is_quick(&object.to_string());
+            // As other programs write them.
+            let escaped = object.to_string().replace('\u{e4}', "\\u00E4").replace('\u{1f600}', "\\ud83d\\ude00");
+            is_quick(&escaped.replace(',', " , "));
+            is_quick(&escaped);
+        }
+
+        #[test]
+        fn what_is_damaged_is_never_read_otherwise(
+            damage in proptest::collection::vec((any::<prop::sample::Index>(), "[\"\\\\u0-9{}:,\\[. \\-eE]"), 1..4),
+        ) {
+            let mut text: Vec<char> =
+                r#" {"id":"a1","instruction":"q \u00e4\n","response":"r\\\"","rating":-1.5e3,"n":null} "#.chars().collect();
+            for (at, new) in damage {
+                let at = at.index(text.len());
+                text.splice(at..=at, new.chars());
+            }
+            is_quick(&text.into_iter().collect::<String>());
         }
     }
 }
