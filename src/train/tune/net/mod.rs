@@ -4,7 +4,9 @@ mod backward;
 mod forward;
 mod load;
 #[cfg(test)]
-mod tests;
+mod oracle;
+#[cfg(test)]
+pub(super) mod tests;
 
 use std::ops::Range;
 

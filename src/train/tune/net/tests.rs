@@ -12,7 +12,7 @@ use crate::train::tune::ops::tests::{check, numbers};
 use crate::train::tune::pack::Pack;
 
 /// Weights out of a map.
-struct Made(HashMap<String, (Vec<usize>, Vec<f32>)>);
+pub struct Made(HashMap<String, (Vec<usize>, Vec<f32>)>);
 
 impl Tensors for Made {
     fn shape(&self, name: &str) -> Option<Vec<usize>> {
@@ -34,7 +34,7 @@ impl Tensors for Made {
 }
 
 /// Everything that an architecture can have at once: norms everywhere, caps, a window, biases.
-fn config() -> DecoderConfig {
+pub fn config() -> DecoderConfig {
     DecoderConfig {
         architecture: "test".into(),
         vocab: 23,
@@ -76,7 +76,7 @@ fn config() -> DecoderConfig {
     }
 }
 
-fn made(c: &DecoderConfig) -> Made {
+pub fn made(c: &DecoderConfig) -> Made {
     let (q, kv) = (c.heads * c.head_dim, c.kv_heads * c.head_dim);
     let mut all = HashMap::new();
     let mut put = |name: String, shape: &[usize], scale: f32| {
@@ -128,7 +128,7 @@ fn pack() -> Pack {
 }
 
 /// Cross-entropy at some rows and a divergence between two.
-fn loss(net: &Net, bench: &Bench, grads: &mut [f32]) -> f64 {
+pub fn loss(net: &Net, bench: &Bench, grads: &mut [f32]) -> f64 {
     let (pack, mut tape) = (pack(), Tape::default());
     net.forward(bench, &pack, Manner::default(), &mut tape)
         .unwrap();
@@ -158,6 +158,26 @@ fn loss(net: &Net, bench: &Bench, grads: &mut [f32]) -> f64 {
     foreseen + 0.8 * divergences[0]
 }
 
+/// An adapter of every projection.
+pub fn adapter() -> LoraConfig {
+    LoraConfig {
+        rank: 2,
+        alpha: 3.0,
+        dropout: 0.0,
+        targets: [
+            "q_proj",
+            "k_proj",
+            "v_proj",
+            "o_proj",
+            "gate_proj",
+            "up_proj",
+            "down_proj",
+        ]
+        .map(Into::into)
+        .to_vec(),
+    }
+}
+
 #[test]
 fn every_weight_and_every_adapter_has_the_gradient_of_differences() {
     let (config, bench) = (config(), Bench::new(2));
@@ -180,25 +200,9 @@ fn every_weight_and_every_adapter_has_the_gradient_of_differences() {
             value
         });
     }
-    let lora = LoraConfig {
-        rank: 2,
-        alpha: 3.0,
-        dropout: 0.0,
-        targets: [
-            "q_proj",
-            "k_proj",
-            "v_proj",
-            "o_proj",
-            "gate_proj",
-            "up_proj",
-            "down_proj",
-        ]
-        .map(Into::into)
-        .to_vec(),
-    };
     let (mut net, mut teacher) = (
-        load(Trained::Adapter(lora.clone())),
-        load(Trained::Adapter(lora)),
+        load(Trained::Adapter(adapter())),
+        load(Trained::Adapter(adapter())),
     );
     let start = numbers(9, net.trained().len());
     net.change(|all| all.copy_from_slice(&start));
