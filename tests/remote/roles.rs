@@ -131,6 +131,44 @@ fn a_policy_on_a_server_writes_what_is_judged() {
 }
 
 #[test]
+fn training_data_come_from_a_server_alone() {
+    let (server, place) = (Server::start(digits), Place::new(0));
+    let bare: Vec<String> = (0..4)
+        .map(|n| format!(r#"{{"id":"{n}","instruction":"Name {n}.","reference":"It is {n}."}}"#))
+        .collect();
+    std::fs::write(place.text("data.jsonl"), bare.join("\n")).unwrap();
+    let (name, samples) = (server.name(), place.text("samples.jsonl"));
+    let made = |data: &str, out: &str, more: &[&str]| -> [Vec<u8>; 2] {
+        let (data, folder) = (place.text(data), place.text(out));
+        let roles = ["--judge", &name, "--embedder", &name, "--quiet"];
+        let output =
+            place.juror(&[&["make-training", &data, "-o", &folder], &roles[..], more].concat());
+        assert!(output.status.success(), "{}", said(&output));
+        ["with_reference.json", "reference_free.json"]
+            .map(|file| std::fs::read(place.text(&format!("{out}/{file}"))).unwrap())
+    };
+    let written = made("data.jsonl", "first", &["--n", "2", "--samples", &samples]);
+    for file in &written {
+        let rows: Vec<Value> = serde_json::from_slice(file).unwrap();
+        assert_eq!(rows.len(), 8);
+        for (at, row) in rows.iter().enumerate() {
+            let (prompt, digit) = (row["instruction"].as_str().unwrap(), &row["output"]);
+            assert!(prompt.contains(&format!("Name {}.", at / 2)) && prompt.contains("written "));
+            assert!(digit.as_str().unwrap().parse::<u8>().unwrap() < 10);
+        }
+    }
+    // Of the texts that were kept, the same data, without a text being written again.
+    let wrote = |server: &Server| {
+        let asked = server.asked().into_iter();
+        asked.filter(|seen| seen.body["seed"].is_u64()).count()
+    };
+    let before = wrote(&server);
+    assert!(before >= 8, "{before}");
+    assert_eq!(made("samples.jsonl", "second", &[]), written);
+    assert_eq!(wrote(&server), before);
+}
+
+#[test]
 fn doctor_tells_what_a_server_can() {
     let (server, place) = (Server::start(digits), Place::new(0));
     let output = place.juror(&["doctor", "--judge", &server.name()]);
