@@ -188,7 +188,7 @@ fn range(x: Option<Interval>) -> String {
     })
 }
 
-/// One table: judge, surface ridge, their paired difference.
+/// One table: judge, surface ridge, both, and paired differences with the ridge.
 fn table(title: &str, rows: &[&Row<'_>], judge: &[f64], surface: &[f64]) {
     let instruction: Vec<usize> = rows.iter().map(|r| r.instruction).collect();
     let p: Vec<f64> = rows.iter().map(|r| r.p()).collect();
@@ -201,7 +201,12 @@ fn table(title: &str, rows: &[&Row<'_>], judge: &[f64], surface: &[f64]) {
     println!("\n{title}: {} rows", rows.len());
     println!("| | Pearson | within (Pearson) | within (Spearman) | AUC p>½ | pairs |");
     println!("|---|---|---|---|---|---|");
-    for (name, scores) in [("judge", judge), ("surface ridge", surface)] {
+    let both = both(judge, surface);
+    for (name, scores) in [
+        ("judge", judge),
+        ("surface ridge", surface),
+        ("ridge + ½ judge", &both),
+    ] {
         let f = figures(&judged, scores);
         println!(
             "| {name} | {} | {} | {} | {} | {} of {} |",
@@ -229,6 +234,22 @@ fn table(title: &str, rows: &[&Row<'_>], judge: &[f64], surface: &[f64]) {
         "judge − ridge, 95 %",
         &compare(&judged, judge, surface, &resampler),
     );
+    line(
+        "ridge + ½ judge − ridge, 95 %",
+        &compare(&judged, &both, surface, &resampler),
+    );
+}
+
+/// What the judge knows beside the ridge: half of its standardised score added to the ridge's. The weight is not fitted.
+fn both(judge: &[f64], surface: &[f64]) -> Vec<f64> {
+    let standardised = |x: &[f64]| -> Vec<f64> {
+        let count = x.len() as f64;
+        let mean = x.iter().sum::<f64>() / count;
+        let variance = x.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / count;
+        x.iter().map(|x| (x - mean) / variance.sqrt()).collect()
+    };
+    let pairs = standardised(judge).into_iter().zip(standardised(surface));
+    pairs.map(|(judge, ridge)| ridge + 0.5 * judge).collect()
 }
 
 /// Scores of the ridge, without a reference where `free`.
