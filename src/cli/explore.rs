@@ -8,6 +8,7 @@ use clap::Args;
 use super::judge::JudgeArguments;
 use super::{DataArguments, bound};
 use crate::data::{self, Library, Progress, ReadOptions};
+use crate::engine::Options;
 use crate::judge::pairwise::{PairSetup, PairTemplates};
 use crate::model::spec;
 use crate::run::live::LiveOptions;
@@ -92,7 +93,10 @@ pub fn run(arguments: &Arguments) -> Result<()> {
     };
     let read = arguments.data.options()?;
     let live = LiveOptions {
-        engine: arguments.judge.engine()?,
+        engine: Options {
+            gives_way: true,
+            ..arguments.judge.engine()?
+        },
         setup: arguments.judge.setup()?,
         pairs: PairSetup {
             templates: arguments

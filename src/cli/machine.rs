@@ -41,6 +41,7 @@ impl MachineArguments {
             threads: self.threads,
             cache_bytes: self.cache_mb << 20,
             remote,
+            ..Options::default()
         }
     }
 }

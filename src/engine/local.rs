@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 
 use super::cache::PrefixCache;
 use super::compute::Computer;
+use super::priority;
 use super::queue::Queue;
 use super::remote::{self, Pool, Usage};
 use super::request::{Job, Role};
@@ -36,6 +37,8 @@ pub struct Options {
     pub cache_bytes: usize,
     /// How servers are asked, where a model is on one.
     pub remote: remote::Settings,
+    /// Whether threads that compute give way to the program's others, which answer a person.
+    pub gives_way: bool,
 }
 
 impl Options {
@@ -61,6 +64,7 @@ impl Default for Options {
             threads: None,
             cache_bytes: 512 << 20,
             remote: remote::Settings::default(),
+            gives_way: false,
         }
     }
 }
@@ -320,6 +324,9 @@ fn work_with_servers(options: &Options, queue: &Queue, pool: &Pool, events: &Sen
 }
 
 fn work(options: &Options, queue: &Queue, servers: Servers, events: &Sender<LoadEvent>) {
+    if options.gives_way {
+        priority::give_way();
+    }
     let threads = options.threads.or_else(cores).unwrap_or(1);
     let is_chosen = options.dtype.is_some();
     match device(&options.device) {

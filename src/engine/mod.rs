@@ -7,6 +7,7 @@ mod labels;
 pub mod line;
 pub mod local;
 mod plan;
+mod priority;
 mod prompts;
 mod queue;
 pub mod remote;
