@@ -91,12 +91,19 @@ def drain(terminal, patience=0.0):
     return found
 
 
+def stolen():
+    """Hundredths of a second, over all cores, in which a virtual machine's host ran something else."""
+    return int(pathlib.Path("/proc/stat").read_text().split("\n", 1)[0].split()[8])
+
+
 def answered(terminal, key):
-    """Milliseconds from a key to the end of the frame that shows it; none where other frames come all the time."""
+    """Milliseconds from a key to the end of the frame that shows it, and whether the host took a core meanwhile; none where
+    other frames come all the time."""
     quiet = time.monotonic() + 1.0
     while drain(terminal, 0.05):
         if time.monotonic() > quiet:
             return None
+    before = stolen()
     began, found = time.monotonic(), b""
     os.write(terminal, key)
     while FRAME_ENDS not in found:
@@ -104,7 +111,7 @@ def answered(terminal, key):
         if not more:
             return None
         found += more
-    return 1000 * (time.monotonic() - began)
+    return 1000 * (time.monotonic() - began), stolen() > before
 
 
 def run(options, actions):
@@ -126,7 +133,7 @@ def run(options, actions):
                 batch.go_on()
                 hand.screen = 1 + action // SAMPLED % 5
                 wait = answered(explorer.terminal, F[hand.screen])
-                waits += [] if wait is None else [(wait, hand.screen, action)]
+                waits += [] if wait is None else [(*wait, hand.screen, action)]
             if action % LOOKED_AT == 0:
                 if not explorer.lives():
                     print(f"ended after {action} actions", file=sys.stderr)
@@ -155,21 +162,24 @@ def run(options, actions):
 
 def told(seen, measured, run):
     actions, seconds, batches, events, ended = run
-    waits = [wait for wait, _, _ in measured]
+    waits = [wait for wait, *_ in measured]
+    late = [taken for wait, taken, *_ in measured if wait > BUDGET]
     warm = [one for one in seen if one[0] >= WARM * actions]
     first, last = warm[0], warm[-1]
     drift = 100 * (last[1] / first[1] - 1)
-    share = 100 * sum(wait > BUDGET for wait in waits) / max(len(waits), 1)
+    share = 100 * len(late) / max(len(waits), 1)
     at = lambda part: waits[min(int(part * len(waits)), len(waits) - 1)]
     print("| actions | a second | batches beside | events | memory when warm, at the end | threads | files | key to frame: median, 99 %, most |")
     print("|---|---|---|---|---|---|---|---|")
     print(f"| {actions:,} | {actions / seconds:.0f} | {batches} | {events:,} | {first[1]:.0f}, {last[1]:.0f} MiB ({drift:+.1f} %) "
           f"| {first[2]}, {last[2]} | {first[3]}, {last[3]} "
-          f"| {at(0.5):.1f}, {at(0.99):.1f}, {waits[-1]:.1f} ms of {len(waits)}; {share:.1f} % above {BUDGET:.0f} ms |")
+          f"| {at(0.5):.1f}, {at(0.99):.1f}, {waits[-1]:.1f} ms of {len(waits)}; {share:.1f} % above {BUDGET:.0f} ms, "
+          f"{sum(late)} of these {len(late)} while the host took a core |")
     for action, memory, threads, files in seen[:: max(len(seen) // 10, 1)]:
         print(f"  {action:7} actions: {memory:.1f} MiB, {threads} threads, {files} files", file=sys.stderr)
-    for wait, screen, action in measured[-8:]:
-        print(f"  {wait:.1f} ms to show F{screen} at action {action}", file=sys.stderr)
+    for wait, taken, screen, action in measured[-8:]:
+        host = ", the host took a core" if taken else ""
+        print(f"  {wait:.1f} ms to show F{screen} at action {action}{host}", file=sys.stderr)
     if ended != 0:
         print(f"it ended with {ended}", file=sys.stderr)
     return abs(drift) > 5 or last[2] > first[2] or last[3] > first[3] or ended != 0
