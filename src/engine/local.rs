@@ -6,10 +6,10 @@ use std::thread::JoinHandle;
 
 use super::cache::PrefixCache;
 use super::compute::Computer;
-use super::priority;
 use super::queue::Queue;
 use super::remote::{self, Pool, Usage};
 use super::request::{Job, Role};
+use super::{pages, priority};
 use crate::kernel::linear::Format;
 use crate::model::ModelError;
 use crate::model::decoder::accelerator::Accelerator;
@@ -257,7 +257,10 @@ impl Engine {
     pub fn submit(&self, job: Job) {
         match &self.shared.pool {
             Some(pool) if job.tasks.iter().any(|task| pool.fills(task.role)) => pool.push(job),
-            _ => self.shared.queue.push(job),
+            // Who computes looks by itself whether to stop.
+            _ => {
+                self.shared.queue.push(job);
+            }
         }
     }
 
@@ -306,6 +309,7 @@ fn work_with_servers(options: &Options, queue: &Queue, pool: &Pool, events: &Sen
     };
     std::thread::scope(|scope| {
         let mut hands = 0;
+        pages::spare(pool.hands());
         for hand in 0..pool.hands() {
             let named = std::thread::Builder::new().name("juror-server".into());
             hands += usize::from(named.spawn_scoped(scope, move || pool.work(hand)).is_ok());

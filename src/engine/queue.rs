@@ -40,13 +40,14 @@ impl Queue {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a job; waits while the batch lane is full.
-    pub fn push(&self, job: Job) {
+    /// Adds a job; waits while the batch lane is full. Whether a running job should stop for it.
+    pub fn push(&self, job: Job) -> bool {
         let mut waiting = self.lock();
         if waiting.closed {
             cancelled(&job);
-            return;
+            return false;
         }
+        let mut supersedes = false;
         match job.lane {
             Lane::Interactive => {
                 if let Some(old) = waiting.interactive.replace(job) {
@@ -58,6 +59,7 @@ impl Queue {
                     .filter(|(_, lane)| *lane == Lane::Interactive)
                     .map(|(id, _)| *id)
                     .collect();
+                supersedes = !superseded.is_empty();
                 waiting.stop.extend(superseded);
             }
             Lane::Batch => {
@@ -69,12 +71,13 @@ impl Queue {
                 }
                 if waiting.closed {
                     cancelled(&job);
-                    return;
+                    return false;
                 }
                 waiting.batch.push_back(job);
             }
         }
         self.work.notify_one();
+        supersedes
     }
 
     /// The next job, interactive first; waits for one; nothing once closed.
@@ -191,11 +194,11 @@ mod tests {
         queue.push(batch);
         queue.next();
         let (first, _f) = job(2, Lane::Interactive);
-        queue.push(first);
+        assert!(!queue.push(first));
         assert!(!queue.should_stop(1));
         assert_eq!(queue.next_interactive().map(|j| j.id), Some(2));
         let (second, _s) = job(3, Lane::Interactive);
-        queue.push(second);
+        assert!(queue.push(second));
         assert!(queue.should_stop(2) && !queue.should_stop(1));
         queue.ended(2);
         assert!(!queue.should_stop(2));

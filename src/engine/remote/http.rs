@@ -5,9 +5,11 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 use ureq::http::Response;
+use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Body, Proxy, RequestBuilder};
 
 use super::address::Address;
+use super::names::Names;
 use super::stream::Streamed;
 use super::trouble::{Again, Step, Trouble};
 use super::{Key, Settings};
@@ -44,7 +46,7 @@ impl Http {
             .max_idle_connections_per_host(connections.max(1))
             .build();
         Http {
-            agent: config.into(),
+            agent: Agent::with_parts(config, DefaultConnector::default(), Names::default()),
             key: settings.key.clone(),
             model: model.to_owned(),
         }

@@ -12,6 +12,7 @@ mod http;
 mod key;
 mod label_tokens;
 mod meter;
+mod names;
 mod open;
 mod pace;
 mod pick;

@@ -123,9 +123,9 @@ impl Pool {
 
     /// Takes a job of which a task is for a server.
     pub fn push(&self, job: Job) {
-        self.queue.push(job);
-        // It may have superseded another one.
-        self.interrupt();
+        if self.queue.push(job) {
+            self.interrupt();
+        }
     }
 
     /// Stops a job, and closes its requests.
