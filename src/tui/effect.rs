@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::state::{DraftId, Exported, Purpose, Search};
+use super::state::{Comparison, DraftId, Exported, Purpose, Search};
 use crate::data::{Library, ScoreCard};
 use crate::run::live::Command;
 use crate::stats::preset::Preset;
@@ -28,6 +28,8 @@ pub enum Effect {
     Find(Search),
     /// Count the facets of the data.
     CountFacets,
+    /// Count how far an annotator goes together with others; a later count takes the place of an earlier one.
+    Compare(Box<Comparison>),
     /// Have a text edited by the person's own editor.
     External { text: String, target: Target },
     /// Write a file; one that a person named only where there is none.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::effect::Target;
 use super::finder::FacetCount;
 use super::key::Key;
-use super::state::{Changes, DataFailure, Loaded, Purpose, Watched};
+use super::state::{Agreed, Changes, DataFailure, Loaded, Purpose, Watched};
 use super::theme::ThemeSet;
 use crate::run::live::Event;
 use crate::store::{self, Run};
@@ -51,6 +51,8 @@ pub enum Message {
     },
     /// The facets of the data.
     Facets(Arc<Vec<FacetCount>>),
+    /// How far the annotator goes together with others.
+    Agreed(Box<Agreed>),
     /// The person's editor has ended: the text, or why there is none.
     Edited {
         target: Target,

@@ -27,6 +27,7 @@ pub mod view;
 pub mod watch;
 pub mod widget;
 
+mod comparer;
 mod input;
 mod keeper;
 mod person;

@@ -17,11 +17,11 @@ use super::layout::Screen;
 use super::look::{self, Look};
 use super::message::{Kept, Message};
 use super::searcher::Searcher;
-use super::state::{DataFailure, JudgeStatus, Loaded, State};
+use super::state::{Comparison, DataFailure, JudgeStatus, Loaded, State};
 use super::terminal::Session;
 use super::theme::Depth;
 use super::update::{themes, update};
-use super::{follow, input, keeper, person, watch, writer};
+use super::{comparer, follow, input, keeper, person, watch, writer};
 use crate::run::live::{Command, Event};
 use crate::stats::preset::Preset;
 
@@ -148,6 +148,7 @@ pub fn run(options: ExploreOptions) -> anyhow::Result<()> {
         tell(&sender),
     );
     let searcher = Searcher::start(tell(&sender));
+    let comparer = comparer::start(tell(&sender));
     let followed = sender.clone();
     let follower = follow::start(options.store.clone(), move |message| {
         followed.send(Incoming::Message(Box::new(message))).is_ok()
@@ -167,6 +168,7 @@ pub fn run(options: ExploreOptions) -> anyhow::Result<()> {
         connect: options.judge,
         keeper,
         searcher,
+        comparer,
         follower,
         looking: false,
         store: options.store,
@@ -238,6 +240,7 @@ struct Outside {
     connect: Option<JudgeConnector>,
     keeper: std::sync::mpsc::Sender<Keep>,
     searcher: Searcher,
+    comparer: std::sync::mpsc::Sender<Comparison>,
     follower: std::sync::mpsc::Sender<Attend>,
     /// Whether trainings are looked at.
     looking: bool,
@@ -365,6 +368,10 @@ async fn serve(
                     Effect::Keep(keep) => outside.keep(keep),
                     Effect::Find(search) => outside.searcher.find(&state.library, search),
                     Effect::CountFacets => outside.searcher.facets(&state.library),
+                    Effect::Compare(comparison) => {
+                        // A thread that has gone counts nothing.
+                        let _ = outside.comparer.send(*comparison);
+                    }
                     Effect::CompareRuns { before, after } => {
                         // Labels do not wait for it, and nor does the end of the program.
                         let sender = outside.sender.clone();

@@ -10,6 +10,8 @@ use crate::stats::evaluation::{
 
 /// Draws for the intervals; few, because they are made again after every label.
 const ROUNDS: usize = 200;
+/// Many labels have narrow intervals, and no time to draw them again after each.
+const MANY: usize = 1000;
 /// Figures of fewer rows say nothing.
 pub const FEW: usize = 5;
 
@@ -19,8 +21,73 @@ pub struct Together {
     pub rows: usize,
     pub correlations: Correlations,
     pub agreement: Option<Agreement>,
-    /// What it was made of.
+    /// What it was made of, and whether intervals were drawn.
     columns: Columns,
+    has_intervals: bool,
+}
+
+/// How far the annotator goes together with everybody.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Agreed {
+    /// Of the comparison that it is of.
+    number: u64,
+    pub with_judge: Together,
+    pub with_others: Vec<(String, Together)>,
+}
+
+/// What the annotator, the judge and others said of the same texts. Drawing its intervals takes longer than a frame.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Comparison {
+    number: u64,
+    judged: Columns,
+    others: BTreeMap<String, Columns>,
+}
+
+impl Comparison {
+    /// Counts it, with intervals; what has not changed since an earlier count is taken from there.
+    pub fn count(self, earlier: Agreed) -> Agreed {
+        self.count_by(earlier, true)
+    }
+
+    fn count_by(self, earlier: Agreed, intervals: bool) -> Agreed {
+        let mut known: BTreeMap<_, _> = earlier.with_others.into_iter().collect();
+        let others = self.others.into_iter().map(|(who, columns)| {
+            let found = together(known.remove(&who), columns, Other::Person, intervals);
+            (who, found)
+        });
+        Agreed {
+            number: self.number,
+            with_judge: together(
+                Some(earlier.with_judge),
+                self.judged,
+                Other::Judge,
+                intervals,
+            ),
+            with_others: others.collect(),
+        }
+    }
+
+    /// Whether there is enough of anything.
+    fn has_intervals(&self) -> bool {
+        let mut all = self.others.values().chain([&self.judged]);
+        all.any(|columns| columns.0.len() >= FEW)
+    }
+
+    fn is_of_the_same(&self, other: &Comparison) -> bool {
+        (&self.judged, &self.others) == (&other.judged, &other.others)
+    }
+}
+
+/// What was compared last.
+#[derive(Clone, Debug, Default)]
+pub struct Compared {
+    /// Labels, rows known, rows scored; and who compares what with which reading.
+    of: Option<((usize, usize, usize), (bool, String))>,
+    last: Comparison,
+    /// The first comparison of who compares what: those before are of somebody else.
+    since: u64,
+    /// Whether the last one is to be handed out.
+    is_new: bool,
 }
 
 /// Values of somebody else, one's own, and records.
@@ -42,30 +109,59 @@ impl State {
             return;
         };
         let name = &self.annotate.annotator;
-        let of = (
+        let counts = (
             journal.done_by(name).len(),
             self.annotate.known.len(),
             self.scores.rows().len(),
+        );
+        let who = (
             self.mode == ShownMode::Free,
             format!("{name} {}", self.annotate.name),
         );
-        if self.annotate.counted.as_ref() == Some(&of) {
+        let compared = &self.annotate.compared;
+        let is_same = compared.of.as_ref().is_some_and(|(_, had)| *had == who);
+        if is_same && compared.of.as_ref().is_some_and(|(had, _)| *had == counts) {
             return;
         }
         self.read_labels();
-        let (rated, judged, mut others) = self.columns();
+        let (rated, judged, others) = self.columns();
         let annotate = &mut self.annotate;
-        annotate.counted = Some(of);
         annotate.rated = rated;
-        let old = std::mem::take(&mut annotate.with_judge);
-        annotate.with_judge = together(Some(old), judged, Other::Judge);
-        let mut old: BTreeMap<_, _> = annotate.with_others.drain(..).collect();
-        let names = std::mem::take(&mut others).into_iter();
-        let found = names.map(|(who, columns)| {
-            let found = together(old.remove(&who), columns, Other::Person);
-            (who, found)
-        });
-        annotate.with_others = found.collect();
+        let compared = &mut annotate.compared;
+        compared.of = Some((counts, who));
+        let new = Comparison {
+            number: compared.last.number + 1,
+            judged,
+            others,
+        };
+        if is_same && new.is_of_the_same(&compared.last) {
+            return;
+        }
+        compared.is_new = new.has_intervals();
+        if !is_same || !compared.is_new {
+            // What is on screen is of somebody else, or of nobody; intervals come later.
+            compared.since = new.number;
+            annotate.agreed = new.clone().count_by(Agreed::default(), false);
+        }
+        compared.last = new;
+    }
+
+    /// What is to be counted beside the drawing, if something new is.
+    pub fn to_compare(&mut self) -> Option<Comparison> {
+        let compared = &mut self.annotate.compared;
+        std::mem::take(&mut compared.is_new).then(|| compared.last.clone())
+    }
+
+    /// Takes a count, unless it is of somebody else.
+    pub fn take_agreed(&mut self, agreed: Agreed) {
+        if agreed.number >= self.annotate.compared.since {
+            self.annotate.agreed = agreed;
+        }
+    }
+
+    /// What was compared is no longer what there is.
+    pub fn compare_anew(&mut self) {
+        self.annotate.compared.of = None;
     }
 
     /// How many texts are labelled, and what the judge and each of the others say of them; texts that stand in the data
@@ -124,8 +220,14 @@ impl State {
     }
 }
 
-fn together(old: Option<Together>, columns: Columns, other: Other) -> Together {
-    if let Some(old) = old.filter(|old| old.columns == columns) {
+fn together(
+    old: Option<Together>,
+    columns: Columns,
+    other: Other,
+    has_intervals: bool,
+) -> Together {
+    let is_it = |old: &Together| old.columns == columns && old.has_intervals == has_intervals;
+    if let Some(old) = old.filter(is_it) {
         return old;
     }
     let (score, label, cluster) = &columns;
@@ -133,6 +235,7 @@ fn together(old: Option<Together>, columns: Columns, other: Other) -> Together {
         return Together {
             rows: score.len(),
             columns,
+            has_intervals,
             ..Together::default()
         };
     }
@@ -142,9 +245,9 @@ fn together(old: Option<Together>, columns: Columns, other: Other) -> Together {
         label,
         cluster: &cluster,
     };
+    let draws = has_intervals && score.len() <= MANY;
     let settings = Settings {
-        // Many labels have narrow intervals, and no time to draw them again after each.
-        rounds: if score.len() <= 1000 { ROUNDS } else { 0 },
+        rounds: if draws { ROUNDS } else { 0 },
         seed: 0,
         scale: (other == Other::Judge).then_some((0.0, 1.0)),
     };
@@ -156,5 +259,6 @@ fn together(old: Option<Together>, columns: Columns, other: Other) -> Together {
             Other::Person => raters(&rows, &settings),
         },
         columns,
+        has_intervals,
     }
 }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::agreeing::Compared;
 use super::queue::MadeOf;
-use super::{Queue, QueuePlace, Row, State, Together};
+use super::{Agreed, Queue, QueuePlace, Row, State};
 use crate::data::SubjectKey;
 use crate::store::journal::Said;
 use crate::store::{Event, Journal, Kind};
@@ -55,9 +56,8 @@ pub struct Annotate {
     pub waiting: Option<(u64, Box<Event>)>,
     /// How many texts are labelled, agreement with the judge and the others, and what it was made of.
     pub rated: usize,
-    pub with_judge: Together,
-    pub with_others: Vec<(String, Together)>,
-    pub counted: Option<(usize, usize, usize, bool, String)>,
+    pub agreed: Agreed,
+    pub(super) compared: Compared,
     /// What the data say of labelled responses under a label.
     pub in_data: (String, BTreeMap<Row, Option<f64>>),
 }

@@ -32,7 +32,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-pub use agreeing::{FEW, Together};
+pub use agreeing::{Agreed, Comparison, FEW, Together};
 pub use annotate::Annotate;
 pub use columns::Column;
 pub use cut::{Bin, CONFIDENCE, Cell, Cut, Good, Solved};

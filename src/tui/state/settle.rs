@@ -121,7 +121,7 @@ impl State {
         self.asked_worth = None;
         self.asked_inspection = None;
         self.pairs = Pairs::default();
-        self.annotate.counted = None;
+        self.compare_anew();
     }
 
     fn wrap_texts(&mut self) {

@@ -210,11 +210,11 @@ fn agreement_is_counted_as_it_grows() {
         bench.keys(["1", "9", "5", "3"][round % 4]);
         bench.judge_all();
     }
-    let together = &bench.state.annotate.with_judge;
+    let together = &bench.state.annotate.agreed.with_judge;
     assert_eq!(together.rows, 8);
     assert!(together.correlations.spearman.is_some());
     assert!(together.agreement.is_some_and(|a| a.gwet_ac1.is_some()));
-    let (who, data) = &bench.state.annotate.with_others[0];
+    let (who, data) = &bench.state.annotate.agreed.with_others[0];
     assert_eq!(who, "rating in the data");
     assert!(data.rows >= 7);
     assert!(bench.screen().contains("8 rated"));
@@ -235,6 +235,7 @@ fn agreement_is_counted_as_it_grows() {
     let others: Vec<&str> = bench
         .state
         .annotate
+        .agreed
         .with_others
         .iter()
         .map(|o| o.0.as_str())
@@ -322,10 +323,10 @@ fn figures(found: &Together) -> [f64; 2] {
 fn annotators_agree_the_same_from_either_side_and_as_the_command_says() {
     let mut bench = bench();
     bench.keys("357268").keys("Abea<enter>").keys("247316");
-    let (who, as_bea) = bench.state.annotate.with_others[0].clone();
+    let (who, as_bea) = bench.state.annotate.agreed.with_others[0].clone();
     assert_eq!((who.as_str(), as_bea.rows), ("ada", 6));
     bench.keys("Aada<enter>");
-    let others = &bench.state.annotate.with_others;
+    let others = &bench.state.annotate.agreed.with_others;
     let as_ada = &others.iter().find(|(who, _)| who == "bea").unwrap().1;
     assert_eq!(figures(&as_bea), figures(as_ada));
     let rows = Rows {
@@ -361,7 +362,7 @@ fn what_is_labelled_already_is_compared_after_a_restart() {
         bench.screen()
     );
     bench.judge_all();
-    assert_eq!(bench.state.annotate.with_judge.rows, 5);
+    assert_eq!(bench.state.annotate.agreed.with_judge.rows, 5);
     // A queue without a response leaves the figures.
     bench.keys("oskip<enter>");
     let screen = bench.screen();

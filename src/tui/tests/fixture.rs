@@ -254,6 +254,10 @@ impl Bench {
                 let facets = Finder::new(self.state.library.clone()).facets(&|| false);
                 self.send(Message::Facets(facets.unwrap().into()));
             }
+            Effect::Compare(comparison) => {
+                let agreed = comparison.count(self.state.annotate.agreed.clone());
+                self.send(Message::Agreed(Box::new(agreed)));
+            }
             Effect::Keep(Keep::Event { ticket, event }) if self.store.is_some() => {
                 let store = self.store.as_mut().unwrap();
                 store.add_events(std::slice::from_ref(&*event)).unwrap();

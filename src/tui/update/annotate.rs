@@ -87,7 +87,7 @@ pub fn annotator(state: &mut State, name: &str) -> Vec<Effect> {
         return Vec::new();
     }
     name.clone_into(&mut state.annotate.annotator);
-    state.annotate.counted = None;
+    state.compare_anew();
     state.annotate.wish = None;
     state.annotate.queue.clear();
     let key = "annotator".into();

@@ -89,6 +89,10 @@ pub fn update(state: &mut State, message: Message) -> Vec<Effect> {
             listing::counted(state, facets);
             Vec::new()
         }
+        Message::Agreed(agreed) => {
+            state.take_agreed(*agreed);
+            Vec::new()
+        }
         Message::Edited { target, text } => editing::edited(state, target, text),
         Message::Written(result) => {
             let (tone, said) = match result {
@@ -121,6 +125,8 @@ pub fn update(state: &mut State, message: Message) -> Vec<Effect> {
     effects.extend(schedule::schedule(state));
     effects.extend(jobs::advance(state));
     effects.extend(place(state));
+    let comparison = state.to_compare().map(Box::new);
+    effects.extend(comparison.map(Effect::Compare));
     effects
 }
 

@@ -155,13 +155,13 @@ fn lines(state: &State, paint: &Paint<'_>, width: usize) -> Vec<Line<'static>> {
     lines.push(pair("next is", annotate.order.word().to_owned()));
     lines.push(pair("annotator", paint.safe(&annotate.annotator)));
     lines.push(Line::default());
-    let judged = &annotate.with_judge;
+    let judged = &annotate.agreed.with_judge;
     let rows = match judged.rows < annotate.rated {
         true => format!("{} of {} scored", judged.rows, annotate.rated),
         false => format!("{} rated", judged.rows),
     };
     lines.extend(together("with the judge", rows, judged, paint, width));
-    for (who, found) in &annotate.with_others {
+    for (who, found) in &annotate.agreed.with_others {
         lines.push(Line::default());
         let rows = format!("{} rated", found.rows);
         lines.extend(together(&format!("with {who}"), rows, found, paint, width));
