@@ -70,6 +70,7 @@ def main():
     parser.add_argument("--model", default="135m")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--only", choices=["bf16", "f32"], help="where cores have no bf16 instructions, bf16 takes PyTorch long")
     parser.add_argument("--recompute", action="store_true")
     parser.add_argument("--juror")
     parser.add_argument("--serve")
@@ -94,6 +95,8 @@ def main():
         [sys.executable, __file__, "--serve", path, "--dtype", dtype, "--threads", options.threads, *more],
         options.threads)
     for mine, other in [("bf16", "bfloat16"), ("f32", "float32")]:
+        if options.only not in (None, mine):
+            continue
         sides = {"juror": ours(mine), "PyTorch + peft": torch(other)}
         # The smallest micro-batch has the smallest peak: it is tried first, and its peak told.
         rates, peaks = {}, {}
