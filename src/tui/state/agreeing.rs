@@ -78,11 +78,27 @@ impl Comparison {
     }
 }
 
+/// What a comparison rests on: as long as that is the same, so is the comparison.
+#[derive(Clone, Debug, PartialEq)]
+struct Basis {
+    annotator: String,
+    label: String,
+    mode: ShownMode,
+    /// Events of the annotator, rows that somebody labelled, rows scored.
+    counts: [usize; 3],
+}
+
+impl Basis {
+    /// Whether the same is asked, of more or fewer rows perhaps.
+    fn asks_the_same(&self, other: &Basis) -> bool {
+        (&self.annotator, &self.label, self.mode) == (&other.annotator, &other.label, other.mode)
+    }
+}
+
 /// What was compared last.
 #[derive(Clone, Debug, Default)]
 pub struct Compared {
-    /// Labels, rows known, rows scored; and who compares what with which reading.
-    of: Option<((usize, usize, usize), (bool, String))>,
+    of: Option<Basis>,
     last: Comparison,
     /// The first comparison of who compares what: those before are of somebody else.
     since: u64,
@@ -109,26 +125,27 @@ impl State {
             return;
         };
         let name = &self.annotate.annotator;
-        let counts = (
-            journal.done_by(name).len(),
-            self.annotate.known.len(),
-            self.scores.rows().len(),
-        );
-        let who = (
-            self.mode == ShownMode::Free,
-            format!("{name} {}", self.annotate.name),
-        );
-        let compared = &self.annotate.compared;
-        let is_same = compared.of.as_ref().is_some_and(|(_, had)| *had == who);
-        if is_same && compared.of.as_ref().is_some_and(|(had, _)| *had == counts) {
+        let basis = Basis {
+            annotator: name.clone(),
+            label: self.annotate.name.clone(),
+            mode: self.mode,
+            counts: [
+                journal.done_by(name).len(),
+                self.annotate.known.len(),
+                self.scores.rows().len(),
+            ],
+        };
+        let before = self.annotate.compared.of.as_ref();
+        if before == Some(&basis) {
             return;
         }
+        let is_same = before.is_some_and(|before| before.asks_the_same(&basis));
         self.read_labels();
         let (rated, judged, others) = self.columns();
         let annotate = &mut self.annotate;
         annotate.rated = rated;
         let compared = &mut annotate.compared;
-        compared.of = Some((counts, who));
+        compared.of = Some(basis);
         let new = Comparison {
             number: compared.last.number + 1,
             judged,
