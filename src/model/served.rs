@@ -10,6 +10,8 @@ pub enum Picks {
     Many,
     /// One with each request: nothing else may be drawn, and what is drawn is told (vLLM's `allowed_token_ids`).
     One,
+    /// The same by its text, where the server does not tell ids (vLLM's `structured_outputs` with a single choice).
+    Choice,
 }
 
 /// What a server offers for a model, as a probe found it.

@@ -99,12 +99,19 @@ fn both_modes_and_both_endpoints() {
 }
 
 #[test]
-fn labels_that_are_not_listed_are_asked_for_where_the_server_takes_their_ids() {
-    for (field, requests) in [("logprob_token_ids", 2), ("allowed_token_ids", 8)] {
+fn labels_that_are_not_listed_are_asked_for_where_the_server_takes_their_ids_or_texts() {
+    for (field, requests) in [
+        ("logprob_token_ids", 2),
+        ("allowed_token_ids", 8),
+        ("structured_outputs", 8),
+    ] {
         let (server, place) = (Server::start(digits), Place::new(4));
         let (_, whole) = place.score(&server.name(), &["--wrap", "none", "--no-cache"]);
         server.with(|state| {
             state.picks = Some((field, 3));
+            if field == "structured_outputs" {
+                state.broken.insert("/tokenize");
+            }
             state.seen.clear();
         });
         for wrap in ["none", "chat"] {

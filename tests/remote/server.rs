@@ -272,8 +272,8 @@ impl Server {
     }
 }
 
-/// The likeliest tokens, and those that were asked for by their ids, which are the codes of their characters. The first
-/// is the one that is drawn.
+/// The likeliest tokens, and those that were asked for by their ids, which are the codes of their characters, or as the only
+/// choice. The first is the one that is drawn.
 fn picked(
     body: &Value,
     field: &str,
@@ -285,6 +285,7 @@ fn picked(
         .into_iter()
         .flatten()
         .map(|id| char::from(id.as_u64().unwrap() as u8).to_string())
+        .chain(body[field]["choice"][0].as_str().map(str::to_owned))
         .collect();
     // What the script does not know is unlikely, as are two letters behind numbers.
     let of = |text: &String| {
@@ -293,7 +294,7 @@ fn picked(
     };
     let told: Vec<(String, f64)> = asked.iter().map(of).collect();
     let drawn = match field {
-        "allowed_token_ids" if !told.is_empty() => told[0].clone(),
+        "allowed_token_ids" | "structured_outputs" if !told.is_empty() => told[0].clone(),
         _ => likely[0].clone(),
     };
     likely.truncate(most);

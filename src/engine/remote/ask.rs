@@ -139,21 +139,17 @@ impl Asker<'_> {
         let Some(picks) = self.model.abilities.picks else {
             return Ok(0);
         };
-        let mut ids = Vec::new();
-        for text in label_tokens::unlisted(labels, likely) {
-            let ask = || {
-                let body = pick::tokens_of(&self.model.name, &text);
+        let id = |text: &str| {
+            self.model.ids.of(text, || {
+                let body = pick::tokens_of(&self.model.name, text);
                 let url = |address: &Address| address.beside("tokenize");
                 let found = self.persist(&url, &post(&body), 0, &pick::only_token);
                 found.map(|(id, _)| id)
-            };
-            ids.extend(self.model.ids.of(&text, ask)?);
-        }
-        if ids.is_empty() {
-            return Ok(0);
-        }
+            })
+        };
+        let unlisted = label_tokens::unlisted(labels, likely);
         let mut computed = 0;
-        for which in picks.requests(&ids) {
+        for which in picks.requests(&unlisted, id)? {
             let (more, tokens) = self.likely(prompt, depth, &which)?;
             computed += tokens;
             for token in more {

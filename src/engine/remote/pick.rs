@@ -1,4 +1,4 @@
-//! Tokens that are not among the likeliest, asked for by their ids in the server's vocabulary.
+//! Tokens that are not among the likeliest, asked for by their ids in the server's vocabulary or by their texts.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -62,15 +62,32 @@ pub(super) fn add(body: &mut Value, which: &Value) {
 }
 
 impl Picks {
-    /// The requests that ask for tokens: each is a request's further fields, see [`add`].
-    pub(super) fn requests(self, ids: &[u64]) -> Vec<Value> {
-        match self {
-            Picks::Many => vec![json!({"logprob_token_ids": ids})],
-            Picks::One => ids
-                .iter()
-                .map(|id| json!({"allowed_token_ids": [id]}))
-                .collect(),
+    /// The requests that ask for texts that are one token each; `id` finds those. Each is a request's further fields, see
+    /// [`add`].
+    ///
+    /// # Errors
+    /// What `id` says.
+    pub(super) fn requests<E>(
+        self,
+        texts: &[String],
+        mut id: impl FnMut(&str) -> Result<Option<u64>, E>,
+    ) -> Result<Vec<Value>, E> {
+        if self == Picks::Choice {
+            let choice = |text| json!({"structured_outputs": {"choice": [text]}});
+            return Ok(texts.iter().map(choice).collect());
         }
+        let mut ids = Vec::new();
+        for text in texts {
+            ids.extend(id(text)?);
+        }
+        Ok(match self {
+            _ if ids.is_empty() => Vec::new(),
+            Picks::Many => vec![json!({"logprob_token_ids": ids})],
+            _ => {
+                let one = |id| json!({"allowed_token_ids": [id]});
+                ids.iter().map(one).collect()
+            }
+        })
     }
 }
 
@@ -100,8 +117,15 @@ mod tests {
 
     #[test]
     fn many_are_one_request_and_others_one_each() {
-        assert_eq!(Picks::Many.requests(&[1, 2]).len(), 1);
-        let one = Picks::One.requests(&[1, 2]);
-        assert_eq!(one[1], json!({"allowed_token_ids": [2]}));
+        let texts = ["1", "10", "2"].map(str::to_owned);
+        // One of them is two tokens.
+        let id = |text: &str| Ok::<_, ()>(text.parse().ok().filter(|_| text.len() == 1));
+        let of = |picks: Picks| picks.requests(&texts, id).unwrap();
+        assert_eq!(of(Picks::Many), [json!({"logprob_token_ids": [1, 2]})]);
+        assert_eq!(of(Picks::One)[1], json!({"allowed_token_ids": [2]}));
+        let choice = of(Picks::Choice);
+        assert_eq!(choice[1], json!({"structured_outputs": {"choice": ["10"]}}));
+        assert!(Picks::Many.requests(&texts[1..2], id).unwrap().is_empty());
+        assert!(Picks::One.requests(&texts, |_| Err("busy")).is_err());
     }
 }

@@ -292,7 +292,7 @@ impl Probing<'_> {
         is_there
     }
 
-    /// Whether tokens can be asked for by their ids: two that nothing speaks for.
+    /// Whether tokens can be asked for, by their ids or texts: two that nothing speaks for.
     fn picks(&mut self, abilities: &Abilities) -> Option<Picks> {
         let endpoint = [
             ("completions", abilities.completions),
@@ -302,35 +302,49 @@ impl Probing<'_> {
         .find(|(_, depth)| depth.is_some_and(|depth| depth > 0))?
         .0;
         let url = self.address.beside("tokenize");
+        let texts = UNLIKELY.map(str::to_owned);
         let mut ids = Vec::new();
-        for text in UNLIKELY {
+        for text in &texts {
             let body = pick::tokens_of(self.model, text);
-            let answer = self.ask(|| self.http.post(&url, &body)).ok()?;
-            ids.push(pick::only_token(&answer).ok().flatten()?);
+            let answer = self.ask(|| self.http.post(&url, &body));
+            let id = answer.ok().map(|answer| pick::only_token(&answer));
+            // Without the first one, there is no second.
+            let Some(Ok(Some(id))) = id else { break };
+            ids.push(id);
         }
-        let found = [Picks::Many, Picks::One].into_iter().find(|picks| {
-            let asked = match picks {
-                Picks::Many => &ids[..],
-                Picks::One => &ids[..1],
-            };
-            let requests = picks.requests(asked);
-            let Some(which) = requests.first() else {
-                return false;
-            };
-            let mut body = self.question(endpoint, Some(1));
-            pick::add(&mut body, which);
-            let answer = self.post(endpoint, &body);
-            let Ok(likely) = answer.and_then(|answer| reply::first_tokens(&answer)) else {
-                return false;
-            };
-            // A token that is drawn because no other may be is told as likely as it was, or is of no use.
-            let is_told = |text: &str| likely.iter().any(|l| l.text == text && l.probability < 0.5);
-            UNLIKELY[..asked.len()].iter().all(|text| is_told(text))
-        });
+        let found = [Picks::Many, Picks::One, Picks::Choice]
+            .into_iter()
+            .find(|picks| {
+                let asked = match picks {
+                    Picks::Many => &texts[..],
+                    Picks::One | Picks::Choice => &texts[..1],
+                };
+                let id = |text: &str| {
+                    let at = texts.iter().position(|known| known == text);
+                    at.and_then(|at| ids.get(at).copied()).map(Some).ok_or(())
+                };
+                let requests = picks.requests(asked, id).unwrap_or_default();
+                let Some(which) = requests.first() else {
+                    return false;
+                };
+                let mut body = self.question(endpoint, Some(1));
+                pick::add(&mut body, which);
+                let answer = self.post(endpoint, &body);
+                let Ok(likely) = answer.and_then(|answer| reply::first_tokens(&answer)) else {
+                    return false;
+                };
+                // A token that is drawn because no other may be is told as likely as it was, or is of no use.
+                let is_told =
+                    |text: &str| likely.iter().any(|l| l.text == text && l.probability < 0.5);
+                asked.iter().all(|text| is_told(text))
+            });
         let told = match found {
             Some(Picks::Many) => "by logprob_token_ids: all labels are told",
             Some(Picks::One) => {
                 "by allowed_token_ids: labels that are not likely are asked for one by one"
+            }
+            Some(Picks::Choice) => {
+                "by structured_outputs: labels that are not likely are asked for one by one"
             }
             None => return None,
         };
