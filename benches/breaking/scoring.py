@@ -6,6 +6,8 @@ from place import Lost, Place, expect, rows
 from tally import size, strike
 
 RECORDS = 30
+# Kills of one run before it may come to its end.
+EACH = 6
 
 
 def check_part(place, whole, tally):
@@ -50,7 +52,9 @@ def run(juror, tally):
             place.home = place.path(f"home-{round_}")
             arguments = ["score", data, "-o", "out.jsonl", "--quiet", "--threads", 1]
             arguments += {"resume": ["--resume", "--no-cache"], "cached": ["--resume"], "anew": []}[kind]
-            while not out.exists() and not tally.enough():
+            struck = 0
+            while not out.exists() and not tally.enough() and struck < EACH:
+                struck += 1
                 child = place.start(*arguments)
                 watched = lambda: size(part, place.home / "juror.db-wal")
                 strike(tally, child, usual * 0.8, out.exists, watched)
