@@ -51,7 +51,7 @@ use crate::data::{FieldMap, ReadOptions, RowError};
 /// A terminal explorer for LLM judges.
 #[derive(Parser)]
 #[command(name = "juror", version, args_conflicts_with_subcommands = true)]
-struct Arguments {
+struct CommandLine {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
@@ -137,7 +137,7 @@ impl DataArguments {
 
 /// Runs the command line; the exit code says how it went (0 done, 1 a gate not met, 2 an error).
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let arguments = match Arguments::try_parse_from(arguments) {
+    let arguments = match CommandLine::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help and version come this way too; a closed pipe is nobody's problem.

@@ -14,6 +14,16 @@ pub enum Picks {
     Choice,
 }
 
+/// How `/completions` is asked for the log-probabilities of the prompt's own tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PromptLogProbs {
+    /// The prompt is repeated, with them (`echo`).
+    Echo,
+    /// Beside the answer (vLLM's `prompt_logprobs`).
+    Beside,
+}
+
 /// What a server offers for a model, as a probe found it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Abilities {
@@ -21,8 +31,8 @@ pub struct Abilities {
     pub completions: Option<usize>,
     /// The same of `/chat/completions`.
     pub chat: Option<usize>,
-    /// `/completions` tells the log-probabilities of the prompt's own tokens (`echo`).
-    pub prompt_log_probs: bool,
+    /// How `/completions` tells the log-probabilities of the prompt's own tokens; `None` where it does not.
+    pub prompt_log_probs: Option<PromptLogProbs>,
     /// Dimensions of what `/embeddings` answers.
     pub embeddings: Option<usize>,
     /// Whether texts can be counted in tokens.
@@ -61,8 +71,8 @@ impl Abilities {
                  llama.cpp), or the signal `generated`",
             ),
             Need::LogProbs => (
-                self.prompt_log_probs,
-                "the server tells no log-probabilities of a prompt (`echo` with `logprobs`), so there is no ppl and no \
+                self.prompt_log_probs.is_some(),
+                "the server tells no log-probabilities of a prompt (`echo` or `prompt_logprobs`), so there is no ppl and no \
                  IFD: take one that does (vLLM, llama-cpp-python), or a model of this machine",
             ),
             Need::Embedding => (
@@ -89,7 +99,9 @@ impl Abilities {
         Abilities {
             completions: least(self.completions, other.completions),
             chat: least(self.chat, other.chat),
-            prompt_log_probs: self.prompt_log_probs && other.prompt_log_probs,
+            prompt_log_probs: self
+                .prompt_log_probs
+                .filter(|_| self.prompt_log_probs == other.prompt_log_probs),
             embeddings: self
                 .embeddings
                 .filter(|_| self.embeddings == other.embeddings),

@@ -57,30 +57,36 @@ fn what_a_server_lacks_is_refused_before_anything_is_asked() {
 }
 
 #[test]
-fn perplexity_and_ifd_come_from_echoed_prompts() {
-    let (server, place) = (Server::start(digits), Place::new(2));
-    let (_, rows) = place.score(&server.name(), &["--signals", "ppl"]);
-    for row in &rows {
-        let ppl = row["signals"]["ppl"].as_f64().unwrap();
-        assert!((ppl - 0.5_f64.exp()).abs() < 1e-9, "{ppl}");
+fn perplexity_and_ifd_come_from_echoed_prompts_or_what_stands_beside() {
+    for beside in [false, true] {
+        let (server, place) = (Server::start(digits), Place::new(2));
+        server.with(|state| state.beside = beside);
+        let (_, rows) = place.score(&server.name(), &["--signals", "ppl"]);
+        for row in &rows {
+            let ppl = row["signals"]["ppl"].as_f64().unwrap();
+            assert!((ppl - 0.5_f64.exp()).abs() < 1e-9, "{ppl}");
+        }
+        let out = place.text("ifd.jsonl");
+        let output = place.juror(&[
+            "ifd",
+            &place.text("data.jsonl"),
+            "-o",
+            &out,
+            "--student",
+            &server.name(),
+            "--json",
+        ]);
+        assert!(output.status.success(), "{}", said(&output));
+        let rows = place.rows("ifd.jsonl");
+        assert!(rows.iter().all(|row| {
+            row["ifd_ppl"]
+                .as_f64()
+                .is_some_and(|ifd| (ifd - 1.0).abs() < 1e-9)
+        }));
+        let table = place.juror(&["doctor", "--judge", &server.name()]).stdout;
+        let by = ["by echo", "by prompt_logprobs"][usize::from(beside)];
+        assert!(String::from_utf8(table).unwrap().contains(by), "{by}");
     }
-    let out = place.text("ifd.jsonl");
-    let output = place.juror(&[
-        "ifd",
-        &place.text("data.jsonl"),
-        "-o",
-        &out,
-        "--student",
-        &server.name(),
-        "--json",
-    ]);
-    assert!(output.status.success(), "{}", said(&output));
-    let rows = place.rows("ifd.jsonl");
-    assert!(rows.iter().all(|row| {
-        row["ifd_ppl"]
-            .as_f64()
-            .is_some_and(|ifd| (ifd - 1.0).abs() < 1e-9)
-    }));
 }
 
 #[test]

@@ -48,6 +48,8 @@ pub struct State {
     pub without: HashSet<&'static str>,
     /// Endpoints that always fail.
     pub broken: HashSet<&'static str>,
+    /// Losses of prompts stand beside answers instead of being echoed.
+    pub beside: bool,
     /// More at a time are refused, with this wait.
     pub most: Option<(usize, &'static str)>,
     pub under_way: usize,
@@ -260,15 +262,22 @@ impl Server {
                 json!({"tokens": [token], "token_logprobs": [p.ln()], "top_logprobs": [all]})
             }
         };
-        if seen.body["echo"] == true {
+        let beside = self.with(|state| state.beside);
+        if seen.body["echo"] == true && !beside {
             // A token a character, each with the same loss.
             let all = seen.text.chars().count();
             logprobs["text_offset"] = (0..all).collect();
             logprobs["token_logprobs"] = (0..all).map(|n| (n > 0).then_some(-0.5)).collect();
         }
-        json!({"usage": usage, "choices": [{
+        let mut choice = json!({
             "message": {"role": "assistant", "content": token}, "text": token,
-            "finish_reason": "length", "logprobs": logprobs}]})
+            "finish_reason": "length", "logprobs": logprobs});
+        if seen.body["prompt_logprobs"] == 0 && beside {
+            let one = |c: char| json!({"5": {"logprob": -0.5, "rank": 2, "decoded_token": c.to_string()}});
+            let others = seen.text.chars().skip(1).map(one);
+            choice["prompt_logprobs"] = [Value::Null].into_iter().chain(others).collect();
+        }
+        json!({"usage": usage, "choices": [choice]})
     }
 }
 

@@ -19,7 +19,7 @@ use super::{Settings, label_tokens, reply};
 use crate::engine::request::{Ask, Outcome, Task};
 use crate::model::pooling;
 use crate::model::sampling::Sampling;
-use crate::model::served::Abilities;
+use crate::model::served::{Abilities, PromptLogProbs};
 use crate::model::tokenizer::{mark_of, text_of};
 
 /// A model and the servers that have it.
@@ -170,11 +170,12 @@ impl Asker<'_> {
         };
         let characters = |ids: &[u32]| ids.iter().filter(|id| mark_of(**id).is_none()).count();
         let within = characters(&ids[..from.min(ids.len())])..characters(ids);
+        let by = self.model.abilities.prompt_log_probs;
+        let by = by.unwrap_or(PromptLogProbs::Echo);
         let mut body = self.body(&prompt, 1)?;
         body["temperature"] = 0.into();
-        body["echo"] = true.into();
-        body["logprobs"] = 1.into();
-        let read = |answer: &Value| reply::echoed(answer, text, within.clone());
+        pick::add(&mut body, &by.request());
+        let read = |answer: &Value| by.read(answer, text, within.clone());
         let (values, computed) = self.exchange(&prompt, &body, read)?;
         match values.is_empty() {
             true => Err(Trouble::Request(format!(

@@ -49,6 +49,7 @@ pub fn read_anything(bytes: &[u8]) {
         let _ = (reply::counted(&answer), reply::written(&answer));
         let _ = (reply::first_tokens(&answer), reply::embedding(&answer));
         let _ = reply::echoed(&answer, "Rate it: good", 2..9);
+        let _ = reply::beside(&answer, "Rate it: good", 2..9);
         let _ = pick::only_token(&answer);
     }
 }

@@ -11,7 +11,7 @@ use super::address::Address;
 use super::http::Http;
 use super::trouble::{Again, Trouble};
 use super::{pick, reply};
-use crate::model::served::{Abilities, Picks};
+use crate::model::served::{Abilities, Picks, PromptLogProbs};
 
 /// As many of the likeliest tokens as servers tell by default, and as few as the strictest do.
 const DEPTHS: [usize; 2] = [20, 5];
@@ -102,7 +102,7 @@ impl Probing<'_> {
             abilities.chat = depth;
             note(cause);
             if abilities.completions.is_some() {
-                abilities.prompt_log_probs = self.echo();
+                abilities.prompt_log_probs = self.prompt_log_probs();
             }
             abilities.picks = self.picks(&abilities);
         }
@@ -274,22 +274,33 @@ impl Probing<'_> {
         }
     }
 
-    fn echo(&mut self) -> bool {
-        let body = json!({"model": self.model, "prompt": TEXT, "max_tokens": 1, "temperature": 0, "echo": true,
-                          "logprobs": 1, "stream": false});
-        let values = self
-            .post("completions", &body)
-            .and_then(|answer| reply::echoed(&answer, TEXT, 0..TEXT.len()))
-            .and_then(|values| match values.is_empty() {
-                true => Err("the prompt is echoed without log-probabilities".into()),
-                false => Ok(values.len()),
-            });
-        let is_there = values.is_ok();
-        self.tell(
-            "prompt logprobs",
-            values.map(|_| "by echo: ppl and IFD can be had".into()),
-        );
-        is_there
+    /// How the log-probabilities of a prompt's own tokens are told, if they are.
+    fn prompt_log_probs(&mut self) -> Option<PromptLogProbs> {
+        let mut why = None;
+        for by in [PromptLogProbs::Echo, PromptLogProbs::Beside] {
+            let mut body = self.question("completions", None);
+            pick::add(&mut body, &by.request());
+            let values = self
+                .post("completions", &body)
+                .and_then(|answer| by.read(&answer, TEXT, 0..TEXT.len()))
+                .and_then(|values| match values.is_empty() {
+                    true => Err("the prompt is echoed without log-probabilities".into()),
+                    false => Ok(()),
+                });
+            let told = match by {
+                PromptLogProbs::Echo => "by echo: ppl and IFD can be had",
+                PromptLogProbs::Beside => "by prompt_logprobs: ppl and IFD can be had",
+            };
+            match values {
+                Ok(()) => {
+                    self.tell("prompt logprobs", Ok(told.into()));
+                    return Some(by);
+                }
+                Err(cause) => why = why.or(Some(cause)),
+            }
+        }
+        self.tell("prompt logprobs", Err(why.unwrap_or_default()));
+        None
     }
 
     /// Whether tokens can be asked for, by their ids or texts: two that nothing speaks for.

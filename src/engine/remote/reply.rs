@@ -1,6 +1,8 @@
 //! What servers answer, in the shapes that they give it: read once, here.
 
-use serde_json::Value;
+use serde_json::{Value, json};
+
+use crate::model::served::PromptLogProbs;
 
 /// An answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -140,6 +142,80 @@ pub(super) fn echoed(
     Ok(of_prompt.collect())
 }
 
+/// The same where they stand beside the answer (vLLM's `prompt_logprobs` of 0): for each token an object of itself alone,
+/// none for the first, whose text is what the others leave of the prompt.
+pub(super) fn beside(
+    answer: &Value,
+    prompt: &str,
+    within: std::ops::Range<usize>,
+) -> Result<Vec<f64>, String> {
+    let told = choice(answer)?["prompt_logprobs"].as_array();
+    let told = told.ok_or("the answer has no prompt_logprobs")?;
+    let only = |token: &Value| -> Option<(String, f64)> {
+        let all = token.as_object().filter(|all| all.len() == 1)?;
+        let one = all.values().next()?;
+        let text = one["decoded_token"].as_str()?.to_owned();
+        Some((text, one["logprob"].as_f64()?))
+    };
+    let tokens: Option<Vec<_>> = told.iter().skip(1).map(only).collect();
+    let tokens = tokens.ok_or("prompt_logprobs of another shape than a token and a number each")?;
+    let byte = |character: usize| {
+        let mut all = prompt.char_indices().map(|(byte, _)| byte);
+        all.nth(character).unwrap_or(prompt.len())
+    };
+    let within = byte(within.start)..byte(within.end);
+    // From the end, for what the first one is only the others tell. Some vocabularies drop the space before a word.
+    let (mut rest, mut found) = (prompt.len(), Vec::new());
+    let mut parts: Vec<f64> = Vec::new();
+    for (text, log) in tokens.iter().rev() {
+        let before = &prompt[..rest];
+        // A part of a character has no text of its own: it begins where the whole token before it ends.
+        if text.contains('\u{fffd}') && !before.ends_with(text) {
+            parts.push(*log);
+            continue;
+        }
+        let at = match parts.is_empty() {
+            true => [before, before.strip_suffix(' ').unwrap_or(before)]
+                .into_iter()
+                .find_map(|before| Some(before.strip_suffix(text.as_str())?.len())),
+            false => before.rfind(text),
+        };
+        let at = at.ok_or("prompt_logprobs of tokens that do not spell the prompt")?;
+        let all = parts.drain(..).map(|log| (at + text.len(), log));
+        found.extend(all.chain([(at, *log)]));
+        rest = at;
+    }
+    found.extend(parts.into_iter().map(|log| (0, log)));
+    let own = found.iter().rev().filter(|(at, _)| within.contains(at));
+    Ok(own.map(|(_, log)| *log).collect())
+}
+
+impl PromptLogProbs {
+    /// Further fields of a request.
+    pub(super) fn request(self) -> Value {
+        match self {
+            PromptLogProbs::Echo => json!({"echo": true, "logprobs": 1}),
+            PromptLogProbs::Beside => json!({"prompt_logprobs": 0}),
+        }
+    }
+
+    /// What the answer to that says of the prompt's tokens that begin in a range of its characters.
+    ///
+    /// # Errors
+    /// Another shape.
+    pub(super) fn read(
+        self,
+        answer: &Value,
+        prompt: &str,
+        within: std::ops::Range<usize>,
+    ) -> Result<Vec<f64>, String> {
+        match self {
+            PromptLogProbs::Echo => echoed(answer, prompt, within),
+            PromptLogProbs::Beside => beside(answer, prompt, within),
+        }
+    }
+}
+
 /// In which character of a prompt each token begins, found by its text: servers count what they put before the prompt, and
 /// drop spaces that some vocabularies write before words. Nothing for what is not in the prompt; `None` where the tokens do
 /// not spell it.
@@ -194,7 +270,6 @@ pub(super) fn embedding(answer: &Value) -> Result<Vec<f32>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn answers_are_read() {
@@ -209,6 +284,44 @@ mod tests {
             Ok(None)
         );
         assert!(written(&json!({})).is_err());
+    }
+
+    #[test]
+    fn what_stands_beside_the_answer_is_of_the_prompts_own_tokens() {
+        let token = |text: &str, log: f64| json!({"17": {"logprob": log, "rank": 3, "decoded_token": text}});
+        let of = |tokens: Vec<Value>, within| {
+            let body = json!({"choices": [{"text": "", "prompt_logprobs": tokens}]});
+            beside(&body, "Grüße to all", within)
+        };
+        let plain = vec![Value::Null, token(" to", -1.5), token(" all", -0.5)];
+        assert_eq!(of(plain.clone(), 0..12), Ok(vec![-1.5, -0.5]));
+        assert_eq!(of(plain, 6..12), Ok(vec![-0.5]));
+        // A space that the vocabulary writes before words is not told.
+        let dropped = vec![Value::Null, token("to", -1.5), token("all", -0.5)];
+        assert_eq!(of(dropped, 0..12), Ok(vec![-1.5, -0.5]));
+        // What the server put before the prompt is no part of it.
+        let begun = vec![Value::Null, token("Grüße", -3.0), token(" to all", -0.5)];
+        assert_eq!(of(begun, 0..12), Ok(vec![-3.0, -0.5]));
+        // Parts of a character.
+        let parts = [
+            ("\u{fffd}", -2.0),
+            ("\u{fffd}", -1.0),
+            ("ße to", -0.7),
+            (" all", -0.5),
+        ];
+        let parts: Vec<Value> = parts.map(|(text, log)| token(text, log)).into();
+        let odd = [vec![Value::Null, token("Gr", -3.0)], parts].concat();
+        assert_eq!(
+            of(odd.clone(), 0..12),
+            Ok(vec![-3.0, -2.0, -1.0, -0.7, -0.5])
+        );
+        assert_eq!(of(odd, 2..8), Ok(vec![-2.0, -1.0, -0.7]));
+        let mut two = token(" all", -0.5);
+        two["18"] = two["17"].clone();
+        for wrong in [two, token(" others", -0.5), json!({"17": {}}), Value::Null] {
+            assert!(of(vec![Value::Null, wrong], 0..12).is_err());
+        }
+        assert!(beside(&json!({"choices": [{"text": ""}]}), "", 0..1).is_err());
     }
 
     fn read(logprobs: Value) -> Result<Vec<(String, f64)>, String> {
