@@ -237,6 +237,46 @@ fn a_response_longer_than_the_context_is_cut_and_counted() {
 }
 
 #[test]
+fn a_slot_is_cut_to_what_the_judge_was_trained_with_though_the_prompt_would_fit() {
+    let folder = tempfile::tempdir().unwrap();
+    let template = folder.path().join("t.toml");
+    let score_with = |most: &str, more: &[&str]| {
+        let text = format!("wrap = 'none'\nfree = '{{instruction}} {{response}} Rating: '\n{most}");
+        std::fs::write(&template, text).unwrap();
+        let data = |response: &str| {
+            serde_json::json!({"instruction": "Say it.", "response": response}).to_string()
+        };
+        let (long, cut) = ("a b c d e f g h i j k l", "a b c j k l");
+        let all = [data(long), data(cut)].join("\n");
+        score(
+            &all,
+            &[&["--template", template.to_str().unwrap()], more].concat(),
+        )
+    };
+    let (free, output) = score_with("", &[]);
+    assert!(!said(&output).contains("cut to fit"), "{}", said(&output));
+    let (within, output) = score_with("slot_tokens = { response = 6 }", &[]);
+    assert!(said(&output).contains("1 cut to fit"), "{}", said(&output));
+    let of = |row: &Value| {
+        (
+            row["prompt_tokens"].clone(),
+            row["signals"]["self_eval"].clone(),
+        )
+    };
+    assert_ne!(of(&within[0]), of(&free[0]));
+    // Nothing else than the shorter text would have given.
+    assert_eq!(of(&within[0]), of(&within[1]));
+    assert_eq!(of(&within[1]), of(&free[1]));
+    let (rows, _) = score_with("slot_tokens = { response = 6 }", &["--truncate", "error"]);
+    let error = rows[0]["error"].as_str().unwrap();
+    assert!(
+        error.contains("response") && error.contains("--truncate middle"),
+        "{error}"
+    );
+    assert_eq!(of(&rows[1]), of(&free[1]));
+}
+
+#[test]
 fn what_is_missing_is_named_with_a_cure() {
     for (arguments, expected) in [
         (
@@ -311,7 +351,16 @@ fn an_empty_response_is_like_nothing() {
 #[test]
 fn a_text_of_many_bytes_a_character_is_cut_too() {
     let data = serde_json::json!({"instruction": "讲个故事。", "reference": "好。", "response": "从前有座山🏔️。".repeat(900)});
-    let (rows, output) = score(&data.to_string(), &["--signals", "self_eval"]);
-    assert_eq!(rows[0]["error"], Value::Null, "{}", said(&output));
-    assert!(rows[0]["prompt_tokens"].as_u64().unwrap() > 1900);
+    let folder = tempfile::tempdir().unwrap();
+    let template = folder.path().join("t.txt");
+    std::fs::write(&template, "{instruction} {reference} {response}").unwrap();
+    // To the context, and to what the judge says itself.
+    let own: &[&str] = &["--template", template.to_str().unwrap()];
+    for (more, most) in [(own, 2048), (&[], 850)] {
+        let given = [&["--signals", "self_eval"], more].concat();
+        let (rows, output) = score(&data.to_string(), &given);
+        assert_eq!(rows[0]["error"], Value::Null, "{}", said(&output));
+        let tokens = rows[0]["prompt_tokens"].as_u64().unwrap();
+        assert!((most - 148..=most).contains(&tokens), "{tokens} of {most}");
+    }
 }

@@ -343,10 +343,13 @@ impl Judge {
 
     fn prompt(&self, template: &Template, subject: &Subject) -> Result<(Prompt, Vec<Vec<u32>>)> {
         let facts = &self.cast.judge;
-        let pieces = template.fill(subject);
+        let mut pieces = template.fill(subject);
+        let most = &self.templates.slot_tokens;
+        let cut = prompt::within(&mut pieces, most, facts, self.truncate)?;
         // Room for the longest label behind the prompt.
         let limit = facts.context.saturating_sub(8);
-        let prompt = prompt::make(pieces, &self.wrap, facts, self.truncate, limit)?;
+        let mut prompt = prompt::make(pieces, &self.wrap, facts, self.truncate, limit)?;
+        prompt.truncated |= cut;
         let labels = self.label_tokens(template, &prompt)?;
         Ok((prompt, labels.to_vec()))
     }

@@ -1,5 +1,7 @@
 //! From pieces to token ids that fit the model, and the token ids of the labels after them.
 
+use std::collections::BTreeMap;
+
 use super::template::Wrap;
 use super::{JudgeError, Result};
 use crate::model::chat::Turn;
@@ -107,6 +109,46 @@ pub fn make(
     Err(JudgeError::Prompt(format!(
         "the prompt does not fit into {limit} tokens even with its response cut"
     )))
+}
+
+/// Cuts each slot's text to the tokens that its model was trained with; whether any was longer.
+///
+/// # Errors
+/// A text that is longer, with [`Truncate::Error`]; what the tokenizer says.
+pub fn within(
+    pieces: &mut [Piece],
+    most: &BTreeMap<String, usize>,
+    facts: &Facts,
+    truncate: Truncate,
+) -> Result<bool> {
+    // A server has the only tokenizer that knows how long a text is.
+    if most.is_empty() || facts.served.is_some() {
+        return Ok(false);
+    }
+    let mut any = truncate != Truncate::Error && forecut(pieces, truncate, facts.context);
+    for piece in pieces {
+        let Some((slot, most)) = piece.slot.and_then(|slot| most.get_key_value(slot)) else {
+            continue;
+        };
+        // No token is shorter than a byte.
+        if piece.text.len() <= *most {
+            continue;
+        }
+        let tokens = facts.tokenizer.encode(std::slice::from_ref(piece), false)?;
+        let tokens = tokens.offsets;
+        if tokens.len() <= *most {
+            continue;
+        }
+        if truncate == Truncate::Error {
+            return Err(JudgeError::Prompt(format!(
+                "the {slot} has {} tokens, the judge was trained with {most} at most: allow cutting with --truncate middle",
+                tokens.len()
+            )));
+        }
+        piece.text = shortened(&piece.text, &tokens, *most, truncate);
+        any = true;
+    }
+    Ok(any)
 }
 
 /// Cuts responses and references that are far too long before they are tokenized; whether there were any.

@@ -149,6 +149,7 @@ pub fn templates(lines: &[String], place: LinePlace, k: usize) -> TemplateSet {
         wrap: Some(Wrap::None),
         label_prefix: String::new(),
         embed_tokens: None,
+        slot_tokens: Default::default(),
         generate: None,
     }
 }

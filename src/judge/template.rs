@@ -170,6 +170,8 @@ pub struct TemplateSet {
     pub label_prefix: String,
     /// Longest chunk in tokens when the model embeds; `None`: its context.
     pub embed_tokens: Option<usize>,
+    /// Tokens of a slot's text that the model was trained with: a longer text is cut to them, though it would fit.
+    pub slot_tokens: BTreeMap<String, usize>,
     /// How a score is read out of what the judge writes; `None`: it is not asked to write.
     pub generate: Option<Generating>,
 }
@@ -192,6 +194,8 @@ struct File {
     reference: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     free: Option<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    slot_tokens: BTreeMap<String, usize>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     criteria: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -255,6 +259,7 @@ impl TemplateSet {
             wrap,
             label_prefix: self.label_prefix.clone(),
             embed_tokens: self.embed_tokens,
+            slot_tokens: self.slot_tokens.clone(),
             reference: source(&self.reference),
             free: source(&self.free),
             criteria: self.criteria.iter().cloned().collect(),
@@ -292,6 +297,7 @@ impl TemplateSet {
                 .map_err(wrong)?,
             label_prefix: file.label_prefix,
             embed_tokens: file.embed_tokens,
+            slot_tokens: file.slot_tokens,
             generate: file.generate,
         };
         set.checked().map_err(wrong)
@@ -326,6 +332,7 @@ impl TemplateSet {
                     wrap: None,
                     label_prefix: String::new(),
                     embed_tokens: None,
+                    slot_tokens: BTreeMap::new(),
                     generate: None,
                 };
                 set.checked().map_err(wrong)?
@@ -342,10 +349,11 @@ impl TemplateSet {
                         && first.criteria == next.criteria
                         && first.wrap == next.wrap
                         && first.label_prefix == next.label_prefix
+                        && first.slot_tokens == next.slot_tokens
                         && first.generate == next.generate;
                     if !same {
                         return Err(wrong(
-                            "labels, criteria, wrap, prefix or [generate] differ from the first file's"
+                            "labels, criteria, wrap, prefix, slot_tokens or [generate] differ from the first file's"
                                 .into(),
                         ));
                     }
@@ -387,6 +395,19 @@ impl TemplateSet {
         if let Some(generate) = &self.generate {
             generate.reader()?;
         }
+        for (slot, most) in &self.slot_tokens {
+            if !all
+                .iter()
+                .any(|(_, t)| t.as_ref().is_some_and(|t| t.has(slot)))
+            {
+                return Err(format!(
+                    "slot_tokens names {slot}, and no template has a slot {{{slot}}}"
+                ));
+            }
+            if *most == 0 {
+                return Err(format!("slot_tokens leaves nothing of {{{slot}}}"));
+            }
+        }
         match all.iter().any(|(_, t)| t.is_some()) {
             true => Ok(self),
             false => Err("neither a template `reference` nor one `free`".into()),
@@ -410,6 +431,9 @@ impl TemplateSet {
         }
         if !self.criteria.is_empty() {
             hasher.update(format!("{:?}", self.criteria));
+        }
+        if !self.slot_tokens.is_empty() {
+            hasher.update(format!("{:?}", self.slot_tokens));
         }
         if let Some(generate) = &self.generate {
             hasher.update(format!("{generate:?}"));
@@ -475,6 +499,7 @@ mod tests {
             wrap = "<s>{prompt}</s>"
             label_prefix = " "
             free = "{instruction}\n\t'quoted' \"twice\" {response} {criterion}"
+            slot_tokens = { response = 700 }
             [criteria]
             clear = "Is it?"
         "#;
@@ -515,6 +540,23 @@ mod tests {
             TemplateSet::read(&[toml], false).unwrap().scale.values,
             [1.0, 5.0]
         );
+    }
+
+    #[test]
+    fn slot_tokens_are_of_slots_that_are_there() {
+        let of = |most: &str| {
+            let text = format!("free = '{{instruction}} {{response}}'\nslot_tokens = {most}");
+            TemplateSet::from_toml("t.toml", &text)
+        };
+        let (short, long) = (of("{ response = 5 }"), of("{ response = 6 }"));
+        assert_ne!(short.unwrap().hash(), long.unwrap().hash());
+        for (wrong, told) in [
+            ("{ reference = 5 }", "{reference}"),
+            ("{ response = 0 }", "nothing"),
+        ] {
+            let error = of(wrong).unwrap_err().to_string();
+            assert!(error.contains(told), "{error}");
+        }
     }
 
     #[test]
