@@ -213,8 +213,7 @@ impl Judge {
         }
         if want.reward {
             let (pieces, wrap) = self.rewarded(subject, want.fuse_free)?;
-            let facts = &self.cast.judge;
-            let prompt = prompt::make(pieces, &wrap, facts, self.truncate, facts.context)?;
+            let prompt = self.made(pieces, &wrap, self.cast.judge.context)?;
             self.add(&mut plan, prompt, Ask::Reward, Part::Reward);
         }
         if want.ppl {
@@ -274,8 +273,7 @@ impl Judge {
         // Room for what is written, but never more than for what it is about.
         let room = generate.max_tokens.min(facts.context / 2);
         let pieces = self.of_mode(free)?.fill(subject);
-        let limit = facts.context - room;
-        let prompt = prompt::make(pieces, &self.wrap, facts, self.truncate, limit)?;
+        let prompt = self.made(pieces, &self.wrap, facts.context - room)?;
         let ask = Ask::Generate {
             sampling: generate.sampling(),
             end: facts.end_tokens.clone(),
@@ -343,15 +341,20 @@ impl Judge {
 
     fn prompt(&self, template: &Template, subject: &Subject) -> Result<(Prompt, Vec<Vec<u32>>)> {
         let facts = &self.cast.judge;
-        let mut pieces = template.fill(subject);
-        let most = &self.templates.slot_tokens;
-        let cut = prompt::within(&mut pieces, most, facts, self.truncate)?;
         // Room for the longest label behind the prompt.
         let limit = facts.context.saturating_sub(8);
-        let mut prompt = prompt::make(pieces, &self.wrap, facts, self.truncate, limit)?;
-        prompt.truncated |= cut;
+        let prompt = self.made(template.fill(subject), &self.wrap, limit)?;
         let labels = self.label_tokens(template, &prompt)?;
         Ok((prompt, labels.to_vec()))
+    }
+
+    /// A prompt of at most `limit` tokens, its slots cut to what the templates allow.
+    fn made(&self, mut pieces: Vec<Piece>, wrap: &Wrap, limit: usize) -> Result<Prompt> {
+        let (facts, most) = (&self.cast.judge, &self.templates.slot_tokens);
+        let cut = prompt::within(&mut pieces, most, facts, self.truncate)?;
+        let mut prompt = prompt::make(pieces, wrap, facts, self.truncate, limit)?;
+        prompt.truncated |= cut;
+        Ok(prompt)
     }
 
     fn ask(
