@@ -98,11 +98,11 @@ pub struct Training {
     /// Weight of telling one surface feature of a response.
     #[serde(default)]
     pub surface_weight: f32,
-    /// Share of the surface ridge's rating in the target of a rated response; the rest is its label.
+    /// Share of the teacher's rating in the target of a rated response; the rest is its label.
     #[serde(default)]
     pub teacher_share: f64,
     /// Share of rated responses that are shortened, and of references that are exchanged for another
-    /// response; their target is the surface ridge's rating alone.
+    /// response; their target is the teacher's rating alone.
     #[serde(default)]
     pub altered_share: f64,
     /// Weight of a made-up failure beside a decent answer's 1. Failures are made up far more often than
@@ -168,7 +168,7 @@ pub struct Mix {
     pub instruct: f64,
     /// The first sentences of references and answers, with made-up failures.
     pub short: f64,
-    /// One of two answers beside the other, rated by the surface ridge.
+    /// One of two answers beside the other, rated by the teacher.
     pub peer: f64,
     /// Choices between two responses.
     pub pair: f64,

@@ -302,7 +302,7 @@ pub fn read(data: &Path) -> Result<Corpus> {
 pub fn flatten(
     groups: &mut [Group],
     share: f64,
-    expected: impl Fn(&Group, &Answer) -> Option<f64>,
+    expected: impl Fn(usize, &Group, &Answer) -> Option<f64>,
 ) {
     for origin in [Origin::AlpacaEval2, Origin::AlpacaEval1, Origin::BestOf] {
         flatten_origin(groups, origin, share, &expected);
@@ -318,7 +318,7 @@ fn flatten_origin(
     groups: &mut [Group],
     origin: Origin,
     share: f64,
-    expected: impl Fn(&Group, &Answer) -> Option<f64>,
+    expected: impl Fn(usize, &Group, &Answer) -> Option<f64>,
 ) {
     let is_rated = |a: &&Answer| a.origin == origin && a.quality.is_some();
     let all = groups
@@ -327,12 +327,12 @@ fn flatten_origin(
     let Some(common) = mean(all.filter_map(|a| a.quality)) else {
         return;
     };
-    for group in groups {
+    for (id, group) in groups.iter_mut().enumerate() {
         let rated = || group.answers.iter().filter(is_rated);
         let Some(own) = mean(rated().filter_map(|a| a.quality)) else {
             continue;
         };
-        let towards = mean(rated().filter_map(|a| expected(group, a))).unwrap_or(common);
+        let towards = mean(rated().filter_map(|a| expected(id, group, a))).unwrap_or(common);
         for answer in &mut group.answers {
             if answer.origin == origin {
                 let moved = |q: f64| (q + share * (towards - own)).clamp(0.0, 9.0);
@@ -363,11 +363,11 @@ mod tests {
         let qualities = |group: &Group| -> Vec<f64> {
             group.answers.iter().filter_map(|a| a.quality).collect()
         };
-        flatten(&mut groups, 1.0, |_, _| None);
+        flatten(&mut groups, 1.0, |_, _, _| None);
         for group in &groups {
             assert_eq!(qualities(group), [4.5, 6.5]);
         }
-        flatten(&mut groups, 0.5, |_, _| Some(7.5));
+        flatten(&mut groups, 0.5, |_, _, _| Some(7.5));
         assert_eq!(qualities(&groups[0]), [5.5, 7.5]);
     }
 

@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
+use rayon::prelude::*;
 use tokenizers::Tokenizer;
 
 use super::batch::cut_middle;
 use super::config::Config;
 use super::corpus::DevRow;
+use super::teacher::Teacher;
 use super::tokens;
+use crate::stats::surface::Triple;
 use crate::stats::{self, JudgedRows, group_ids};
 use crate::train::pack::{Ask, AskKind, Pack};
 use crate::train::tune::net::Net;
@@ -64,6 +67,19 @@ pub fn expected_digits(
         }
     }
     Ok(scores)
+}
+
+/// What the teacher says of each row, which it was not fitted on, in order.
+pub fn by_teacher(teacher: &Teacher, rows: &[&DevRow], with_reference: bool) -> Vec<f64> {
+    let rate = |row: &&DevRow| {
+        let triple = Triple {
+            instruction: &row.task,
+            reference: with_reference.then_some(row.reference.as_str()),
+            response: &row.response,
+        };
+        teacher.rate(0, &triple)
+    };
+    rows.par_iter().map(rate).collect()
 }
 
 /// Pearson with p, mean Pearson within an instruction, AUROC of p > ½; 0 where undefined.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokenizers::Tokenizer;
 
 use super::batch::Batches;
@@ -39,8 +39,8 @@ pub fn run(config_path: &Path) -> Result<()> {
     let mut corpus = corpus::read(&config.data)?;
     let teacher = Teacher::fit(&corpus.groups)?;
     let (groups, share) = (&mut corpus.groups, config.training.flatten);
-    corpus::flatten(groups, share, |group, answer| {
-        teacher.expected(group, answer)
+    corpus::flatten(groups, share, |id, group, answer| {
+        teacher.expected(id, group, answer)
     });
     let tokenizer = tokenizer(&config, &corpus)?;
     let shape = Shape {
@@ -60,6 +60,18 @@ pub fn run(config_path: &Path) -> Result<()> {
     let mut log = Log::open(&config.output.join("log.jsonl"))?;
     log.line(&json!({"parameters": shape.layout().len, "corpus": batches.summary()}))?;
     let mut weights = initial(&shape, config.seed);
+    let watched = [
+        ("unseen", spread(&corpus.unseen, EVALUATED)),
+        ("tuning", spread(&corpus.tuning, EVALUATED / 2)),
+    ];
+    // What there is to be learned from it: new models on instructions that it was not fitted on.
+    let (name, rows) = &watched[0];
+    for with_reference in [true, false] {
+        let scores = evaluate::by_teacher(&teacher, rows, with_reference);
+        let mut line = looked_at(name, rows, with_reference, &scores);
+        line["by"] = "teacher".into();
+        log.line(&line)?;
+    }
     if let Some(folder) = &config.start {
         checkpoint::import(folder, &shape, &mut weights)?;
     }
@@ -74,13 +86,25 @@ pub fn run(config_path: &Path) -> Result<()> {
         shape,
         batches,
         tokenizer: &tokenizer,
-        watched: [
-            ("unseen", spread(&corpus.unseen, EVALUATED)),
-            ("tuning", spread(&corpus.tuning, EVALUATED / 2)),
-        ],
+        watched,
         log,
     }
     .run()
+}
+
+/// A line of the log: how scores agree with the labels of watched rows.
+fn looked_at(name: &str, rows: &[&DevRow], with_reference: bool, scores: &[f64]) -> Value {
+    let [pearson, within, auc] = evaluate::figures(scores, rows);
+    let mean = scores.iter().sum::<f64>() / scores.len().max(1) as f64;
+    json!({
+        "rows": name,
+        "count": rows.len(),
+        "with_reference": with_reference,
+        "pearson": round(pearson),
+        "within": round(within),
+        "auc": round(auc),
+        "mean": round(mean),
+    })
 }
 
 /// Whole instructions from all over the list, about `count` rows.
@@ -312,20 +336,11 @@ impl Loop<'_> {
                 let started = Instant::now();
                 let scores = self.scores(at, with_reference)?;
                 let (name, rows) = &self.watched[at];
-                let [pearson, within, auc] = evaluate::figures(&scores, rows);
-                let mean = scores.iter().sum::<f64>() / scores.len().max(1) as f64;
-                self.log.line(&json!({
-                    "step": self.progress.steps,
-                    "tokens": self.progress.tokens,
-                    "rows": name,
-                    "count": rows.len(),
-                    "with_reference": with_reference,
-                    "pearson": round(pearson),
-                    "within": round(within),
-                    "auc": round(auc),
-                    "mean": round(mean),
-                    "seconds": round(started.elapsed().as_secs_f64()),
-                }))?;
+                let mut line = looked_at(name, rows, with_reference, &scores);
+                line["step"] = self.progress.steps.into();
+                line["tokens"] = self.progress.tokens.into();
+                line["seconds"] = round(started.elapsed().as_secs_f64()).into();
+                self.log.line(&line)?;
             }
         }
         Ok(())

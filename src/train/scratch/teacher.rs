@@ -1,37 +1,42 @@
-//! The surface ridge as a teacher beside the labels.
+//! A teacher beside the labels: the surface ridge, and boosted trees that see a little more.
 //!
 //! A label is one noisy number for a response that training meets again and again; a small decoder
-//! learns it by heart. What the ridge says is smooth in things that carry over to new instructions,
+//! learns it by heart. What the teacher says is smooth in things that carry over to new instructions,
 //! and it can be asked about any response, altered ones too.
 
-use std::collections::{HashMap, HashSet};
+mod booster;
+mod chooser;
+mod words;
 
 use anyhow::{Result, anyhow};
+use rayon::prelude::*;
 
+use self::booster::{Boosters, Says};
+use self::chooser::{Chooser, Pair};
+use self::words::{Rarity, Shared};
 use super::corpus::{Answer, Group, Origin};
-use crate::stats::surface::{Baseline, Triple, fit_baseline};
+use crate::stats::surface::{self, Baseline, Triple, fit_baseline};
 
-/// Ridges fitted on the rated responses, and the rarity of words.
+/// Both, fitted on the rated responses, and the rarity of words.
 #[derive(Debug)]
 pub struct Teacher {
-    beside: Baseline,
-    alone: Baseline,
-    /// ln(texts / texts with the word).
-    rarity: HashMap<String, f64>,
-    /// Of a word that no text has.
-    rarest: f64,
+    beside: Rater,
+    alone: Rater,
+    /// `None` where nobody chose.
+    chooser: Option<Chooser>,
+    rarity: Rarity,
 }
 
-fn words(text: &str) -> HashSet<String> {
-    text.split(|c: char| !c.is_alphanumeric())
-        .filter(|w| !w.is_empty())
-        .map(str::to_lowercase)
-        .collect()
+/// Says how good an answer is, by the mean of two.
+#[derive(Debug)]
+struct Rater {
+    ridge: Baseline,
+    trees: Boosters,
 }
 
 impl Teacher {
     /// Fits on the AlpacaEval 2 answers with their first reference, whole instructions left out to
-    /// choose the penalty.
+    /// choose the ridge's penalty.
     ///
     /// # Errors
     /// When there are too few rows.
@@ -53,49 +58,101 @@ impl Teacher {
                 }
             }
         }
-        let few = || anyhow!("too few rated responses to fit the surface ridge");
-        let beside = fit_baseline(&triples, &targets, &ids).ok_or_else(few)?;
+        let rarity = Rarity::count(groups);
+        let rater = |triples: &[Triple]| -> Result<Rater> {
+            let few = || anyhow!("too few rated responses to fit the teacher");
+            let ridge = fit_baseline(triples, &targets, &ids).ok_or_else(few)?;
+            let columns: Vec<Vec<f64>> = triples
+                .par_iter()
+                .map(|triple| columns(&rarity, triple))
+                .collect();
+            let trees = Boosters::fit(Says::Quality, &columns, &targets, &ids)?;
+            Ok(Rater { ridge, trees })
+        };
+        let beside = rater(&triples)?;
         for triple in &mut triples {
             triple.reference = None;
         }
-        let alone = fit_baseline(&triples, &targets, &ids).ok_or_else(few)?;
-        let mut texts: HashMap<String, f64> = HashMap::new();
-        for group in groups {
-            let all = std::iter::once(&group.task).chain(group.references.first());
-            for word in all.flat_map(|text| words(text)).collect::<HashSet<_>>() {
-                *texts.entry(word).or_default() += 1.0;
-            }
-        }
-        let count = groups.len().max(2) as f64;
-        Ok(Teacher {
+        let alone = rater(&triples)?;
+        let mut teacher = Teacher {
             beside,
             alone,
-            rarity: texts
-                .into_iter()
-                .map(|(word, n)| (word, (count / n).ln()))
-                .collect(),
-            rarest: count.ln(),
-        })
+            chooser: None,
+            rarity,
+        };
+        teacher.chooser = teacher.watch(groups)?;
+        Ok(teacher)
     }
 
-    /// Quality in [0, 9] by surface.
-    pub fn rate(&self, triple: &Triple) -> f64 {
-        let ridge = match triple.reference {
+    /// Learns from what people chose; ties tell nothing.
+    fn watch(&self, groups: &[Group]) -> Result<Option<Chooser>> {
+        let all = groups.iter().enumerate();
+        let choices = all.flat_map(|(id, group)| {
+            let pair = move |(a, b, better): &(usize, usize, f64)| (id, group, *a, *b, *better);
+            group.choices.iter().map(pair)
+        });
+        let decided: Vec<_> = choices.filter(|choice| choice.4 != 0.5).collect();
+        let chosen: Vec<(Pair, bool)> = decided
+            .par_iter()
+            .map(|(id, group, a, b, better)| {
+                let text = |at: usize| group.answers[at].text.as_str();
+                let pair = self.pair(*id, &group.task, [text(*a), text(*b)]);
+                (pair, *better > 0.5)
+            })
+            .collect();
+        match chosen.is_empty() {
+            true => Ok(None),
+            false => Chooser::fit(&chosen).map(Some),
+        }
+    }
+
+    fn pair(&self, group: usize, instruction: &str, [first, second]: [&str; 2]) -> Pair {
+        let see = |response, other| {
+            let alone = Triple {
+                instruction,
+                reference: None,
+                response,
+            };
+            let beside = Triple {
+                reference: Some(other),
+                ..alone
+            };
+            let mut seen = columns(&self.rarity, &alone);
+            seen.extend([self.rate(group, &alone), self.rate(group, &beside)]);
+            seen
+        };
+        let (first, second) = (see(first, second), see(second, first));
+        let apart = first.iter().zip(&second).map(|(a, b)| a - b).collect();
+        Pair { group, apart }
+    }
+
+    /// The probability that people choose the first of two answers to the instruction of this number.
+    pub fn first(&self, group: usize, instruction: &str, pair: [&str; 2]) -> f64 {
+        let chooser = self.chooser.as_ref();
+        chooser.map_or(0.5, |c| c.first(&self.pair(group, instruction, pair)))
+    }
+
+    /// Quality in [0, 9] of an answer to the instruction of this number.
+    pub fn rate(&self, group: usize, triple: &Triple) -> f64 {
+        let rater = match triple.reference {
             Some(_) => &self.beside,
             None => &self.alone,
         };
-        ridge.score(triple).unwrap_or(0.0).clamp(0.0, 9.0)
+        let ridge = rater.ridge.score(triple).unwrap_or(0.0);
+        let trees = rater.trees.say(&columns(&self.rarity, triple), group);
+        (0.5 * (ridge + trees)).clamp(0.0, 9.0)
     }
 
     /// Quality in [0, 9] of an answer of the kind the ridge is fitted on.
-    pub fn expected(&self, group: &Group, answer: &Answer) -> Option<f64> {
+    pub fn expected(&self, id: usize, group: &Group, answer: &Answer) -> Option<f64> {
         let reference = group.references.first()?;
         (answer.origin == Origin::AlpacaEval2).then(|| {
-            self.rate(&Triple {
+            let triple = Triple {
                 instruction: &group.task,
                 reference: Some(reference),
                 response: &answer.text,
-            })
+            };
+            self.rate(id, &triple)
         })
     }
 
@@ -112,7 +169,7 @@ impl Teacher {
         let Some(reference) = triple.reference else {
             return 9.0;
         };
-        let (f1, _) = self.rare_overlap(triple.response, reference);
+        let f1 = self.rarity.shared(triple.response, reference).f1;
         let next = STEPS.partition_point(|(x, _)| *x < f1);
         match (
             next.checked_sub(1).and_then(|i| STEPS.get(i)),
@@ -127,30 +184,24 @@ impl Teacher {
     /// What a rated position should know of its response: standardised surface features, and
     /// beside a reference first how much of its rare words the response shares.
     pub fn features(&self, triple: &Triple) -> Vec<f32> {
-        let rest = self.beside.standardised(triple);
+        let rest = self.beside.ridge.standardised(triple);
+        let shared = |other| {
+            let Shared { f1, precision, .. } = self.rarity.shared(triple.response, other);
+            [f1, precision]
+        };
         let known = match triple.reference {
-            Some(reference) => {
-                let (f1, precision) = self.rare_overlap(triple.response, reference);
-                [f1, precision].map(|x| (x - 0.35) / 0.2)
-            }
-            None => {
-                let (f1, precision) = self.rare_overlap(triple.response, triple.instruction);
-                [f1, precision].map(|x| (x - 0.2) / 0.15)
-            }
+            Some(reference) => shared(reference).map(|x| (x - 0.35) / 0.2),
+            None => shared(triple.instruction).map(|x| (x - 0.2) / 0.15),
         };
         known.into_iter().chain(rest).map(|x| x as f32).collect()
     }
+}
 
-    /// F1 and precision of the distinct words, each weighing its rarity.
-    fn rare_overlap(&self, text: &str, other: &str) -> (f64, f64) {
-        let weight = |word: &String| *self.rarity.get(word).unwrap_or(&self.rarest);
-        let (text, other) = (words(text), words(other));
-        let shared: f64 = text.intersection(&other).map(weight).sum();
-        let own: f64 = text.iter().map(weight).sum();
-        let theirs: f64 = other.iter().map(weight).sum();
-        let share = |a: f64, b: f64| if b > 0.0 { a / b } else { 0.0 };
-        (share(2.0 * shared, own + theirs), share(shared, own))
-    }
+/// What the trees see of an answer.
+fn columns(rarity: &Rarity, triple: &Triple) -> Vec<f64> {
+    let mut columns = surface::features(triple);
+    columns.extend(rarity.columns(triple));
+    columns
 }
 
 #[cfg(test)]
@@ -179,8 +230,8 @@ mod tests {
             reference: Some("the word is word1 indeed"),
             response,
         };
-        let long = teacher.rate(&triple("word1 and more word1 and more word1 and more "));
-        assert!(long > teacher.rate(&triple("word1 and more ")) + 1.0);
+        let long = teacher.rate(1, &triple("word1 and more word1 and more word1 and more "));
+        assert!(long > teacher.rate(1, &triple("word1 and more ")) + 1.0);
         let of = |response| teacher.features(&triple(response));
         assert!(of("word1")[1] > of("word2")[1]);
         assert!(of("word1")[0] > of("the")[0]);
@@ -192,5 +243,42 @@ mod tests {
         };
         assert!(of("word1").len() > teacher.features(&free).len());
         assert!(Teacher::fit(&[]).is_err());
+    }
+
+    #[test]
+    fn it_learns_what_people_choose_and_says_the_same_in_both_orders() {
+        let answer = |n: usize, quality: Option<f64>, origin| Answer {
+            text: "some words of it. ".repeat(n),
+            quality,
+            origin,
+        };
+        // People choose the longer of two.
+        let groups: Vec<Group> = (0..200)
+            .map(|g| Group {
+                task: format!("say word{g}"),
+                references: vec!["some words of it and more".into()],
+                answers: (1..5)
+                    .map(|n| answer(n, Some(n as f64), Origin::AlpacaEval2))
+                    .chain((5..8).map(|n| answer(n + g % 7, None, Origin::Choice)))
+                    .collect(),
+                choices: vec![(4, 5, 0.0), (6, 4, 1.0), (5, 6, 0.5)],
+                ..Group::default()
+            })
+            .collect();
+        let teacher = Teacher::fit(&groups).unwrap();
+        let [short, long] = [3, 9].map(|n| "some words of it. ".repeat(n));
+        let first = |pair| teacher.first(7, "say word7", pair);
+        let said = first([&long, &short]);
+        assert!(said > 0.75, "{said}");
+        assert!((said + first([&short, &long]) - 1.0).abs() < 1e-12);
+        let nobody: Vec<Group> = groups
+            .into_iter()
+            .map(|group| Group {
+                choices: Vec::new(),
+                ..group
+            })
+            .collect();
+        let teacher = Teacher::fit(&nobody).unwrap();
+        assert_eq!(teacher.first(7, "say word7", [&long, &short]), 0.5);
     }
 }

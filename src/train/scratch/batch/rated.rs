@@ -1,4 +1,4 @@
-//! Trees of answers that have a label, and what the surface ridge says of them.
+//! Trees of answers that have a label, and what the teacher says of them.
 
 use anyhow::Result;
 use rand::RngExt;
@@ -52,7 +52,7 @@ impl Batches<'_> {
         };
         let mut tree = self.root(pack, &group.task, reference)?;
         for a in picked {
-            self.rate_taught(&mut tree, &group.answers[a], own, rng)?;
+            self.rate_taught(&mut tree, (g, a), own, rng)?;
         }
         // Rare here: a judge that is never sure whether a long answer belongs to its task rates all of
         // them by that doubt.
@@ -72,15 +72,16 @@ impl Batches<'_> {
         Ok(())
     }
 
-    /// A model's response, rated by its label and by the surface ridge: altered ones, and those
-    /// beside a reference that is not the label's, by the ridge alone.
+    /// A model's response, rated by its label and by the teacher: altered ones, and those
+    /// beside a reference that is not the label's, by the teacher alone.
     fn rate_taught(
         &self,
         tree: &mut Tree<'_>,
-        answer: &Answer,
+        (g, a): (usize, usize),
         own_reference: bool,
         rng: &mut SmallRng,
     ) -> Result<()> {
+        let answer = &self.groups[g].answers[a];
         let Some(label) = answer.quality else {
             return Ok(());
         };
@@ -100,9 +101,9 @@ impl Batches<'_> {
             Some(_) if altered || !own_reference => 1.0,
             share => share.unwrap_or(0.0),
         } as f32;
-        let by_ridge = targets::digits(self.teacher.rate(&tree.triple(&text)));
+        let taught = targets::digits(self.teacher.rate(g, &tree.triple(&text)));
         let mut target = targets::digits(label);
-        for (t, r) in target.iter_mut().zip(by_ridge) {
+        for (t, r) in target.iter_mut().zip(taught) {
             *t = share * r + (1.0 - share) * *t;
         }
         let root = tree.root;
@@ -124,7 +125,7 @@ impl Batches<'_> {
         Ok(())
     }
 
-    /// The ridge's share in the target of an answer whose label is a preference.
+    /// The teacher's share in the target of an answer whose label is a preference.
     fn taught(&self, answer: &Answer) -> Option<f64> {
         let relative = [Origin::AlpacaEval2, Origin::AlpacaEval1, Origin::BestOf];
         let share = self.config.training.teacher_share.clamp(0.0, 1.0);
@@ -146,13 +147,13 @@ impl Batches<'_> {
         [&tokens[..ends[first]], &tokens[ends[last]..]].concat()
     }
 
-    /// One of two answers that people chose between beside the other, rated by the surface ridge: few
+    /// One of two answers that people chose between beside the other, rated by the teacher: few
     /// instructions have several rated answers, many have two.
     pub(super) fn peer_tree(&self, pack: &mut Pack, rng: &mut SmallRng) -> Result<()> {
-        let group = self.chosen.choose(rng).map(|g| &self.groups[*g]);
-        let Some(group) = group else {
+        let Some(&g) = self.chosen.choose(rng) else {
             return Ok(());
         };
+        let group = &self.groups[g];
         let Some((a, b, _)) = group.choices.choose(rng) else {
             return Ok(());
         };
@@ -165,7 +166,7 @@ impl Batches<'_> {
         let mut tree = self.root(pack, &group.task, Some(reference))?;
         for tokens in [response.clone(), self.altered(response, rng)] {
             let text = self.text(&tokens)?;
-            let target = targets::digits(self.teacher.rate(&tree.triple(&text)));
+            let target = targets::digits(self.teacher.rate(g, &tree.triple(&text)));
             let root = tree.root;
             let segment = tree.pack.add(Some(root), &tokens);
             let rows = tree.pack.segments[segment].rows.clone();
@@ -181,45 +182,51 @@ impl Batches<'_> {
         Ok(())
     }
 
+    /// Two answers to one instruction, the first where a reference stands, with what people choose: what they did choose
+    /// counts half, what the teacher says of it the other half, and all where nobody was asked.
     pub(super) fn pair_tree(&self, pack: &mut Pack, rng: &mut SmallRng) -> Result<()> {
         let drawn = if rng.random_bool(0.5) {
             self.chosen.choose(rng).and_then(|g| {
-                let choice = self.groups[*g].choices.choose(rng)?;
-                Some((*g, *choice))
+                let (a, b, better) = *self.groups[*g].choices.choose(rng)?;
+                Some((*g, [a, b], Some(better)))
             })
         } else {
-            self.rated.choose(rng).and_then(|(g, a)| {
-                let answers = &self.groups[*g].answers;
-                let quality = |i: usize| answers[i].quality.unwrap_or(0.0);
-                let others: Vec<usize> = (0..answers.len())
-                    .filter(|b| answers[*b].origin == answers[*a].origin)
-                    .filter(|b| (quality(*b) - quality(*a)).abs() > 1.0)
+            self.rated.choose(rng).and_then(|&(g, a)| {
+                let others: Vec<usize> = (0..self.groups[g].answers.len())
+                    .filter(|b| *b != a)
                     .collect();
-                let b = *others.choose(rng)?;
-                let better = 1.0 / (1.0 + (quality(b) - quality(*a)).exp());
-                Some((*g, (*a, b, better)))
+                Some((g, [a, *others.choose(rng)?], None))
             })
         };
-        let Some((g, (a, b, better))) = drawn else {
+        let Some((g, mut both, mut better)) = drawn else {
             return Ok(());
         };
-        let group = &self.groups[g];
-        let Tree { pack, root, .. } = self.root(pack, &group.task, None)?;
-        for (first, second, p) in [(a, b, better), (b, a, 1.0 - better)] {
-            let mut tokens = group.answers[first].tokens.clone();
-            tokens.push(tokens::RESPONSE);
-            let segment = pack.add(Some(root), &tokens);
-            let mut tokens = group.answers[second].tokens.clone();
-            tokens.push(tokens::CHOOSE);
-            let segment = pack.add(Some(segment), &tokens);
-            pack.asks.push(Ask {
-                row: pack.last_row(segment),
-                target: vec![(self.choose[0], p as f32), (self.choose[1], 1.0 - p as f32)],
-                weight: 1.0,
-                kind: AskKind::Judgment,
-                firm: None,
-            });
+        if rng.random_bool(0.5) {
+            both.reverse();
+            better = better.map(|p| 1.0 - p);
         }
+        let group = &self.groups[g];
+        let [first, second] = both.map(|at| &group.answers[at].tokens);
+        if first.is_empty() || second.is_empty() {
+            return Ok(());
+        }
+        let task = self.text(&group.task)?;
+        let texts = [self.text(first)?, self.text(second)?];
+        let taught = self
+            .teacher
+            .first(g, &task, [texts[0].as_str(), texts[1].as_str()]);
+        let p = better.map_or(taught, |p| 0.5 * (p + taught));
+        let Tree { pack, root, .. } = self.root(pack, &group.task, Some(first))?;
+        let mut tokens = second.clone();
+        tokens.push(tokens::CHOOSE);
+        let segment = pack.add(Some(root), &tokens);
+        pack.asks.push(Ask {
+            row: pack.last_row(segment),
+            target: vec![(self.choose[0], p as f32), (self.choose[1], 1.0 - p as f32)],
+            weight: 1.0,
+            kind: AskKind::Judgment,
+            firm: None,
+        });
         Ok(())
     }
 }
