@@ -19,6 +19,8 @@ struct Writer {
     /// Tokens that it may have.
     limit: usize,
     end: Vec<u32>,
+    /// Tokens of its prompt that had to be computed.
+    computed: usize,
     /// Log-probabilities of its next token.
     next: Result<Vec<f64>, String>,
 }
@@ -36,10 +38,12 @@ impl Writer {
             Ok(log_probs) => log_probs,
             Err(cause) => return Turn::Ended(Err(Stopped::Failed(cause.clone()))),
         };
+        let computed = self.computed;
         let written = |ids: &mut Vec<u32>, ended| {
             Turn::Ended(Ok(Outcome::Generated {
                 ids: std::mem::take(ids),
                 ended,
+                computed,
             }))
         };
         if self.limit == 0 {
@@ -100,10 +104,11 @@ impl<C: Compute> Computer<'_, C> {
                 written: Vec::new(),
                 limit: sampling.max_tokens.min(context - task.ids.len()),
                 end: end.clone(),
+                computed: 0,
                 next: Err("nothing to compute".to_owned()),
             });
         }
-        let (chains, _) = self.prompts(
+        let (chains, computed) = self.prompts(
             role,
             long,
             None,
@@ -113,6 +118,9 @@ impl<C: Compute> Computer<'_, C> {
                 writers[prompt].next = labels::log_probabilities(logits);
             },
         )?;
+        for (writer, computed) in writers.iter_mut().zip(computed) {
+            writer.computed = computed;
+        }
         let mut pass = Pass {
             segments: Vec::with_capacity(writers.len()),
             long,

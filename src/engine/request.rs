@@ -82,8 +82,12 @@ pub enum Outcome {
     Reward { labels: Vec<f64>, computed: usize },
     /// A unit vector.
     Embedding { vector: Vec<f32>, computed: usize },
-    /// Ids without the end token, and whether an end token was drawn.
-    Generated { ids: Vec<u32>, ended: bool },
+    /// Ids without the end token, whether an end token was drawn, and how many tokens of the prompt had to be computed.
+    Generated {
+        ids: Vec<u32>,
+        ended: bool,
+        computed: usize,
+    },
 }
 
 /// What comes back for a job.

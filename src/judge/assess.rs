@@ -522,7 +522,9 @@ impl Judge {
                         )),
                     }
                 }
-                (Part::Written, Outcome::Generated { ids, .. }) => {
+                (Part::Written, Outcome::Generated { ids, computed, .. }) => {
+                    scored.computed_tokens += computed;
+                    scored.card.prompt_tokens += self.served_tokens(Role::Judge, *computed);
                     let text = self.cast.judge.tokenizer.decode(ids)?;
                     match self.read_text(&text) {
                         Ok(score) => scored.generated = Some(score),

@@ -76,7 +76,7 @@ fn tasks(request: Request, facts: &Facts) -> Vec<Task> {
 }
 
 fn written(outcome: Outcome, facts: &Facts) -> Result<Written, String> {
-    let Outcome::Generated { ids, ended } = outcome else {
+    let Outcome::Generated { ids, ended, .. } = outcome else {
         return Err("the engine answered something else than a text".into());
     };
     let text = facts.tokenizer.decode(&ids).map_err(|e| e.to_string())?;

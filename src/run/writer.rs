@@ -193,7 +193,7 @@ fn locally(
         };
         let reply = prompt_tokens.and_then(|prompt_tokens| {
             let outcomes = answered.map_err(Refusal::Prompt)?;
-            let Some(Outcome::Generated { ids, ended }) = outcomes.first() else {
+            let Some(Outcome::Generated { ids, ended, .. }) = outcomes.first() else {
                 return Err(Refusal::Prompt("the engine wrote nothing".into()));
             };
             let text = facts.tokenizer.decode(ids);

@@ -148,9 +148,18 @@ fn a_text_is_told_while_it_is_written_and_once_only() {
     assert_eq!(told, "written 5");
     assert_eq!(pieces, 9);
     let ids = told.chars().map(u32::from).collect();
+    let computed = match outcomes.as_slice() {
+        [juror::engine::Outcome::Generated { computed, .. }] => *computed,
+        other => panic!("{other:?}"),
+    };
+    let ended = true;
     assert_eq!(
         outcomes,
-        [juror::engine::Outcome::Generated { ids, ended: true }]
+        [juror::engine::Outcome::Generated {
+            ids,
+            ended,
+            computed
+        }]
     );
     assert_eq!(server.asked().len(), 3);
     assert!(

@@ -234,6 +234,7 @@ impl Asker<'_> {
         Ok(Outcome::Generated {
             ids: written.text.chars().map(u32::from).collect(),
             ended: !written.is_cut,
+            computed: written.prompt_tokens.unwrap_or(0),
         })
     }
 
