@@ -266,6 +266,54 @@ fn what_was_stopped_takes_the_terminal_again_and_draws_everything() {
     pty.wait_for_end();
 }
 
+#[cfg(unix)]
+#[test]
+fn ctrl_z_gives_the_terminal_to_the_shell_until_fg() {
+    let mut command = CommandBuilder::new("sh");
+    command.arg("-i");
+    command.env("PS1", "the shell: ");
+    command.env("JUROR", env!("CARGO_BIN_EXE_juror"));
+    let mut pty = Pty::open(command, 120, 40);
+    pty.wait_for("the shell:");
+    pty.press("$JUROR --no-judge\r");
+    pty.wait_for("F6 Runs");
+    for _ in 0..2 {
+        pty.press("\u{1a}");
+        pty.wait("the shell again", |screen| {
+            let asks = screen.contents().trim_end().ends_with("the shell:");
+            asks && !screen.alternate_screen() && !screen.bracketed_paste()
+        });
+        // What is typed now is the shell's.
+        pty.press("echo $((40 + 2)) lines\r");
+        pty.wait_for("42 lines");
+        pty.press("fg\r");
+        pty.wait("the explorer again", |screen| {
+            screen.alternate_screen() && screen.contents().contains("F6 Runs")
+        });
+    }
+    pty.press("q");
+    // What is typed before the shell asks may still be read by the explorer.
+    pty.wait("left for good", |screen| {
+        !screen.alternate_screen() && screen.contents().trim_end().ends_with("the shell:")
+    });
+    pty.press("exit\r");
+    pty.wait_for_end();
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_z_without_a_shell_says_so_and_nothing_stops() {
+    let mut pty = Pty::juror(&["--no-judge"], 120, 40);
+    pty.wait_for("Records");
+    pty.press("\u{1a}");
+    pty.wait_for("No shell would bring the explorer back");
+    signal(&pty, "TSTP");
+    pty.press("J");
+    pty.wait_for("2/126");
+    pty.press("q");
+    pty.wait_for_end();
+}
+
 #[test]
 #[ignore = "runs inside the terminal that the next test opens"]
 fn explorer_that_panics() {

@@ -40,6 +40,8 @@ pub enum Effect {
     CompareRuns { before: Box<Run>, after: Box<Run> },
     /// Do something about a training of another process.
     Attend(Attend),
+    /// Give the terminal back to the shell until it lets us go on.
+    Suspend,
     /// Leave.
     Quit,
 }

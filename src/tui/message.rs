@@ -22,6 +22,8 @@ pub enum Message {
     Mouse(Mouse),
     /// The terminal has this many columns and rows.
     Resize(u16, u16),
+    /// There is no shell to give the terminal to for a while.
+    NoShell,
     /// Time for the next frame of things that move.
     Tick,
     /// The data is there, or cannot be read.

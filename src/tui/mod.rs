@@ -32,6 +32,7 @@ mod input;
 mod keeper;
 mod person;
 mod searcher;
+mod signals;
 mod tables;
 mod writer;
 

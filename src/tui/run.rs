@@ -21,7 +21,7 @@ use super::state::{Comparison, DataFailure, JudgeStatus, Loaded, State};
 use super::terminal::Session;
 use super::theme::Depth;
 use super::update::{themes, update};
-use super::{comparer, follow, input, keeper, person, watch, writer};
+use super::{comparer, follow, input, keeper, person, signals, watch, writer};
 use crate::run::live::{Command, Event};
 use crate::stats::preset::Preset;
 
@@ -90,10 +90,12 @@ pub enum Cut {
 }
 
 /// What reaches the loop besides the judge's events.
-enum Incoming {
+pub(super) enum Incoming {
     Message(Box<Message>),
     /// Asked to end by this signal.
     Signal(i32),
+    /// Asked to stop until it is told to go on: `SIGTSTP`.
+    Stop,
     /// The process was stopped and goes on: a shell may have had the terminal meanwhile.
     Continued,
     /// The terminal can no longer be read.
@@ -117,7 +119,7 @@ pub fn run(options: ExploreOptions) -> anyhow::Result<()> {
     let (sender, inbox) = unbounded_channel();
     // Before the terminal is taken over: a signal in between would leave it so.
     let pause = Arc::new(Pause::default());
-    watch_signals(sender.clone(), Arc::clone(&pause))?;
+    signals::watch(sender.clone(), Arc::clone(&pause))?;
     let mut session = Session::enter().context("cannot take over the terminal")?;
     state.size = session.size()?;
     // Something is on screen before anything is loaded.
@@ -188,7 +190,7 @@ pub fn run(options: ExploreOptions) -> anyhow::Result<()> {
         let _ = thread.join();
     }
     match ended? {
-        Some(signal) => end_by(signal),
+        Some(signal) => signals::end_by(signal),
         None => Ok(()),
     }
 }
@@ -302,6 +304,10 @@ async fn serve(
             incoming = inbox.recv() => match incoming {
                 Some(Incoming::Message(message)) => messages.push(*message),
                 Some(Incoming::Signal(signal)) => return Ok(Some(signal)),
+                Some(Incoming::Stop) => {
+                    outside.stop(session);
+                    dirty = true;
+                }
                 Some(Incoming::Continued) => {
                     session.retake();
                     dirty = true;
@@ -333,6 +339,10 @@ async fn serve(
             match incoming {
                 Incoming::Message(message) => messages.push(*message),
                 Incoming::Signal(signal) => return Ok(Some(signal)),
+                Incoming::Stop => {
+                    outside.stop(session);
+                    dirty = true;
+                }
                 Incoming::Continued => {
                     session.retake();
                     dirty = true;
@@ -389,6 +399,11 @@ async fn serve(
                         let text = outside.pause.during(|| session.suspended(|| edit(&text)));
                         outside.say(Message::Edited { target, text });
                     }
+                    Effect::Suspend => {
+                        if !signals::ask_to_stop() {
+                            outside.say(Message::NoShell);
+                        }
+                    }
                     Effect::Quit => return Ok(None),
                 }
             }
@@ -398,6 +413,11 @@ async fn serve(
 }
 
 impl Outside {
+    /// Lets the shell have the terminal until it lets us go on.
+    fn stop(&self, session: &mut Session) {
+        self.pause.during(|| session.suspended(signals::stop));
+    }
+
     fn say(&self, message: Message) {
         let _ = self.sender.send(Incoming::Message(Box::new(message)));
     }
@@ -478,8 +498,8 @@ async fn next_event(events: &mut Option<UnboundedReceiver<Event>>) -> Option<Eve
 
 /// Keeps our reading and another program's apart.
 #[derive(Default)]
-struct Pause {
-    wanted: AtomicBool,
+pub(super) struct Pause {
+    pub(super) wanted: AtomicBool,
     reading: Mutex<()>,
 }
 
@@ -559,45 +579,4 @@ fn read_data(load: DataLoader, sender: UnboundedSender<Incoming>) {
             send(Err(failure));
         }
     });
-}
-
-/// Ends in good order when asked to, and by force where the loop does not come round.
-#[cfg(unix)]
-fn watch_signals(sender: UnboundedSender<Incoming>, pause: Arc<Pause>) -> anyhow::Result<()> {
-    use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGTERM};
-    let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGHUP, SIGINT, SIGCONT])?;
-    thread::spawn(move || {
-        for signal in signals.forever() {
-            let elsewhere = pause.wanted.load(Ordering::SeqCst);
-            match signal {
-                // Ctrl-C in the person's editor is meant for the editor, which has the terminal.
-                SIGINT | SIGCONT if elsewhere => (),
-                SIGCONT => drop(sender.send(Incoming::Continued)),
-                signal => {
-                    let _ = sender.send(Incoming::Signal(signal));
-                    thread::sleep(Duration::from_secs(1));
-                    super::terminal::restore();
-                    let _ = signal_hook::low_level::emulate_default_handler(signal);
-                }
-            }
-        }
-    });
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn watch_signals(_sender: UnboundedSender<Incoming>, _pause: Arc<Pause>) -> anyhow::Result<()> {
-    Ok(())
-}
-
-/// Ends the way the signal would have.
-#[cfg(unix)]
-fn end_by(signal: i32) -> anyhow::Result<()> {
-    signal_hook::low_level::emulate_default_handler(signal)?;
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn end_by(_signal: i32) -> anyhow::Result<()> {
-    Ok(())
 }

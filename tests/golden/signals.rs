@@ -126,6 +126,12 @@ fn texts_written_together_are_those_written_alone() {
     for (task, outcome) in tasks.into_iter().zip(&together) {
         assert_eq!(text(&compute(&engine, vec![task])[0]), text(outcome));
     }
+    let computed = |outcome: &Outcome| match outcome {
+        Outcome::Generated { computed, .. } => *computed,
+        other => panic!("{other:?}"),
+    };
+    // Prompts of five lengths: what is behind the shortest is computed once for those that have it.
+    assert!(together.iter().map(computed).sum::<usize>() >= 20 + 4 * 7);
     let together: Vec<_> = together.iter().map(text).collect();
     let (written, ended) = &together[12];
     assert!(*ended || written.len() == 17);

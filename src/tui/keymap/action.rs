@@ -116,6 +116,8 @@ actions! {
     Palette = "palette",
     /// Open the response in your editor ($VISUAL or $EDITOR).
     External = "external-editor",
+    /// Give the terminal back to the shell until `fg`.
+    Suspend = "suspend",
     /// Take back what was done last.
     Undo = "undo",
     /// Do again what was taken back.

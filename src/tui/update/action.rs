@@ -27,6 +27,7 @@ pub fn run(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Runs => show(state, Screen::Runs),
         Action::Palette => picker::open(state, Listed::Palette),
         Action::External => return editing::external(state),
+        Action::Suspend => return vec![Effect::Suspend],
         Action::Undo if state.screen == Screen::Annotate => return annotate::undo(state, false),
         Action::Redo if state.screen == Screen::Annotate => return annotate::undo(state, true),
         Action::Undo => return editing::undo(state, false),

@@ -103,6 +103,11 @@ pub fn update(state: &mut State, message: Message) -> Vec<Effect> {
             state.say(tone, said);
             Vec::new()
         }
+        Message::NoShell => {
+            let said = "No shell would bring the explorer back from there; q leaves it.";
+            state.say(Tone::Warning, said.to_owned());
+            Vec::new()
+        }
         Message::Exists { purpose, path } => {
             picker::exists(state, purpose, path);
             Vec::new()
