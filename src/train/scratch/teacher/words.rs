@@ -1,6 +1,6 @@
 //! What a teacher sees of a text's words beyond the surface: rarity, names, stretches of three, sentences.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::super::corpus::Group;
 use crate::stats::surface::Triple;
@@ -26,13 +26,13 @@ pub struct Shared {
     pub recall: f64,
 }
 
-/// A text's words, each way that they are looked at.
+/// A text's words, each way that they are looked at; in order, so that sums over them are the same in every run.
 struct Words {
-    distinct: HashSet<String>,
+    distinct: BTreeSet<String>,
     /// Names, sentence openings, abbreviations: as they are written.
-    capital: HashSet<String>,
-    triples: HashMap<(String, String, String), f64>,
-    sentences: Vec<HashSet<String>>,
+    capital: BTreeSet<String>,
+    triples: BTreeMap<(String, String, String), f64>,
+    sentences: Vec<BTreeSet<String>>,
 }
 
 fn split(text: &str) -> impl Iterator<Item = &str> {
@@ -40,7 +40,7 @@ fn split(text: &str) -> impl Iterator<Item = &str> {
     words.filter(|word| !word.is_empty())
 }
 
-fn distinct(text: &str) -> HashSet<String> {
+fn distinct(text: &str) -> BTreeSet<String> {
     split(text).map(str::to_lowercase).collect()
 }
 
@@ -51,7 +51,7 @@ fn share(a: f64, b: f64) -> f64 {
 impl Words {
     fn of(text: &str) -> Self {
         let all: Vec<String> = split(text).map(str::to_lowercase).collect();
-        let mut triples = HashMap::new();
+        let mut triples = BTreeMap::new();
         for three in all.windows(3) {
             if let [a, b, c] = three {
                 let key = (a.clone(), b.clone(), c.clone());
@@ -87,7 +87,7 @@ impl Rarity {
         let mut texts: HashMap<String, f64> = HashMap::new();
         for group in groups {
             let all = std::iter::once(&group.task).chain(group.references.first());
-            let words: HashSet<String> = all.flat_map(|text| distinct(text)).collect();
+            let words: BTreeSet<String> = all.flat_map(|text| distinct(text)).collect();
             for word in words {
                 *texts.entry(word).or_default() += 1.0;
             }
@@ -110,7 +110,7 @@ impl Rarity {
         words.into_iter().map(weight).sum()
     }
 
-    fn shared_words(&self, text: &HashSet<String>, other: &HashSet<String>) -> Shared {
+    fn shared_words(&self, text: &BTreeSet<String>, other: &BTreeSet<String>) -> Shared {
         let shared = self.weight(text.intersection(other));
         let (own, theirs) = (self.weight(text), self.weight(other));
         Shared {
@@ -121,8 +121,8 @@ impl Rarity {
     }
 
     /// Mean and least share of a sentence's words, by rarity, that `words` have.
-    fn covered(&self, sentences: &[HashSet<String>], words: &HashSet<String>) -> [f64; 2] {
-        let covered = |sentence: &HashSet<String>| {
+    fn covered(&self, sentences: &[BTreeSet<String>], words: &BTreeSet<String>) -> [f64; 2] {
+        let covered = |sentence: &BTreeSet<String>| {
             share(
                 self.weight(sentence.intersection(words)),
                 self.weight(sentence),
